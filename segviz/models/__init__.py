@@ -1,0 +1,1 @@
+"""Networks, the catalogue of pretrained entries, and loading."""

@@ -1,0 +1,33 @@
+"""The Segmenter: images in [0,1] to logits at the same size, with normalisation inside."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from segviz.data.label_sets import LabelSet
+
+
+class Segmenter(nn.Module):
+    """An encoder and a decoder behind one face, so that `eps` always means grey levels of the picture a person sees.
+
+    Call it with RGB images (N,3,H,W) in [0,1]; it returns logits (N,C,H,W). `label_set` names the C classes.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, encoder: nn.Module, head: nn.Module, mean: tuple[float, ...], std: tuple[float, ...], label_set: LabelSet):
+        super().__init__()
+        self.encoder = encoder
+        self.head = head
+        self.label_set = label_set
+        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
+
+    def features(self, x: Tensor) -> dict[int, Tensor]:
+        """Images (N,3,H,W) in [0,1] to encoder features {stride: (N, channels, ~H/stride, ~W/stride)}."""
+        return self.encoder((x - self.mean) / self.std)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Images (N,3,H,W) in [0,1] to logits (N,C,H,W)."""
+        return F.interpolate(self.head(self.features(x)), x.shape[-2:], mode="bilinear", align_corners=False)

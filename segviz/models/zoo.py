@@ -1,0 +1,58 @@
+"""The model catalogue: entries are data."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from segviz.data.label_sets import VOC7, LabelSet
+from segviz.models.build import build_voc7
+from segviz.models.segmenter import Segmenter
+from segviz.types import UserError
+
+WEIGHTS = Path(__file__).parents[2] / "assets" / "models"
+
+
+@dataclass(frozen=True)
+class ModelEntry:
+    """A pretrained model.
+
+    `working_size`: a photo's longer side is brought to at most this many pixels before anything else happens. `val_miou` is ours,
+    measured with the command on the model card.
+    """
+
+    key: str
+    title: str
+    build: Callable[[], Segmenter]
+    weights: Path
+    sha256: str
+    label_set: LabelSet
+    working_size: int
+    val_miou: float
+    data: str
+    licence: str
+
+
+MODELS = {
+    entry.key: entry
+    for entry in (
+        ModelEntry(
+            key="voc7-lraspp",
+            title="LR-ASPP, 7 classes (bundled)",
+            build=build_voc7,
+            weights=WEIGHTS / "voc7-lraspp.safetensors",
+            sha256="b898bfd09b4fedb68f5836f5bd462668f46090f6b03273f61ea9d90c81aad812",
+            label_set=VOC7,
+            working_size=320,
+            val_miou=0.7500,
+            data="EfficientNet-Lite0 encoder, LR-ASPP-style head, trained on photos of animals and people of Pascal VOC 2012",
+            licence="Apache-2.0",
+        ),
+    )
+}
+
+
+def model_entry(key: str) -> ModelEntry:
+    """Entry of a model; raises UserError for an unknown key."""
+    if key not in MODELS:
+        raise UserError(f"Unknown model '{key}'. Known: {', '.join(MODELS)}.")
+    return MODELS[key]

@@ -1,0 +1,76 @@
+"""The few records that everyone shares."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+VOID = 255
+"""Label of pixels that do not count (`ignore_index`)."""
+
+
+class UserError(Exception):
+    """Something the user can put right; the message says what is wrong and what to do."""
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What an attack wants.
+
+    `labels` are integer maps (N,H,W): the labels to break or, if `targeted`, the map to reach. Pixels that are 255 there or False in
+    `mask` (N,H,W) do not count.
+    """
+
+    labels: Tensor
+    targeted: bool = False
+    mask: Tensor | None = None
+
+    @cached_property
+    def counted(self) -> Tensor:
+        """Pixels that count, (N,H,W) bool."""
+        valid = self.labels != VOID
+        return valid if self.mask is None else valid & self.mask
+
+    @cached_property
+    def safe_labels(self) -> Tensor:
+        """`labels` as int64 with 0 in place of void, fit for indexing."""
+        return torch.where(self.labels == VOID, 0, self.labels.long())
+
+    @cached_property
+    def pixels(self) -> Tensor:
+        """Number of counted pixels per image (N,), at least 1."""
+        return self.counted.sum((1, 2)).clamp(min=1)
+
+    @cached_property
+    def weight(self) -> Tensor:
+        """What a pixel weighs in a mean over its image's counted pixels: 1/`pixels`, or 0 if it does not count; (N,H,W) float."""
+        return self.counted / self.pixels.view(-1, 1, 1)
+
+    def success(self, prediction: Tensor) -> Tensor:
+        """Share of counted pixels (N,) at which `prediction` (N,H,W) is what the attack wants: the target, or not the label."""
+        reached = (prediction == self.safe_labels) == self.targeted
+        return (reached & self.counted).sum((1, 2)) / self.pixels
+
+
+@dataclass(frozen=True)
+class Step:
+    """One look at a running attack; every field belongs to the same forward pass.
+
+    `x_adv` (N,3,H,W) in [0,1]; `prediction` (N,H,W) class indices; `logits` (N,C,H,W); `loss` (N,), the pixel loss as
+    a mean over counted pixels (an untargeted attack makes it larger, a targeted one smaller); `success` (N,) in [0,1] as in
+    `Goal.success`; `best` (N,3,H,W), the strongest iterate so far, image by image, and its `best_success` (N,);
+    `gradient_evaluations`, the gradients per image that were needed to come here.
+    `concluded` marks the last Step, whose `x_adv` is the result in 8-bit values.
+    """
+
+    index: int
+    x_adv: Tensor
+    logits: Tensor
+    prediction: Tensor
+    loss: Tensor
+    success: Tensor
+    best: Tensor
+    best_success: Tensor
+    gradient_evaluations: int
+    concluded: bool = False
