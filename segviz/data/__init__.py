@@ -1,0 +1,1 @@
+"""Photos, label maps, label sets and data-set folders."""

@@ -1,0 +1,112 @@
+"""Photos and label maps from files and uploads, checked, upright, in RGB and at a model's working size."""
+
+import io
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from segviz.types import UserError
+
+MAX_BYTES = 10 * 2**20
+MAX_PIXELS = 40_000_000
+MIN_SIDE = 32
+FORMATS = ("PNG", "JPEG", "WEBP")
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A photo at working size: `pixels` (H,W,3) uint8 RGB; `original` is the size (width, height) it came in."""
+
+    pixels: np.ndarray
+    original: tuple[int, int]
+
+
+def read_photo(source: Path | bytes, long_side: int) -> Photo:
+    """Decode a PNG, JPEG or WebP picture, turn it upright by its EXIF orientation, drop all metadata and shrink it.
+
+    The longer side becomes at most `long_side` pixels (Pillow, Lanczos with antialiasing); smaller pictures stay as they are.
+    Transparency is laid over white. Raises UserError for anything that is no such picture, is broken, too large or too small.
+    """
+    image = decode(source, FORMATS)
+    if image.mode.startswith(("I", "F")):
+        raise UserError("The picture has more than 8 bits per value. Save it as an ordinary 8-bit PNG or JPEG.")
+    image = ImageOps.exif_transpose(image)
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    image = image.convert("RGB")
+    original = image.size
+    scale = min(1, long_side / max(original))
+    size = (round(original[0] * scale), round(original[1] * scale))
+    if min(size) < MIN_SIDE:
+        raise UserError(
+            f"The picture is {original[0]}x{original[1]}; at working size ({long_side} px on the long side) its shorter side must "
+            f"keep at least {MIN_SIDE} px. Take a larger or less elongated picture."
+        )
+    if size != original:
+        image = image.resize(size, Image.Resampling.LANCZOS)
+    return Photo(np.array(image), original)
+
+
+def read_label_map(source: Path | bytes, photo: Photo) -> np.ndarray:
+    """Decode a label map of ids and bring it to the photo's working size (nearest), (H,W) uint8.
+
+    Raises UserError unless it is a single-channel or palette PNG of 8 bits and as large as the photo was originally.
+    """
+    image = decode(source, ("PNG",))
+    if image.mode not in ("L", "P"):
+        raise UserError(
+            f"The label map is a PNG of mode {image.mode}. Expected one channel of class ids (8-bit grey or palette), not colours; "
+            "255 is void."
+        )
+    if image.size != photo.original:
+        raise UserError(
+            f"The label map is {image.width}x{image.height}, the photo {photo.original[0]}x{photo.original[1]}. "
+            "They must have the same size."
+        )
+    # The palette is not looked at: ids of a palette picture are its raw indices.
+    ids = Image.fromarray(np.array(image))
+    height, width = photo.pixels.shape[:2]
+    return np.array(ids.resize((width, height), Image.Resampling.NEAREST))
+
+
+def decode(source: Path | bytes, formats: tuple[str, ...]) -> Image.Image:
+    """Open and fully decode a picture in one of `formats`; raises UserError with what is wrong."""
+    size = len(source) if isinstance(source, bytes) else file_size(source)
+    if size > MAX_BYTES:
+        raise UserError(f"The file has {size / 2**20:.1f} MB; at most {MAX_BYTES // 2**20} MB are allowed. Save it smaller or as JPEG.")
+    expected = " or ".join(formats)
+    try:
+        with warnings.catch_warnings():
+            # Size is judged below, with a message of our own.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            image = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=formats)
+    except Image.DecompressionBombError:
+        raise UserError(too_many_pixels()) from None
+    except UnidentifiedImageError:
+        raise UserError(f"This is not a picture in {expected} format.") from None
+    except (OSError, SyntaxError, ValueError) as error:
+        raise UserError(f"The picture cannot be opened ({error}). Save it again as {expected}.") from None
+    if image.width * image.height > MAX_PIXELS:
+        raise UserError(too_many_pixels(image.size))
+    try:
+        image.load()
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise UserError(f"The picture is damaged or cut off ({error}). Save it again as {expected}.") from None
+    return image
+
+
+def too_many_pixels(size: tuple[int, int] | None = None) -> str:
+    """Message for a picture of too many pixels."""
+    shown = f"{size[0]}x{size[1]}" if size else "far too many pixels"
+    return f"The picture has {shown}; at most {MAX_PIXELS // 10**6} megapixels are allowed. Scale it down first."
+
+
+def file_size(path: Path) -> int:
+    """Bytes of a file; raises UserError where there is none."""
+    if not path.is_file():
+        raise UserError(f"There is no file {path}.")
+    return path.stat().st_size
