@@ -1,0 +1,44 @@
+"""Goals: labels to break, one class everywhere, one class removed."""
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from segviz.data.label_sets import LabelSet
+from segviz.settings import Settings
+from segviz.types import Goal, UserError
+
+
+def class_index(label_set: LabelSet, name: str) -> int:
+    """Index of a class by name; raises UserError for a name that the label set does not have."""
+    if name not in label_set.classes:
+        raise UserError(f"The model has no class '{name}'. It has: {', '.join(label_set.classes)}.")
+    return label_set.classes.index(name)
+
+
+def build_goal(settings: Settings, reference: Tensor, clean_prediction: Tensor, label_set: LabelSet) -> Goal:
+    """The goal that `settings` name, for maps (N,H,W): `reference` is to be broken, targets start from `clean_prediction`."""
+    if settings.goal == "break":
+        return Goal(reference)
+    assert settings.target is not None
+    target = class_index(label_set, settings.target)
+    if settings.goal == "everywhere":
+        return Goal(torch.full_like(clean_prediction, target), targeted=True)
+    if not (clean_prediction == target).any():
+        seen = [label_set.classes[index] for index in clean_prediction.unique().tolist()]
+        raise UserError(f"The model sees no {settings.target} in this picture, so there is none to remove. It sees: {', '.join(seen)}.")
+    return Goal(torch.stack([without_class(labels, target) for labels in clean_prediction]), targeted=True)
+
+
+def without_class(labels: Tensor, removed: int) -> Tensor:
+    """A map (H,W) in which the pixels of class `removed` take the class of the nearest other pixel; class 0 if there is no other."""
+    hole = (labels == removed).cpu().numpy()
+    if hole.all():
+        return torch.zeros_like(labels)
+    # Each zero pixel gets an index of its own, and every other pixel the index of its nearest zero pixel.
+    _, nearest = cv2.distanceTransformWithLabels(hole.astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    class_of = np.zeros(nearest.max() + 1, np.int64)
+    kept = labels.cpu().numpy()
+    class_of[nearest[~hole]] = kept[~hole]
+    return torch.from_numpy(class_of[nearest]).to(labels)

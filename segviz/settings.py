@@ -1,0 +1,53 @@
+"""The settings of one run: a typed record that the page keeps in its URL and the terminal fills from its options."""
+
+from dataclasses import dataclass
+
+from segviz.types import UserError
+
+GOALS = ("break", "everywhere", "remove")
+LABEL_SOURCES = ("truth", "prediction")
+MAX_STEPS = 1000
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is attacked, and how.
+
+    `goal`: "break" the labels, reach one class `target` "everywhere", or "remove" the class `target`. `against`: which labels "break"
+    breaks and figures refer to, the photo's label map ("truth") or the model's own clean prediction ("prediction"); without a label
+    map it is always the prediction. `eps` and `alpha` are in grey levels (n of n/255; for the norm "l2" the root mean square);
+    `alpha` None means the attack's own rule. `steps` are iterations per restart; 0 only looks at the clean picture.
+    Raises UserError for a value out of range.
+    """
+
+    model: str = "voc7-lraspp"
+    image: str = "chelsea"
+    goal: str = "break"
+    target: str | None = None
+    against: str = "truth"
+    attack: str = "pgd"
+    norm: str = "linf"
+    eps: float = 4.0
+    steps: int = 20
+    alpha: float | None = None
+    restarts: int = 1
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.goal not in GOALS:
+            raise UserError(f"Unknown goal '{self.goal}'. Known: {', '.join(GOALS)}.")
+        if self.goal != "break" and self.target is None:
+            raise UserError(f"The goal '{self.goal}' needs a target class.")
+        if self.against not in LABEL_SOURCES:
+            raise UserError(f"Unknown kind of labels '{self.against}'. Known: {', '.join(LABEL_SOURCES)}.")
+        # Written so that nan, which compares false with everything, is refused as well.
+        if not 0 <= self.eps <= 255:
+            raise UserError(f"eps is {self.eps:g} grey levels; it must lie between 0 and 255.")
+        if self.alpha is not None and not 0 < self.alpha <= 255:
+            raise UserError(f"The step size is {self.alpha:g} grey levels; it must be above 0 and at most 255.")
+        if not 0 <= self.steps <= MAX_STEPS:
+            raise UserError(f"{self.steps} steps; between 1 and {MAX_STEPS} are allowed.")
+        if not 1 <= self.restarts <= 20:
+            raise UserError(f"{self.restarts} restarts; between 1 and 20 are allowed.")
+        if not 0 <= self.seed < 2**32:
+            raise UserError(f"The seed is {self.seed}; it must lie between 0 and {2**32 - 1}.")
