@@ -1,0 +1,78 @@
+"""Pictures of label maps, perturbations, flips and confidence, and lossless PNG bytes of them."""
+
+import math
+
+import cv2
+import numpy as np
+
+from segviz.data.label_sets import LabelSet
+from segviz.types import VOID
+
+VOID_COLOUR = (150, 150, 150)
+FLIP_COLOUR = (255, 140, 0)
+BLUE, RED = (33, 102, 172), (178, 24, 43)
+
+
+def colour_map(labels: np.ndarray, label_set: LabelSet, shown: set[int] | None = None) -> np.ndarray:
+    """Label map (H,W) of class indices to its colours (H,W,3) uint8; void is hatched grey, classes not in `shown` are white."""
+    table = np.full((256, 3), VOID_COLOUR, np.uint8)
+    table[: len(label_set.palette)] = label_set.palette
+    if shown is not None:
+        table[[index for index in range(len(label_set.palette)) if index not in shown]] = 255
+    picture = table[labels]
+    rows, columns = np.indices(labels.shape)
+    picture[(labels == VOID) & ((rows + columns) % 6 < 2)] = 90
+    return picture
+
+
+def over_photo(colours: np.ndarray, photo: np.ndarray) -> np.ndarray:
+    """The colours of a map laid over the photo, both (H,W,3) uint8; where the map is black (background) the photo stays as it is."""
+    blended = cv2.addWeighted(colours, 0.65, photo, 0.35, 0)
+    return np.where(colours.any(2, keepdims=True), blended, photo)
+
+
+def grey(photo: np.ndarray) -> np.ndarray:
+    """The photo without colour, (H,W,3) uint8."""
+    return cv2.cvtColor(cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+
+
+def full_scale(eps: float, norm: str) -> int:
+    """Change in grey levels that gets full colour: eps for L-inf, three times the root mean square for L2; at least 1."""
+    return max(math.ceil(eps if norm == "linf" else 3 * eps), 1)
+
+
+def perturbation(x_adv: np.ndarray, x: np.ndarray, scale: int) -> np.ndarray:
+    """Signed change, mean of the three channels, on a diverging scale: blue darker, white unchanged, red brighter.
+
+    Photos are (H,W,3) uint8; the scale is symmetric and saturates at +-`scale` grey levels. Returns (H,W,3) uint8.
+    """
+    change = (x_adv.astype(np.float32) - x).mean(2) / scale
+    fade = 1 - np.abs(change).clip(0, 1)[..., None]
+    end = np.where(change[..., None] > 0, np.array(RED, np.float32), np.array(BLUE, np.float32))
+    return (fade * 255 + (1 - fade) * end).round().astype(np.uint8)
+
+
+def perturbation_rgb(x_adv: np.ndarray, x: np.ndarray, scale: int) -> np.ndarray:
+    """Signed change per channel about middle grey, which means unchanged; saturates at +-`scale` grey levels. (H,W,3) uint8."""
+    change = (x_adv.astype(np.float32) - x) / scale
+    return (127.5 + 127.5 * change.clip(-1, 1)).round().astype(np.uint8)
+
+
+def flipped(before: np.ndarray, after: np.ndarray, photo: np.ndarray) -> np.ndarray:
+    """Pixels whose class changed in orange over the darkened photo; maps (H,W), photo (H,W,3) uint8."""
+    picture = grey(photo) // 2
+    picture[before != after] = FLIP_COLOUR
+    return picture
+
+
+def heat(confidence: np.ndarray) -> np.ndarray:
+    """Confidence (H,W) uint8 on the viridis scale: dark 0, yellow 1. Returns (H,W,3) uint8."""
+    return cv2.cvtColor(cv2.applyColorMap(confidence, cv2.COLORMAP_VIRIDIS), cv2.COLOR_BGR2RGB)
+
+
+def png(picture: np.ndarray) -> bytes:
+    """Lossless PNG of a picture (H,W,3) RGB or (H,W) grey, uint8."""
+    channels = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR) if picture.ndim == 3 else picture
+    done, data = cv2.imencode(".png", channels, [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    assert done
+    return data.tobytes()

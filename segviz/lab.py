@@ -1,0 +1,236 @@
+"""One attack on one picture, from settings to a result measured on 8-bit values."""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from segviz import metrics
+from segviz.attacks.catalog import build_attack
+from segviz.attacks.goals import build_goal
+from segviz.attacks.loop import conclude, run
+from segviz.data.images import Photo, read_label_map, read_photo
+from segviz.data.samples import samples
+from segviz.models.segmenter import Segmenter
+from segviz.models.zoo import ModelEntry
+from segviz.settings import Settings
+from segviz.types import VOID, Step, UserError
+
+MAX_FRAMES = 40
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A photo at working size, `pixels` (H,W,3) uint8, with `labels` (H,W) uint8 class indices (255 void) if it has a label map.
+
+    `original` is the size (width, height) that the photo came in.
+    """
+
+    name: str
+    pixels: np.ndarray
+    labels: np.ndarray | None
+    original: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Figures:
+    """How well a prediction of one picture agrees with the reference labels; rates in [0,1].
+
+    `iou` has a value per class, None for a class in neither map; `miou` is the mean of the others: the mIoU of this one image.
+    """
+
+    miou: float
+    pixel_accuracy: float
+    iou: tuple[float | None, ...]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What is on screen at one iteration: `pixels` (H,W,3) uint8, `prediction` (H,W) uint8, `confidence` (H,W) uint8 (255 = 1)."""
+
+    index: int
+    pixels: np.ndarray
+    prediction: np.ndarray
+    confidence: np.ndarray
+
+
+@dataclass(frozen=True)
+class Point:
+    """One point of the curves; `loss` and `success` as in `Step`, `miou` and `pixel_accuracy` of this image in [0,1]."""
+
+    index: int
+    loss: float
+    success: float
+    pixel_accuracy: float
+    miou: float
+
+
+@dataclass(frozen=True)
+class Report:
+    """The result, measured on the 8-bit adversarial image.
+
+    `linf` in grey levels, `l2` on the [0,1] scale, `psnr` in dB (None where nothing changed); `success` is the share of counted pixels
+    that are as the goal wants them; `seconds` is the time spent attacking, without waiting for a turn.
+    """
+
+    adversarial: Figures
+    iou_ratio: float | None
+    success: float
+    linf: float
+    l2: float
+    psnr: float | None
+    iterations: int
+    gradient_evaluations: int
+    seconds: float
+    stopped: bool
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """Everything known of a run at one moment; immutable.
+
+    `reference` (H,W) uint8 are the labels that figures refer to: the label map, or the model's clean prediction if `own_prediction`.
+    `target` (H,W) uint8 is the map to reach, None for the goal "break". `frames` holds at most about 40 iterations, evenly spread,
+    `curve` all of them. Once the run has ended, `report` and `final` hold the result.
+    """
+
+    settings: Settings
+    picture: Picture
+    reference: np.ndarray
+    own_prediction: bool
+    target: np.ndarray | None
+    device: str
+    clean: Figures
+    curve: tuple[Point, ...]
+    frames: tuple[Frame, ...]
+    final: Frame | None = None
+    report: Report | None = None
+
+
+def open_picture(name: str, photo: Path | bytes, labels: Path | bytes | None, entry: ModelEntry) -> Picture:
+    """Read a photo and, if given, its label map for a model; raises UserError as `read_photo`, `read_label_map` and label sets do."""
+    read = read_photo(photo, entry.working_size)
+    return Picture(name, read.pixels, None if labels is None else label_indices(labels, read, entry), read.original)
+
+
+def label_indices(labels: Path | bytes, photo: Photo, entry: ModelEntry) -> np.ndarray:
+    """A stored label map as class indices of the model (H,W) uint8."""
+    return entry.label_set.from_stored(read_label_map(labels, photo))
+
+
+def sample_picture(key: str, entry: ModelEntry) -> Picture:
+    """A sample photo with its label map; raises UserError for an unknown key."""
+    if key not in samples():
+        raise UserError(f"Unknown sample '{key}'. Known: {', '.join(samples())}.")
+    sample = samples()[key]
+    return open_picture(key, sample.photo, sample.labels, entry)
+
+
+def to_tensor(pixels: np.ndarray, device: torch.device) -> Tensor:
+    """(H,W,3) uint8 to a batch of one, (1,3,H,W) float in [0,1]."""
+    x = torch.from_numpy(pixels).to(device).permute(2, 0, 1).unsqueeze(0).float() / 255
+    return x.contiguous(memory_format=torch.channels_last)
+
+
+def attack_picture(
+    settings: Settings, picture: Picture, model: Segmenter, stopped: Callable[[], bool] = lambda: False
+) -> Iterator[Trajectory]:
+    """Run the attack and yield a Trajectory after the clean look, after every iteration, and with the result.
+
+    `stopped` is asked before every iteration; once it says yes, the result of what was reached is the next and last one.
+    Raises UserError where the settings do not fit the attack, the model or the picture.
+    """
+    seconds, resumed = 0.0, time.perf_counter()
+    device = model.mean.device
+    classes = len(model.label_set.classes)
+    x = to_tensor(picture.pixels, device)
+    attack = build_attack(settings, *picture.pixels.shape[:2])
+    with torch.no_grad():
+        clean_prediction = model(x).argmax(1)
+    own_prediction = picture.labels is None or settings.against == "prediction"
+    if picture.labels is None or own_prediction:
+        reference = clean_prediction
+    else:
+        reference = torch.from_numpy(picture.labels).to(device).long().unsqueeze(0)
+        if (reference == VOID).all():
+            raise UserError("Every pixel of the label map is void (255), so there is nothing to attack or measure.")
+    goal = build_goal(settings, reference, clean_prediction, model.label_set)
+    kept = stored_iterations(attack.steps * attack.restarts)
+
+    steps = run(attack, model, x, goal)
+    step = next(steps)
+    clean = figures_of(step.prediction, reference, classes)
+    trajectory = Trajectory(
+        settings=settings,
+        picture=picture,
+        reference=reference[0].byte().cpu().numpy(),
+        own_prediction=own_prediction,
+        target=goal.labels[0].byte().cpu().numpy() if goal.targeted else None,
+        device=device_name(device),
+        clean=clean,
+        curve=(point_of(step, clean),),
+        frames=(frame_of(step),),
+    )
+    while not step.concluded:
+        seconds += time.perf_counter() - resumed
+        yield trajectory
+        resumed = time.perf_counter()
+        step = conclude(step, attack, model, x, goal) if stopped() else next(steps)
+        if not step.concluded:
+            point = point_of(step, figures_of(step.prediction, reference, classes))
+            frames = trajectory.frames + ((frame_of(step),) if step.index in kept else ())
+            trajectory = replace(trajectory, curve=(*trajectory.curve, point), frames=frames)
+    adversarial = figures_of(step.prediction, reference, classes)
+    psnr = metrics.psnr(step.x_adv, x).item()
+    report = Report(
+        adversarial=adversarial,
+        iou_ratio=adversarial.miou / clean.miou if clean.miou > 0 else None,
+        success=step.success.item(),
+        linf=metrics.linf(step.x_adv, x).item(),
+        l2=metrics.l2(step.x_adv, x).item(),
+        psnr=psnr if math.isfinite(psnr) else None,
+        iterations=step.index,
+        gradient_evaluations=step.gradient_evaluations,
+        seconds=seconds + time.perf_counter() - resumed,
+        stopped=step.index < attack.steps * attack.restarts,
+    )
+    yield replace(trajectory, final=frame_of(step), report=report)
+
+
+def stored_iterations(total: int) -> set[int]:
+    """Iterations to keep a Frame of: all of them up to MAX_FRAMES, else that many, evenly spread, with first and last."""
+    return set(np.linspace(0, total, min(total, MAX_FRAMES) + 1).round().astype(int).tolist())
+
+
+def figures_of(prediction: Tensor, reference: Tensor, classes: int) -> Figures:
+    """Figures of one picture, from maps (1,H,W)."""
+    counts = metrics.confusion_matrix(prediction, reference, classes)[0]
+    iou = tuple(None if math.isnan(value) else value for value in metrics.class_iou(counts).tolist())
+    return Figures(metrics.mean_iou(counts).item(), metrics.pixel_accuracy(counts).item(), iou)
+
+
+def figures_of_frame(frame: Frame, reference: np.ndarray, classes: int) -> Figures:
+    """Figures of a stored iteration against reference labels (H,W) uint8."""
+    return figures_of(torch.from_numpy(frame.prediction).unsqueeze(0), torch.from_numpy(reference).unsqueeze(0), classes)
+
+
+def frame_of(step: Step) -> Frame:
+    """The first image of a Step in 8-bit values."""
+    pixels = (step.x_adv[0] * 255).round().byte().permute(1, 2, 0).cpu().numpy()
+    confidence = (step.logits[0].softmax(0).amax(0) * 255).round().byte().cpu().numpy()
+    return Frame(step.index, pixels, step.prediction[0].byte().cpu().numpy(), confidence)
+
+
+def point_of(step: Step, figures: Figures) -> Point:
+    """The first image of a Step as a point of the curves."""
+    return Point(step.index, step.loss[0].item(), step.success[0].item(), figures.pixel_accuracy, figures.miou)
+
+
+def device_name(device: torch.device) -> str:
+    """The name a person knows the device by."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"

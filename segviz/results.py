@@ -1,0 +1,50 @@
+"""Finished runs as JSON values, the same for the terminal and for the page's download."""
+
+from dataclasses import asdict
+from typing import Any
+
+from segviz.attacks.catalog import alpha_of, steps_of
+from segviz.data.label_sets import LabelSet
+from segviz.lab import Figures, Trajectory
+from segviz.settings import Settings
+from segviz.studies.evaluate import Evaluation, SetFigures
+
+
+def attack_result(trajectory: Trajectory, label_set: LabelSet) -> dict[str, Any]:
+    """A finished run: settings, clean and adversarial figures, sizes of the change; rates are fractions of 1."""
+    assert trajectory.report is not None
+    height, width = trajectory.picture.pixels.shape[:2]
+    return {
+        "scope": "one image",
+        **run_settings(trajectory.settings),
+        "reference": "own prediction" if trajectory.own_prediction else "label map",
+        "device": trajectory.device,
+        "width": width,
+        "height": height,
+        **asdict(trajectory.report),
+        "clean": named(trajectory.clean, label_set),
+        "adversarial": named(trajectory.report.adversarial, label_set),
+    }
+
+
+def evaluation_result(evaluation: Evaluation, settings: Settings | None, label_set: LabelSet) -> dict[str, Any]:
+    """An evaluation over a data set, likewise."""
+    attacked = run_settings(settings) if settings is not None else {}
+    attacked.pop("image", None)
+    return {
+        "scope": "data set",
+        **attacked,
+        **asdict(evaluation),
+        "clean": named(evaluation.clean, label_set),
+        "adversarial": named(evaluation.adversarial, label_set) if evaluation.adversarial is not None else None,
+    }
+
+
+def run_settings(settings: Settings) -> dict[str, Any]:
+    """The settings with the step size and the number of steps that they led to."""
+    return {**asdict(settings), "steps": steps_of(settings), "alpha": alpha_of(settings)}
+
+
+def named(figures: Figures | SetFigures, label_set: LabelSet) -> dict[str, Any]:
+    """Figures as JSON values, with the IoU by class name."""
+    return {**asdict(figures), "iou": dict(zip(label_set.classes, figures.iou, strict=True))}
