@@ -1,0 +1,126 @@
+"""The recipe behind the bundled weights: fine-tuning from ImageNet, resumable after any epoch."""
+
+import copy
+import json
+import math
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.utils.data import DataLoader
+from tqdm import tqdm
+
+from segviz.models.segmenter import Segmenter
+from segviz.training.augment import TrainingPairs
+from segviz.types import VOID
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Settings of one training run."""
+
+    epochs: int = 14
+    crop: int = 224
+    batch: int = 16
+    lr_encoder: float = 4e-4
+    lr_head: float = 1.5e-3
+    weight_decay: float = 0.02
+    ema: float = 0.998
+    seed: int = 0
+
+
+def segmentation_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """Cross-entropy plus the soft Jaccard distance over the batch, averaged over the classes that occur in it."""
+    cross_entropy = F.cross_entropy(logits, labels, ignore_index=VOID)
+    valid = (labels != VOID).unsqueeze(1)
+    truth = F.one_hot(torch.where(labels == VOID, 0, labels), logits.shape[1]).movedim(-1, 1) * valid
+    probability = logits.softmax(1) * valid
+    intersection = (probability * truth).sum((0, 2, 3))
+    union = (probability + truth).sum((0, 2, 3)) - intersection
+    present = truth.sum((0, 2, 3)) > 0
+    jaccard = 1 - (intersection / union.clamp(min=1))[present].mean()
+    return cross_entropy + 0.5 * jaccard
+
+
+def learning_rate_factor(step: int, total: int) -> float:
+    """Linear warm-up over the first 3 % of the steps, then a cosine to zero."""
+    warm_up = max(int(0.03 * total), 1)
+    if step < warm_up:
+        return (step + 1) / warm_up
+    return 0.5 * (1 + math.cos(math.pi * (step - warm_up) / (total - warm_up)))
+
+
+def train(model: Segmenter, folder: Path, out: Path, recipe: Recipe, device: torch.device) -> Segmenter:
+    """Train on `folder` (images/ and labels/), save the state to `out` after every epoch, and return the averaged model.
+
+    A later call with the same `out` goes on after the last finished epoch. Writes `recipe.json`, `log.jsonl` and `state.pt`.
+    Raises ValueError where `out` holds a run of another recipe.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    recipe_file, state_file = out / "recipe.json", out / "state.pt"
+    written = json.dumps(asdict(recipe), indent=2) + "\n"
+    if recipe_file.exists() and recipe_file.read_text() != written:
+        raise ValueError(f"{out} holds a run of another recipe; choose another folder or remove it.")
+    recipe_file.write_text(written)
+
+    torch.manual_seed(recipe.seed)
+    data = TrainingPairs(folder, model.label_set, recipe.crop, recipe.seed)
+    steps_per_epoch = len(data) // recipe.batch
+    total = recipe.epochs * steps_per_epoch
+    model.to(device).to(memory_format=torch.channels_last)
+    average = copy.deepcopy(model).eval()
+    optimizer = torch.optim.AdamW(
+        [
+            {"params": model.encoder.parameters(), "lr": recipe.lr_encoder},
+            {"params": model.head.parameters(), "lr": recipe.lr_head},
+        ],
+        weight_decay=recipe.weight_decay,
+    )
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: learning_rate_factor(step, total))
+    parts: dict[str, Any] = {"model": model, "average": average, "optimizer": optimizer, "schedule": schedule}
+    first_epoch = 0
+    if state_file.exists():
+        state = torch.load(state_file, map_location=device, weights_only=True)
+        for name, part in parts.items():
+            part.load_state_dict(state[name])
+        first_epoch = state["epoch"]
+
+    for epoch in range(first_epoch, recipe.epochs):
+        data.epoch = epoch
+        order = torch.Generator().manual_seed(recipe.seed * 1000 + epoch)
+        loader = DataLoader(data, recipe.batch, shuffle=True, drop_last=True, generator=order)
+        torch.manual_seed(recipe.seed * 1000 + epoch)
+        model.train()
+        mean_loss = 0.0
+        progress = tqdm(loader, desc=f"epoch {epoch + 1}/{recipe.epochs}")
+        for step, (x, labels) in enumerate(progress):
+            x = x.to(device, memory_format=torch.channels_last)
+            loss = segmentation_loss(model(x), labels.to(device))
+            optimizer.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
+            optimizer.step()
+            schedule.step()
+            update_average(average, model, min(recipe.ema, 1 - 1 / (epoch * steps_per_epoch + step + 2)))
+            mean_loss += loss.item() / steps_per_epoch
+            progress.set_postfix(loss=f"{loss.item():.3f}")
+        with (out / "log.jsonl").open("a") as log:
+            log.write(json.dumps({"epoch": epoch + 1, "loss": round(mean_loss, 4)}) + "\n")
+        state = {name: part.state_dict() for name, part in parts.items()} | {"epoch": epoch + 1}
+        torch.save(state, out / "state.pt.part")
+        os.replace(out / "state.pt.part", state_file)
+    return average
+
+
+@torch.no_grad()
+def update_average(average: Segmenter, model: Segmenter, decay: float) -> None:
+    """Exponential moving average of the weights and the batch statistics, in place."""
+    for kept, new in zip(average.state_dict().values(), model.state_dict().values(), strict=True):
+        if kept.dtype.is_floating_point:
+            kept.lerp_(new, 1 - decay)
+        else:
+            kept.copy_(new)
