@@ -1,0 +1,12 @@
+"""The app: page configuration and navigation. Start it with `streamlit run app.py`."""
+
+import streamlit as st
+
+st.set_page_config(page_title="segviz", page_icon="assets/icon.png", layout="wide")
+st.navigation(
+    [
+        st.Page("pages/attack_lab.py", title="Attack lab", icon=":material/science:", default=True),
+        st.Page("pages/about.py", title="About", icon=":material/info:"),
+    ],
+    position="top",
+).run()

@@ -1,0 +1,34 @@
+"""About: how to read the numbers, the models and the photos."""
+
+import streamlit as st
+
+from segviz.data.samples import samples
+from segviz.models.zoo import MODELS
+
+st.title("segviz")
+st.markdown(
+    """
+Attack a semantic-segmentation network and see, live, what happens. The **attack lab** runs gradient attacks on a real pretrained model,
+on the device of this server, step by step; nothing on screen is simulated.
+
+#### How to read the numbers
+- **Epsilon** is in grey levels of the picture that you see: 4/255 means that no colour value changes by more than 4 of 255. For L2 it is
+  the root mean square of all changes.
+- **Results are measured on 8-bit values**: the adversarial picture is rounded within the allowed change, and the model predicts once more
+  on exactly the picture that you can download. Curves and stored iterations show the iterates before that rounding.
+- **mIoU of this image** is the mean IoU over the classes that occur in the labels or in the prediction of this one picture. The mIoU of a
+  data set adds up all its pixels first and is another quantity. A class in neither map has no IoU and does not count.
+- **IoU ratio** is the adversarial mIoU over the clean one (Arnab, Miksik & Torr, CVPR 2018).
+- **The result** is the strongest iterate of the run: the one with most pixels as the goal wants them.
+- **Without a label map** the figures are against the model's own clean prediction, which is 100 % right by definition.
+"""
+)
+st.subheader("Models")
+for model in MODELS.values():
+    st.markdown(
+        f"**{model.title}**: {', '.join(model.label_set.classes)}. Photos are brought to at most {model.working_size} px. "
+        f"{model.data}; mIoU on the validation set {model.val_miou:.1%} (ours). Licence: {model.licence}."
+    )
+st.subheader("Photos")
+for sample in samples().values():
+    st.markdown(f"- **{sample.title}**: {sample.credit}; {sample.source}; {sample.licence}. Label map: the segviz authors, CC0.")

@@ -1,0 +1,75 @@
+"""The attack lab: one attack on one picture, live."""
+
+import streamlit as st
+
+from segviz.studies import first_view
+from segviz.types import UserError
+from segviz.ui import lab_view
+from segviz.ui.controls import chosen_picture, settings_controls
+from segviz.ui.session import submit
+
+state = st.session_state
+precomputed = st.cache_resource(first_view.load)()
+
+settings = picture = None
+with st.sidebar:
+    try:
+        settings = settings_controls()
+        picture = chosen_picture(settings)
+    except UserError as error:
+        st.error(str(error))
+
+opened = "opened" not in state
+state.opened = True
+if settings is not None and picture is not None:
+    labels = None if picture.labels is None else picture.labels.tobytes()
+    seen = (settings.model, picture.pixels.tobytes(), labels)
+    if seen != state.get("seen"):
+        state.seen = seen
+        if settings == precomputed.settings:
+            if not opened and state.job is not None:
+                state.job.stop()
+            state.trajectory, state.job = precomputed, None
+        else:
+            # A link with settings of its own is run at once; another picture is only looked at.
+            state.job = submit(settings if opened else lab_view.look_only(settings), picture)
+state.setdefault("trajectory", precomputed)
+state.setdefault("job", None)
+
+job = state.job
+active = job is not None and job.active
+buttons, progress = st.columns([1, 3], vertical_alignment="center")
+with buttons, st.container(horizontal=True):
+    if st.button("Run", type="primary", icon=":material/play_arrow:", key="run", disabled=picture is None) and settings and picture:
+        state.job = submit(settings, picture)
+        st.rerun()
+    st.button("Stop", icon=":material/stop:", key="stop", disabled=not active, on_click=job.stop if job else None)
+if picture is None and settings is not None:
+    st.info("Upload a picture on the left to attack it. Until then the last view stays.")
+
+
+@st.fragment(run_every=0.5 if active else None)
+def live() -> None:
+    """Everything that changes with the run; asks for new snapshots while one is under way."""
+    if active and not job.active:
+        st.rerun()
+    if job is not None and job.latest is not None:
+        state.trajectory = job.latest
+    trajectory = state.trajectory
+    with progress:
+        lab_view.show_status(job, trajectory, trajectory is precomputed)
+    label_set = lab_view.label_set_of(trajectory)
+    lab_view.show_headline(trajectory)
+    pictures, side = st.columns([3, 2], gap="medium")
+    with side:
+        frame, cursor = lab_view.choose_frame(trajectory, job.id if job is not None else "precomputed")
+        lab_view.show_curves(trajectory, cursor)
+        shown = lab_view.show_legend(trajectory, frame, label_set)
+    with pictures:
+        lab_view.show_pictures(trajectory, frame, label_set, shown)
+        lab_view.show_downloads(trajectory)
+
+
+live()
+if settings is not None:
+    lab_view.show_attack(settings)

@@ -1,0 +1,55 @@
+"""What a run can be taken home as: picture, settings, curve, and the code that repeats it."""
+
+import csv
+import io
+import json
+from dataclasses import asdict
+
+from segviz.data.label_sets import LabelSet
+from segviz.lab import Trajectory
+from segviz.results import attack_result
+
+
+def settings_json(trajectory: Trajectory, label_set: LabelSet) -> str:
+    """Settings and result as JSON, as the terminal writes it."""
+    return json.dumps(attack_result(trajectory, label_set), indent=2) + "\n"
+
+
+def curve_csv(trajectory: Trajectory) -> str:
+    """The curve, one row per iteration, rates as fractions of 1."""
+    text = io.StringIO()
+    rows = csv.DictWriter(text, list(asdict(trajectory.curve[0])), lineterminator="\n")
+    rows.writeheader()
+    rows.writerows(asdict(point) for point in trajectory.curve)
+    return text.getvalue()
+
+
+def snippet(trajectory: Trajectory, sample: bool) -> str:
+    """Python code that repeats the run with the library."""
+    settings = trajectory.settings
+    arguments = ", ".join(f"{name}={value!r}" for name, value in asdict(settings).items())
+    if sample:
+        picture = f"sample_picture({settings.image!r}, entry)"
+    else:
+        labels = "None" if trajectory.picture.labels is None else 'Path("labels.png")'
+        picture = f'open_picture("own", Path("photo.png"), {labels}, entry)  # put the names of your files here'
+    return f"""\
+# Run this in the folder of segviz, the one that holds app.py. It writes adversarial.png.
+from pathlib import Path
+
+from PIL import Image
+
+from segviz.lab import attack_picture, open_picture, sample_picture
+from segviz.models.load import default_device, load_model
+from segviz.models.zoo import model_entry
+from segviz.settings import Settings
+
+settings = Settings({arguments})
+entry = model_entry(settings.model)
+picture = {picture}
+model = load_model(settings.model, default_device())
+for trajectory in attack_picture(settings, picture, model):
+    print(trajectory.curve[-1])
+print(trajectory.report)
+Image.fromarray(trajectory.final.pixels).save(Path("adversarial.png"))
+"""

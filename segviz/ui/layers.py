@@ -1,0 +1,61 @@
+"""The layers of the viewer, drawn from a trajectory and one of its frames."""
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+
+from segviz import draw
+from segviz.data.label_sets import LabelSet
+from segviz.lab import Frame, Trajectory
+from segviz.settings import Settings
+
+PERTURBATION, PERTURBATION_RGB, FLIPPED = "Perturbation", "Perturbation RGB", "Flipped pixels"
+SIX = ("Input", "Adversarial", PERTURBATION, "Clean map", "Adversarial map", FLIPPED)
+
+
+def layers(
+    trajectory: Trajectory, frame: Frame, label_set: LabelSet, shown: set[int] | None, on_photo: bool
+) -> dict[str, Callable[[], np.ndarray]]:
+    """Name of each layer to a function that draws it as (H,W,3) uint8; maps show the classes in `shown` (None: all)."""
+    photo, clean, settings = trajectory.picture.pixels, trajectory.frames[0], trajectory.settings
+    scale = draw.full_scale(settings.eps, settings.norm)
+
+    def drawn_map(labels: np.ndarray) -> np.ndarray:
+        colours = draw.colour_map(labels, label_set, shown)
+        return draw.over_photo(colours, photo) if on_photo else colours
+
+    found: dict[str, Callable[[], np.ndarray]] = {
+        "Input": lambda: photo,
+        "Adversarial": lambda: frame.pixels,
+        PERTURBATION: lambda: draw.perturbation(frame.pixels, photo, scale),
+        PERTURBATION_RGB: lambda: draw.perturbation_rgb(frame.pixels, photo, scale),
+        "Clean map": lambda: drawn_map(clean.prediction),
+        "Adversarial map": lambda: drawn_map(frame.prediction),
+        FLIPPED: lambda: draw.flipped(clean.prediction, frame.prediction, photo),
+        "Clean confidence": lambda: draw.heat(clean.confidence),
+        "Adversarial confidence": lambda: draw.heat(frame.confidence),
+    }
+    if not trajectory.own_prediction:
+        found["Label map"] = lambda: drawn_map(trajectory.reference)
+    target = trajectory.target
+    if target is not None:
+        found["Target map"] = lambda: drawn_map(target)
+    return found
+
+
+def title(layer: str, settings: Settings) -> str:
+    """Name of a layer on screen, with the scale of a perturbation."""
+    scale = draw.full_scale(settings.eps, settings.norm)
+    if layer == PERTURBATION:
+        return f"{layer}: blue −{scale} … white 0 … red +{scale} of 255, mean of RGB"
+    if layer == FLIPPED:
+        return f"{layer}: orange where the class is not that of the clean map"
+    if layer == PERTURBATION_RGB:
+        return f"{layer}: ×{127.5 / scale:.3g} about grey"
+    return layer
+
+
+def read_out(frame: Frame) -> bytes:
+    """Class and confidence of every pixel as the PNG that the viewer reads: R is the class, G the confidence."""
+    return draw.png(cv2.merge([frame.prediction, frame.confidence, np.zeros_like(frame.prediction)]))

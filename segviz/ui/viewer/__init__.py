@@ -1,0 +1,72 @@
+"""The picture viewer of the app: two aligned pictures under a swipe divider or side by side, with zoom and a per-pixel read-out."""
+
+import base64
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import streamlit as st
+
+_HERE = Path(__file__).parent
+
+_mount = st.components.v2.component(
+    "segviz_viewer",
+    html='<div class="viewer" data-testid="segviz-viewer"></div>',
+    css=(_HERE / "viewer.css").read_text(encoding="utf-8"),
+    js=(_HERE / "viewer.js").read_text(encoding="utf-8"),
+)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One picture of the viewer: the `name` on its label and a lossless `png` (H,W) at the working size."""
+
+    name: str
+    png: bytes
+
+
+def viewer(
+    left: Layer,
+    right: Layer,
+    before: bytes,
+    after: bytes,
+    classes: Sequence[str],
+    palette: Sequence[tuple[int, int, int]],
+    *,
+    key: str,
+    height: int = 480,
+) -> None:
+    """Show `left` against `right` on a stage `height` CSS pixels high and as wide as its column.
+
+    `before` and `after` are RGB PNGs (H,W) of the clean and of the adversarial prediction for the read-out: R is the class, an index into
+    `classes` and `palette`, and G is round(255 * confidence). `palette` holds one (R,G,B) in 0..255 per class. All four pictures have
+    the same size. Zoom, pan, divider and mode live in the browser and stay as they are when a viewer of the same `key` gets new pictures.
+    """
+    sizes = [_size(png) for png in (left.png, right.png, before, after)]
+    if len(set(sizes)) > 1:
+        raise ValueError(f"the viewer's pictures differ in size: {sizes}")
+    if len(classes) != len(palette):
+        raise ValueError(f"{len(classes)} class names but {len(palette)} colours")
+    _mount(
+        key=key,
+        data={
+            "left": {"name": left.name, "src": _data_url(left.png)},
+            "right": {"name": right.name, "src": _data_url(right.png)},
+            "before": _data_url(before),
+            "after": _data_url(after),
+            "classes": list(classes),
+            "palette": [[int(value) for value in colour] for colour in palette],
+            "height": height,
+        },
+    )
+
+
+def _size(png: bytes) -> tuple[int, int]:
+    """The width and height that a PNG's header gives."""
+    width, height = struct.unpack(">II", png[16:24])
+    return width, height
+
+
+def _data_url(png: bytes) -> str:
+    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
