@@ -1,0 +1,194 @@
+"""The loop on a model whose optimum is known, and its promises on the real one."""
+
+import itertools
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from segviz.attacks.catalog import ATTACKS, build_attack
+from segviz.attacks.constraints import L2, Linf
+from segviz.attacks.loop import Attack, conclude, run
+from segviz.settings import Settings
+from segviz.types import VOID, Goal
+
+
+def last(steps):
+    return list(steps)[-1]
+
+
+def attack_for(key: str, norm: str, shape: torch.Size, **changes: object) -> Attack:
+    return build_attack(Settings(attack=key, norm=norm, **changes), *shape[-2:])
+
+
+@pytest.mark.parametrize("key", ["fgsm", "ifgsm", "pgd"])
+def test_linf_reaches_the_optimum_of_a_linear_model(linear, eight_bit, key):
+    """Every pixel is worth eps * sum|w| of margin, and an L-inf attack must get all of it."""
+    labels = (linear.margin(eight_bit) > 0).long()
+    step = last(run(attack_for(key, "linf", eight_bit.shape, eps=6, steps=12), linear, eight_bit, Goal(labels)))
+    signed = torch.where(labels == 1, -1.0, 1.0).unsqueeze(1)
+    optimum = eight_bit + 6 / 255 * signed * linear.weight.sign()
+    if key == "pgd":
+        # The strongest iterate is kept; the flips are those of the optimum even where the margin is not yet the largest.
+        assert torch.equal(step.prediction, linear(optimum).argmax(1))
+    else:
+        torch.testing.assert_close(step.x_adv, optimum, atol=1e-6, rtol=0)
+    assert step.success.min() > 0
+    assert step.success.max() < 1
+
+
+def test_l2_spends_its_budget_as_the_gradient_says(linear, eight_bit):
+    """One L2 step of a linear model goes along the exact gradient of the cross-entropy, and to the border of the ball."""
+    x = eight_bit[:1]
+    labels = (linear.margin(x) > 0).long()
+    attack = Attack(L2(0.9), alpha=0.9, steps=1)
+    steps = list(run(attack, linear, x, Goal(labels)))
+    free = x.clone().requires_grad_()
+    gradient = torch.autograd.grad(F.cross_entropy(linear(free), labels), free)[0]
+    expected = x + 0.9 * gradient / gradient.norm()
+    torch.testing.assert_close(steps[1].x_adv, expected)
+
+
+def test_target_map_is_reached(linear, eight_bit):
+    target = torch.zeros(2, 12, 16, dtype=torch.long)
+    target[:, :, 8:] = 1
+    step = last(run(attack_for("pgd", "linf", eight_bit.shape, eps=120, steps=40), linear, eight_bit, Goal(target, targeted=True)))
+    assert torch.equal(step.prediction, target)
+    assert step.success.tolist() == [1, 1]
+
+
+def test_void_and_masked_pixels_are_left_alone(linear, eight_bit):
+    """Pixels of the linear model are independent, so pixels that do not count get no gradient and no change."""
+    labels = (linear.margin(eight_bit) > 0).long()
+    labels[:, :4] = VOID
+    mask = torch.ones_like(labels, dtype=torch.bool)
+    mask[:, :, :5] = False
+    step = last(run(attack_for("fgsm", "linf", eight_bit.shape, eps=8), linear, eight_bit, Goal(labels, mask=mask)))
+    changed = (step.x_adv != eight_bit).any(1)
+    assert not changed[:, :4].any()
+    assert not changed[:, :, :5].any()
+    assert changed[:, 4:, 5:].all()
+
+
+@pytest.mark.parametrize(("key", "norm"), list(itertools.product(ATTACKS, ("linf", "l2"))))
+@pytest.mark.parametrize("eps", [0.0, 0.6, 4.0])
+def test_result_is_8bit_and_within_ball_and_box(model, key, norm, eps):
+    x = sample_batch()
+    labels = torch.zeros(2, 64, 64, dtype=torch.long)
+    attack = attack_for(key, norm, x.shape, eps=eps, steps=3)
+    goal = Goal(labels)
+    step = last(run(attack, model, x, goal))
+    levels = step.x_adv * 255
+    assert (levels - levels.round()).abs().max() < 1e-3
+    assert step.x_adv.min() >= 0
+    assert step.x_adv.max() <= 1
+    delta = ((step.x_adv - x) * 255).round()
+    if norm == "linf":
+        assert delta.abs().max() <= eps
+    else:
+        assert (delta.double().flatten(1).square().mean(1).sqrt() <= eps + 1e-9).all()
+    torch.testing.assert_close(step.prediction, model(step.x_adv).argmax(1))
+    if eps == 0:
+        assert torch.equal(step.x_adv, x)
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+def test_budget_is_used(model, norm):
+    x = sample_batch()
+    step = last(run(attack_for("pgd", norm, x.shape, eps=4, steps=4), model, x, Goal(model(x).argmax(1))))
+    delta = (step.x_adv - x) * 255
+    size = delta.abs().amax((1, 2, 3)) if norm == "linf" else delta.flatten(1).square().mean(1).sqrt()
+    assert (size > 3.5).all()
+
+
+@pytest.mark.parametrize("key", ["fgsm", "ifgsm", "pgd"])
+def test_batch_equals_alone(linear, eight_bit, key):
+    labels = (linear.margin(eight_bit) > 0).long()
+    labels[1, :6] = VOID  # different numbers of counted pixels must not leak from one image to the other
+    attack = attack_for(key, "l2", eight_bit.shape, eps=5, steps=7)
+    together = list(run(attack, linear, eight_bit, Goal(labels)))
+    for image in range(2):
+        alone = list(run(attack, linear, eight_bit[image : image + 1], Goal(labels[image : image + 1])))
+        for batch_step, single in zip(together, alone, strict=True):
+            torch.testing.assert_close(batch_step.x_adv[image], single.x_adv[0], atol=1e-6, rtol=0)
+            torch.testing.assert_close(batch_step.loss[image], single.loss[0])
+
+
+def test_batch_equals_alone_on_the_real_model(model):
+    x = sample_batch()
+    labels = model(x).argmax(1)
+    attack = attack_for("pgd", "linf", x.shape, eps=4, steps=5)
+    together = last(run(attack, model, x, Goal(labels)))
+    for image in range(2):
+        alone = last(run(attack, model, x[image : image + 1], Goal(labels[image : image + 1])))
+        # Convolutions round differently at another batch size, which flips the sign of vanishing gradients only.
+        assert (together.x_adv[image] == alone.x_adv[0]).float().mean() > 0.97
+        assert abs(together.success[image] - alone.success[0]) < 0.05
+
+
+def test_seeds(model):
+    x = sample_batch()
+    goal = Goal(model(x).argmax(1))
+    first, again, other = (last(run(attack_for("pgd", "linf", x.shape, steps=2, seed=s), model, x, goal)).x_adv for s in (0, 0, 1))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+def test_restarts_go_on_and_never_lose_the_best(model):
+    x = sample_batch()
+    goal = Goal(model(x).argmax(1))
+    steps = list(run(attack_for("pgd", "linf", x.shape, eps=2, steps=3, restarts=2), model, x, goal))
+    assert [step.index for step in steps] == [0, 1, 2, 3, 4, 5, 6, 6]
+    assert steps[-1].gradient_evaluations == 6
+    kept = torch.stack([step.best_success for step in steps[:-1]])
+    assert (kept.diff(dim=0) >= 0).all()
+    seen = torch.stack([step.success for step in steps[:-1]]).amax(0)
+    assert (kept[-1] >= seen).all()
+
+
+def test_first_step_is_the_clean_image_and_best_never_worse(model):
+    x = sample_batch()
+    labels = model(x).argmax(1)
+    steps = list(run(attack_for("fgsm", "linf", x.shape, eps=8), model, x, Goal(labels)))
+    assert torch.equal(steps[0].x_adv, x)
+    assert torch.equal(steps[0].prediction, labels)
+    assert steps[0].success.tolist() == [0, 0]
+    assert len(steps) == 3
+
+
+def test_least_likely_uses_the_current_prediction(linear, eight_bit):
+    """For two classes the least likely one is the other one, so the attack breaks the prediction whatever the labels say."""
+    wrong_labels = torch.ones(2, 12, 16, dtype=torch.long)
+    _, step, _ = run(attack_for("fgsm-ll", "linf", eight_bit.shape, eps=6), linear, eight_bit, Goal(wrong_labels))
+    towards_border = -linear.margin(eight_bit).sign().unsqueeze(1) * linear.weight.sign()
+    torch.testing.assert_close(step.x_adv, eight_bit + 6 / 255 * towards_border, atol=1e-6, rtol=0)
+
+
+def test_stopping_early_gives_a_valid_result(model):
+    x = sample_batch()
+    goal = Goal(model(x).argmax(1))
+    attack = attack_for("pgd", "linf", x.shape, eps=3, steps=100)
+    step = next(itertools.islice(run(attack, model, x, goal), 2, None))
+    result = conclude(step, attack, model, x, goal)
+    assert result.concluded
+    assert result.index == 2
+    assert ((result.x_adv - x) * 255).round().abs().max() <= 3
+
+
+def test_refuses_what_would_make_numbers_dishonest(linear):
+    labels = torch.zeros(1, 4, 4, dtype=torch.long)
+    with pytest.raises(ValueError, match="8-bit"):
+        next(run(Attack(Linf(0.1), 0.1, 1), linear, torch.full((1, 3, 4, 4), 0.5), Goal(labels)))
+    with pytest.raises(ValueError, match="expected"):
+        next(run(Attack(Linf(0.1), 0.1, 1), linear, torch.zeros(1, 3, 5, 4), Goal(labels)))
+    with pytest.raises(ValueError, match="random start"):
+        Attack(Linf(0.1), 0.1, 1, restarts=2)
+
+
+def sample_batch() -> Tensor:
+    """Two structured 8-bit images (2,3,64,64) that reach 0 and 255."""
+    rows, columns = torch.meshgrid(torch.arange(64), torch.arange(64), indexing="ij")
+    first = torch.stack([rows * 4, columns * 4, (rows + columns) * 2])
+    second = torch.stack([((rows - 32) ** 2 + (columns - 32) ** 2 < 300) * 255, rows * 2 + 60, 255 - columns * 4])
+    return torch.stack([first, second]).clamp(0, 255) / 255

@@ -1,0 +1,65 @@
+"""Shared by all tests: a linear segmenter with a known optimum, the bundled model, a small labelled data set."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from segviz.data.samples import samples
+from segviz.models.load import load_model
+from segviz.models.segmenter import Segmenter
+
+# Two torch processes on two cores slow each other down a lot; the suite itself needs no more than these.
+torch.set_num_threads(2)
+
+
+class LinearSegmenter(nn.Module):
+    """Two classes; the logit of class 1 at a pixel is w . x + b, that of class 0 its negative. Pixels do not see each other.
+
+    From a pixel with margin m = w . x + b, the smallest L-inf change that flips it is |m| / sum |w|, the smallest L2 change |m| / |w|.
+    """
+
+    def __init__(self, weight: list[float], bias: float):
+        super().__init__()
+        self.weight = nn.Parameter(torch.tensor(weight).view(1, 3, 1, 1), requires_grad=False)
+        self.bias = bias
+
+    def margin(self, x: Tensor) -> Tensor:
+        return (x * self.weight).sum(1) + self.bias
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.stack([-self.margin(x), self.margin(x)], 1)
+
+
+@pytest.fixture
+def linear() -> LinearSegmenter:
+    return LinearSegmenter([0.8, -0.5, 0.3], -0.2)
+
+
+@pytest.fixture
+def eight_bit() -> Tensor:
+    """Two random 8-bit images (2,3,12,16), values kept away from 0 and 255 so that the box does not interfere."""
+    levels = torch.randint(40, 216, (2, 3, 12, 16), generator=torch.Generator().manual_seed(1))
+    return levels / 255
+
+
+@pytest.fixture(scope="session")
+def model() -> Segmenter:
+    return load_model("voc7-lraspp", torch.device("cpu"))
+
+
+@pytest.fixture(scope="session")
+def small_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data-set folder of four small pictures, cut from the samples, of two sizes."""
+    folder = tmp_path_factory.mktemp("data")
+    (folder / "images").mkdir()
+    (folder / "labels").mkdir()
+    for key, size in (("chelsea", (128, 96)), ("person", (128, 96)), ("horses", (128, 96)), ("astronaut", (96, 96))):
+        sample = samples()[key]
+        Image.open(sample.photo).convert("RGB").resize(size).save(folder / "images" / f"{key}.png")
+        labels = Image.fromarray(np.array(Image.open(sample.labels)))
+        labels.resize(size, Image.Resampling.NEAREST).save(folder / "labels" / f"{key}.png")
+    return folder

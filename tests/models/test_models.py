@@ -1,0 +1,71 @@
+"""The bundled model: encoder, loading, quality on the samples."""
+
+import dataclasses
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from segviz.data.samples import samples
+from segviz.lab import figures_of, sample_picture, to_tensor
+from segviz.models.encoder import CHANNELS, STRIDES
+from segviz.models.load import load_entry, load_model
+from segviz.models.zoo import MODELS
+from segviz.types import UserError
+
+ENTRY = MODELS["voc7-lraspp"]
+
+
+@pytest.mark.parametrize(("height", "width"), [(64, 96), (65, 97), (213, 320), (33, 500)])
+def test_logits_have_the_size_of_the_image(model, height, width):
+    x = torch.rand(1, 3, height, width)
+    assert model(x).shape == (1, 7, height, width)
+    for stride, feature in model.features(x).items():
+        assert feature.shape == (1, CHANNELS[stride], -(-height // stride), -(-width // stride))
+    assert tuple(model.features(x)) == STRIDES
+
+
+def test_model_is_frozen_shared_and_small(model):
+    assert not model.training
+    assert not any(parameter.requires_grad for parameter in model.parameters())
+    assert load_model("voc7-lraspp", torch.device("cpu")) is model
+    assert ENTRY.weights.stat().st_size <= 10 * 2**20
+
+
+def test_model_sees_the_samples(model):
+    """On every sample most pixels are right, and every class of the label map is found."""
+    for key in samples():
+        picture = sample_picture(key, ENTRY)
+        assert picture.labels is not None
+        with torch.no_grad():
+            prediction = model(to_tensor(picture.pixels, torch.device("cpu"))).argmax(1)
+        figures = figures_of(prediction, torch.from_numpy(picture.labels).unsqueeze(0), 7)
+        assert figures.pixel_accuracy > 0.8, key
+
+
+def test_weights_that_do_not_fit_get_a_message(tmp_path):
+    with pytest.raises(UserError, match="missing"):
+        load_entry(dataclasses.replace(ENTRY, weights=tmp_path / "none.safetensors"), torch.device("cpu"))
+    damaged = tmp_path / "damaged.safetensors"
+    damaged.write_bytes(ENTRY.weights.read_bytes()[:-1])
+    with pytest.raises(UserError, match="damaged"):
+        load_entry(dataclasses.replace(ENTRY, weights=damaged), torch.device("cpu"))
+    state = load_file(ENTRY.weights)
+    removed = next(iter(state))
+    del state[removed]
+    check_refused(tmp_path / "short.safetensors", state, removed)
+    check_refused(tmp_path / "other.safetensors", {**load_file(ENTRY.weights), removed: torch.zeros(1)}, "do not fit")
+
+
+def check_refused(file, state, message):
+    import hashlib
+
+    save_file(state, file)
+    entry = dataclasses.replace(ENTRY, weights=file, sha256=hashlib.sha256(file.read_bytes()).hexdigest())
+    with pytest.raises(UserError, match=message):
+        load_entry(entry, torch.device("cpu"))
+
+
+def test_unknown_key():
+    with pytest.raises(UserError, match="Known: voc7-lraspp"):
+        load_model("resnet", torch.device("cpu"))

@@ -1,0 +1,69 @@
+"""The house: imports point downwards, and only the app, its pages and the ui know Streamlit."""
+
+import ast
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+# A package may import itself and what stands in a later row.
+FLOORS = (
+    ("segviz.__main__",),
+    ("segviz.training", "segviz.ui", "segviz.cli"),
+    ("segviz.results",),
+    ("segviz.studies",),
+    ("segviz.engine", "segviz.lab"),
+    ("segviz.attacks",),
+    ("segviz.models", "segviz.metrics", "segviz.draw"),
+    ("segviz.data",),
+    ("segviz.settings",),
+    ("segviz.types",),
+)
+
+
+def imports_of(file: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return found
+
+
+def floor_of(module: str) -> tuple[int, str] | None:
+    for number, row in enumerate(FLOORS):
+        for package in row:
+            if module == package or module.startswith(package + "."):
+                return number, package
+    return None
+
+
+def modules() -> dict[str, Path]:
+    return {".".join(file.relative_to(ROOT).with_suffix("").parts): file for file in sorted((ROOT / "segviz").rglob("*.py"))}
+
+
+def test_every_module_has_a_floor():
+    homeless = [name for name in modules() if floor_of(name) is None and name != "segviz.__init__"]
+    assert homeless == []
+
+
+def test_nothing_imports_upwards_or_sideways():
+    wrong = []
+    for name, file in modules().items():
+        here = floor_of(name)
+        for imported in imports_of(file):
+            there = floor_of(imported)
+            if here and there and here[1] != there[1] and there[0] <= here[0]:
+                wrong.append(f"{name} imports {imported}")
+    assert wrong == []
+
+
+def test_only_the_app_knows_streamlit():
+    users = [name for name, file in modules().items() if any(module.split(".")[0] == "streamlit" for module in imports_of(file))]
+    assert users
+    assert all(name.startswith("segviz.ui.") for name in users)
+
+
+def test_nothing_reaches_outside_the_repository():
+    for file in [*modules().values(), ROOT / "app.py", *(ROOT / "pages").glob("*.py")]:
+        assert "shared/" not in file.read_text()

@@ -1,0 +1,126 @@
+"""The terminal, as a user types it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from segviz.attacks.catalog import ATTACKS
+from segviz.cli import main
+from segviz.data.samples import ASSETS
+
+CHELSEA = str(ASSETS / "samples" / "chelsea.png")
+
+
+@pytest.fixture
+def small_photo(tmp_path: Path) -> str:
+    file = tmp_path / "photo.png"
+    Image.open(CHELSEA).resize((96, 64)).save(file)
+    return str(file)
+
+
+def test_attack_writes_json_and_pictures(tmp_path):
+    """Through a real process: the sample finds its own label map, progress goes to stderr."""
+    out = tmp_path / "new" / "out.json"
+    command = ["attack", "--model", "voc7-lraspp", "--image", CHELSEA, "--attack", "pgd", "--eps", "4", "--steps", "3", "--seed", "0"]
+    done = subprocess.run(
+        [sys.executable, "-m", "segviz", *command, "--json", str(out), "--save", str(tmp_path / "pictures")],
+        cwd=ASSETS.parent,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == ""
+    assert "3/3" in done.stderr
+    assert "mIoU of the image" in done.stderr
+    result = json.loads(out.read_text())
+    assert (result["model"], result["attack"], result["eps"], result["steps"], result["seed"]) == ("voc7-lraspp", "pgd", 4, 3, 0)
+    for part in ("clean", "adversarial"):
+        assert 0 <= result[part]["miou"] <= 1
+        assert 0 <= result[part]["pixel_accuracy"] <= 1
+        assert set(result[part]["iou"]) == {"background", "cat", "cow", "dog", "horse", "person", "sheep"}
+    assert result["iou_ratio"] == pytest.approx(result["adversarial"]["miou"] / result["clean"]["miou"])
+    assert result["linf"] == 4
+    assert result["gradient_evaluations"] == 3
+    assert {"device", "l2", "psnr", "seconds"} <= set(result)
+    pictures = {file.name: np.asarray(Image.open(file)) for file in (tmp_path / "pictures").iterdir()}
+    assert set(pictures) == {"input.png", "adversarial.png", "perturbation.png", "clean_map.png", "adversarial_map.png", "flipped.png"}
+    assert all(picture.shape == (213, 320, 3) for picture in pictures.values())
+    assert np.abs(pictures["adversarial.png"].astype(int) - pictures["input.png"]).max() == 4
+
+
+@pytest.mark.parametrize("key", ATTACKS)
+def test_every_attack_runs(small_photo, key, capsys):
+    assert main(["attack", "--image", small_photo, "--attack", key, "--steps", "2", "--norm", "l2"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["reference"] == "own prediction"
+    assert result["clean"]["pixel_accuracy"] == 1
+    assert result["steps"] == (1 if ATTACKS[key].one_step else 2)
+
+
+def test_label_map_of_ones_own(small_photo, tmp_path, capsys):
+    labels = tmp_path / "labels.png"
+    Image.fromarray(np.full((64, 96), 8, np.uint8)).save(labels)
+    assert main(["attack", "--image", small_photo, "--labels", str(labels), "--attack", "fgsm"]) == 0
+    assert json.loads(capsys.readouterr().out)["clean"]["iou"]["dog"] in (None, 0)
+
+
+def test_evaluate(small_data, tmp_path):
+    out = tmp_path / "out.json"
+    assert main(["evaluate", "--data", str(small_data), "--attack", "ifgsm", "--eps", "4", "--steps", "3", "--json", str(out)]) == 0
+    result = json.loads(out.read_text())
+    assert result["images"] == 4
+    assert result["scope"] == "data set"
+    assert result["adversarial"]["miou"] < result["clean"]["miou"]
+    assert result["linf"] <= 4
+    assert main(["evaluate", "--data", str(small_data), "--limit", "2", "--json", str(out)]) == 0
+    clean_only = json.loads(out.read_text())
+    assert clean_only["images"] == 2
+    assert clean_only["adversarial"] is None
+
+
+def test_listings(capsys):
+    assert main(["models", "--json"]) == 0
+    models = json.loads(capsys.readouterr().out)
+    assert [model["key"] for model in models] == ["voc7-lraspp"]
+    assert models[0]["state"] == "bundled"
+    assert main(["attacks", "--json"]) == 0
+    assert [attack["key"] for attack in json.loads(capsys.readouterr().out)] == ["fgsm", "fgsm-ll", "ifgsm", "ifgsm-ll", "pgd"]
+    assert main(["models"]) == main(["attacks"]) == 0
+    assert "voc7-lraspp" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["dance"],
+        ["attack", "--image", CHELSEA],
+        ["attack", "--image", CHELSEA, "--attack", "nonsense"],
+        ["attack", "--image", CHELSEA, "--attack", "pgd", "--model", "nonsense"],
+        ["attack", "--image", CHELSEA, "--attack", "pgd", "--eps", "-1"],
+        ["attack", "--image", CHELSEA, "--attack", "pgd", "--eps", "four"],
+        ["attack", "--image", CHELSEA, "--attack", "pgd", "--steps", "0"],
+        ["attack", "--image", CHELSEA, "--attack", "fgsm", "--restarts", "2"],
+        ["attack", "--image", CHELSEA, "--attack", "pgd", "--goal", "everywhere"],
+        ["attack", "--image", CHELSEA, "--attack", "pgd", "--goal", "everywhere", "--target", "zebra"],
+        ["attack", "--image", "no/such/file.png", "--attack", "pgd"],
+        ["attack", "--image", __file__, "--attack", "pgd"],
+        ["attack", "--image", CHELSEA, "--labels", CHELSEA, "--attack", "pgd"],
+        ["attack", "--image", CHELSEA, "--attack", "fgsm", "--json", "/dev/null/out.json"],
+        ["evaluate", "--data", "no/such/folder"],
+    ],
+)
+def test_wrong_arguments_end_in_one_line_and_code_2(arguments, capsys):
+    try:
+        code = main(arguments)
+    except SystemExit as stop:
+        code = stop.code
+    assert code == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    assert len(lines[0]) > 20

@@ -1,0 +1,175 @@
+"""The app in a real browser: first view, a live run, swipe, Stop, downloads, a closed tab."""
+
+import io
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from segviz.data.samples import ASSETS
+from segviz.lab import attack_picture, sample_picture
+from segviz.models.zoo import MODELS
+from segviz.settings import Settings
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+if CHROMIUM is None:
+    reason = "no Chromium found; install it with your system's package manager, for example: apt-get install chromium"
+    if os.environ.get("SEGVIZ_REQUIRE_BROWSER"):
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason, allow_module_level=True)
+
+# By key: while a script runs, Streamlit shows a Stop of its own.
+RUN, STOP = ".st-key-run button", ".st-key-stop button"
+CURVE = ".js-plotly-plot .scatterlayer .trace"
+
+expect.set_options(timeout=30_000)
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server of the app, started as the README says."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    log = tmp_path_factory.mktemp("server") / "log.txt"
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true", f"--server.port={port}"]
+    with log.open("w") as output:
+        server = subprocess.Popen(command, cwd=ASSETS.parent, stdout=output, stderr=subprocess.STDOUT)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(300):
+            try:
+                urllib.request.urlopen(f"{url}/_stcore/health", timeout=1)
+                break
+            except OSError:
+                time.sleep(0.1)
+        yield url
+        assert "Traceback" not in log.read_text()
+    finally:
+        server.terminate()
+        server.wait(10)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    switches = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--no-first-run"]
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=switches)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """An empty page; whatever it logs as an error fails the test."""
+    context = browser.new_context(viewport={"width": 1400, "height": 1100})
+    page = context.new_page()
+    page.set_default_timeout(60_000)
+    errors: list[str] = []
+    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    yield page
+    context.close()
+    assert errors == []
+
+
+def open_lab(page: Page, url: str) -> None:
+    page.goto(url)
+    page.wait_for_selector("[data-testid=segviz-viewer][data-frame]")
+
+
+def frame(page: Page) -> int:
+    return int(page.get_by_test_id("segviz-viewer").get_attribute("data-frame") or 0)
+
+
+def points_on_chart(page: Page) -> int:
+    return page.locator(CURVE).first.locator(".point").count()
+
+
+def download(page: Page, label: str) -> bytes:
+    with page.expect_download() as event:
+        page.get_by_role("button", name=label).click()
+    return event.value.path().read_bytes()
+
+
+def wait_for_end(page: Page) -> None:
+    expect(page.get_by_test_id("stMetric").filter(has_text="Gradients")).to_be_visible(timeout=90_000)
+    expect(page.locator(STOP)).to_be_disabled(timeout=90_000)
+
+
+def test_run_swipe_and_download(page, address, model):
+    open_lab(page, f"{address}/?image=camera&steps=5&attack=ifgsm&eps=3")
+    wait_for_end(page)
+    settings = Settings(image="camera", steps=5, attack="ifgsm", eps=3)
+    expected = list(attack_picture(settings, sample_picture("camera", MODELS["voc7-lraspp"]), model))
+    downloaded = np.asarray(Image.open(io.BytesIO(download(page, "Adversarial PNG"))))
+    change = np.abs(downloaded.astype(int) - expected[-1].picture.pixels)
+    assert change.max() == 3
+    # The same run in this process: equal but for signs of vanishing gradients, which may round differently between processes.
+    assert (downloaded == expected[-1].final.pixels).mean() > 0.99
+    assert download(page, "Curve").decode().count("\n") == 7
+    assert b'"steps": 5' in download(page, "Settings and result")
+
+    divider = page.get_by_test_id("segviz-divider")
+    before = float(divider.get_attribute("aria-valuenow") or "nan")
+    box = divider.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] - 120, box["y"] + box["height"] / 2, steps=4)
+    page.mouse.up()
+    assert float(divider.get_attribute("aria-valuenow") or "nan") < before - 5
+    expect(page.get_by_test_id("segviz-readout")).to_contain_text(re.compile("before.*after", re.DOTALL))
+
+
+def test_live_curve_grows_and_stop_stops(page, address):
+    open_lab(page, f"{address}/?steps=50")
+    expect(page.locator(STOP)).to_be_enabled()
+    expect(page.get_by_text(re.compile(r"Iteration [1-9]\d* of 50"))).to_be_visible()
+    shown, points = frame(page), points_on_chart(page)
+    page.wait_for_function(f"old => document.querySelector({CURVE!r}).querySelectorAll('.point').length > old", arg=points)
+    page.locator(STOP).click()
+    wait_for_end(page)
+    expect(page.get_by_text(re.compile(r"Stopped after \d+ of 50 iterations"))).to_be_visible()
+    gradients = int(page.get_by_test_id("stMetric").filter(has_text="Gradients").get_by_test_id("stMetricValue").inner_text())
+    assert 0 < gradients < 50
+    assert frame(page) > shown
+
+
+def test_run_survives_a_page_change(page, address):
+    open_lab(page, f"{address}/?steps=50&image=dog")
+    expect(page.locator(STOP)).to_be_enabled()
+    page.get_by_role("link", name="About").click()
+    expect(page.get_by_text("How to read the numbers")).to_be_visible()
+    page.get_by_role("link", name="Attack lab").click()
+    wait_for_end(page)
+    expect(page.get_by_text("on Dog, bicycle and pickup")).to_be_visible()
+    assert "steps=50" in page.url
+
+
+def test_closed_tab_gives_its_run_up(browser, page, address):
+    leaving = browser.new_context().new_page()
+    open_lab(leaving, f"{address}/?steps=300&restarts=20")
+    expect(leaving.locator(STOP)).to_be_enabled()
+    open_lab(page, address)
+    others = page.get_by_text("1 other run is under way")
+    page.locator(RUN).click()
+    expect(others).to_be_visible()
+    wait_for_end(page)
+    leaving.context.close()
+    time.sleep(15)
+    page.locator(RUN).click()
+    expect(page.get_by_text(re.compile(r"Iteration \d+ of 20"))).to_be_visible()
+    expect(others).to_have_count(0)
+    wait_for_end(page)
