@@ -1,7 +1,7 @@
 """Parts of the attack lab's page: status, headline, pictures, legend, curves, downloads."""
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -225,13 +225,19 @@ def show_downloads(trajectory: Trajectory) -> None:
     if trajectory.final is None or trajectory.settings.steps == 0:
         return
     bar = st.container(horizontal=True)
-    code = downloads.snippet(trajectory, trajectory.settings.image in samples())
-    result = downloads.settings_json(trajectory, label_set_of(trajectory))
-    files = (
-        ("Adversarial PNG", draw.png(trajectory.final.pixels), "adversarial.png", "image/png", ":material/image:"),
-        ("Settings and result", result, "settings.json", "application/json", ":material/settings:"),
-        ("Curve", downloads.curve_csv(trajectory), "curve.csv", "text/csv", ":material/show_chart:"),
-        ("Python", code, "attack.py", "text/x-python", ":material/code:"),
+    final, sample = trajectory.final, trajectory.settings.image in samples()
+    # Made on the click: a file registered with the page may be gone again, as of a rerun, when the browser asks for it.
+    files: tuple[tuple[str, Callable[[], str | bytes], str, str, str], ...] = (
+        ("Adversarial PNG", lambda: draw.png(final.pixels), "adversarial.png", "image/png", ":material/image:"),
+        (
+            "Settings and result",
+            lambda: downloads.settings_json(trajectory, label_set_of(trajectory)),
+            "settings.json",
+            "application/json",
+            ":material/settings:",
+        ),
+        ("Curve", lambda: downloads.curve_csv(trajectory), "curve.csv", "text/csv", ":material/show_chart:"),
+        ("Python", lambda: downloads.snippet(trajectory, sample), "attack.py", "text/x-python", ":material/code:"),
     )
     for label, data, name, mime, icon in files:
         bar.download_button(label, data, name, mime, on_click="ignore", icon=icon)
