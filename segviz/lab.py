@@ -13,7 +13,7 @@ from torch import Tensor
 from segviz import metrics
 from segviz.attacks.catalog import build_attack
 from segviz.attacks.goals import build_goal
-from segviz.attacks.loop import conclude, run
+from segviz.attacks.regions import region_mask
 from segviz.data.images import Photo, read_label_map, read_photo
 from segviz.data.samples import samples
 from segviz.models.segmenter import Segmenter
@@ -149,7 +149,6 @@ def attack_picture(
     device = model.mean.device
     classes = len(model.label_set.classes)
     x = to_tensor(picture.pixels, device)
-    attack = build_attack(settings, *picture.pixels.shape[:2])
     with torch.no_grad():
         clean_prediction = model(x).argmax(1)
     own_prediction = picture.labels is None or settings.against == "prediction"
@@ -160,9 +159,11 @@ def attack_picture(
         if (reference == VOID).all():
             raise UserError("Every pixel of the label map is void (255), so there is nothing to attack or measure.")
     goal = build_goal(settings, reference, clean_prediction, model.label_set)
-    kept = stored_iterations(attack.steps * attack.restarts)
+    region = region_mask(settings.region, reference, model.label_set) if settings.region else None
+    attack = build_attack(settings, *picture.pixels.shape[:2], model.label_set, region)
+    kept = stored_iterations(attack.iterations)
 
-    steps = run(attack, model, x, goal)
+    steps = attack.run(model, x, goal)
     step = next(steps)
     clean = figures_of(step.prediction, reference, classes)
     trajectory = Trajectory(
@@ -180,7 +181,7 @@ def attack_picture(
         seconds += time.perf_counter() - resumed
         yield trajectory
         resumed = time.perf_counter()
-        step = conclude(step, attack, model, x, goal) if stopped() else next(steps)
+        step = attack.conclude(step, model, x, goal) if stopped() else next(steps)
         if not step.concluded:
             point = point_of(step, figures_of(step.prediction, reference, classes))
             frames = trajectory.frames + ((frame_of(step),) if step.index in kept else ())
@@ -197,7 +198,7 @@ def attack_picture(
         iterations=step.index,
         gradient_evaluations=step.gradient_evaluations,
         seconds=seconds + time.perf_counter() - resumed,
-        stopped=step.index < attack.steps * attack.restarts,
+        stopped=step.index < attack.iterations,
     )
     yield replace(trajectory, final=frame_of(step), report=report)
 

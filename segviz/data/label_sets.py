@@ -20,6 +20,7 @@ class LabelSet:
     palette: tuple[tuple[int, int, int], ...]
     stored_ids: range
     index_of: dict[int, int]
+    training_pixels: tuple[float, ...] | None = None
 
     def from_stored(self, stored: np.ndarray) -> np.ndarray:
         """Stored label map (H,W) of integers to class indices (H,W) uint8 with 255 for void.

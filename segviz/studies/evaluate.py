@@ -15,7 +15,7 @@ from torch import Tensor
 from segviz import metrics
 from segviz.attacks.catalog import build_attack
 from segviz.attacks.goals import build_goal
-from segviz.attacks.loop import run
+from segviz.attacks.regions import region_mask
 from segviz.lab import Picture, open_picture, to_tensor
 from segviz.models.segmenter import Segmenter
 from segviz.models.zoo import ModelEntry
@@ -73,7 +73,9 @@ def evaluate(
         if settings is not None:
             reference = prediction if settings.against == "prediction" else labels
             goal = build_goal(settings, reference, prediction, model.label_set)
-            step = deque(run(build_attack(settings, *x.shape[2:]), model, x, goal), maxlen=1).pop()
+            region = region_mask(settings.region, reference, model.label_set) if settings.region else None
+            attack = build_attack(settings, *x.shape[2:], model.label_set, region)
+            step = deque(attack.run(model, x, goal), maxlen=1).pop()
             adversarial.append(metrics.confusion_matrix(step.prediction, labels, classes).cpu())
             linf = max(linf, metrics.linf(step.x_adv, x).max().item())
             gradient_evaluations = step.gradient_evaluations
