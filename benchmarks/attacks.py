@@ -12,7 +12,8 @@ import time
 import torch
 import torch.nn.functional as F
 
-from segviz.attacks.catalog import ATTACKS, build_attack
+from segviz.attacks.catalog import build_attack
+from segviz.attacks.rows import ATTACKS
 from segviz.models.load import default_device, load_model
 from segviz.models.segmenter import Segmenter
 from segviz.settings import Settings

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from segviz.attacks.catalog import ATTACKS
+from segviz.attacks.rows import ATTACKS
 from segviz.cli import main
 from segviz.data.samples import ASSETS
 

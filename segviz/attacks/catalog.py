@@ -1,6 +1,7 @@
 """The catalogue of attacks: looking up a row, and building an attack from settings."""
 
 import math
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -10,6 +11,7 @@ from segviz.attacks.entry import AttackEntry, Plan
 from segviz.attacks.loop import Runnable
 from segviz.attacks.regions import Within
 from segviz.attacks.rows import ATTACKS
+from segviz.attacks.suite import Suite
 from segviz.data.label_sets import LabelSet
 from segviz.settings import Settings
 from segviz.types import UserError
@@ -34,6 +36,43 @@ def alpha_of(settings: Settings) -> float:
     return attack_entry(settings.attack).auto_alpha(settings.eps, max(steps_of(settings), 1))
 
 
+def members_of(settings: Settings) -> tuple[Settings, ...]:
+    """The settings of each attack of a suite; of any other attack the settings themselves."""
+    entry = attack_entry(settings.attack)
+    return (settings,) if entry.members is None else entry.members(settings)
+
+
+def name_of(settings: Settings) -> str:
+    """Key of the settings' attack, with the variant where it is not the attack's usual one."""
+    entry = attack_entry(settings.attack)
+    variant = entry.variant(settings)
+    return settings.attack if variant == next(iter(entry.variants), "") else f"{settings.attack} {variant}"
+
+
+def iterations_of(settings: Settings) -> int:
+    """Iterations of a whole run, over restarts and members of a suite."""
+    return sum(steps_of(member) * member.restarts for member in members_of(settings))
+
+
+def gradients_of(settings: Settings) -> int:
+    """Gradient evaluations per image of a whole run."""
+    return sum(steps_of(member) * member.restarts * cost_of(member) for member in members_of(settings))
+
+
+def cost_of(settings: Settings) -> int:
+    """Gradient evaluations per step and image of an attack that is no suite."""
+    entry = attack_entry(settings.attack)
+    return entry.cost(entry.variant(settings))
+
+
+def published(settings: Settings) -> Settings:
+    """The settings with those of the attack's paper at this eps; raises UserError where the paper gives none."""
+    entry = attack_entry(settings.attack)
+    if entry.published is None:
+        raise UserError(f"There are no published settings for {entry.title}. Leave them to the attack's own rules.")
+    return replace(settings, **entry.published(settings.eps))
+
+
 def check_settings(settings: Settings) -> AttackEntry:
     """Entry of the settings' attack; raises UserError where the attack cannot do what is wished."""
     entry = attack_entry(settings.attack)
@@ -51,7 +90,9 @@ def check_settings(settings: Settings) -> AttackEntry:
     return entry
 
 
-def build_attack(settings: Settings, height: int, width: int, label_set: LabelSet | None = None, region: Tensor | None = None) -> Runnable:
+def build_attack(
+    settings: Settings, height: int, width: int, *, label_set: LabelSet | None = None, region: Tensor | None = None
+) -> Runnable:
     """The attack that `settings` describe, for pictures of this size and a model of this label set.
 
     `region` (N,H,W) bool, if given, is where the pictures may change.
@@ -61,6 +102,10 @@ def build_attack(settings: Settings, height: int, width: int, label_set: LabelSe
     Raises UserError where a value is out of range or the attack cannot do what is wished.
     """
     entry = check_settings(settings)
+    if entry.members is not None:
+        parts = [(name_of(one), build_attack(one, height, width, label_set=label_set, region=region)) for one in entry.members(settings)]
+        return Suite(tuple(parts))
+    assert entry.build is not None
     constraint: Constraint
     if settings.norm == "linf":
         unit = 1 / GREY_LEVELS

@@ -38,10 +38,10 @@ Radii = tuple[tuple[float, float], ...]
 class AttackEntry:
     """One named attack; `formula` is LaTeX, with y the label map of the goal.
 
-    `build` makes the attack of a plan. `auto_alpha` maps (eps, steps) to the step size, all in grey levels. A one-step attack ignores the
-    wished number of steps. `variants` names the settings' `variant`s with what they mean, the first being the default. `cost` is the
-    number of gradient evaluations per step and unit of `steps`, by variant. `published` gives the changes to the settings that
-    reproduce the paper's own at an eps in grey levels. `ours` says which part is not from the paper.
+    `build` makes the attack of a plan; a suite has instead `members`, the settings of its attacks. `auto_alpha` maps (eps, steps) to the
+    step size, all in grey levels. A one-step attack ignores the wished number of steps. `variants` names the settings' `variant`s with what
+    they mean, the first being the default. `cost` is the number of gradient evaluations per step, by variant. `published` gives the
+    changes to the settings that reproduce the paper's own at an eps in grey levels. `ours` says which part is not from the paper.
     """
 
     key: str
@@ -50,8 +50,9 @@ class AttackEntry:
     formula: str
     paper: str
     url: str
-    build: Callable[[Plan], Runnable]
     auto_alpha: Callable[[float, int], float]
+    build: Callable[[Plan], Runnable] | None = None
+    members: Callable[[Settings], tuple[Settings, ...]] | None = None
     family: str = "bounded"
     one_step: bool = False
     random_start: bool = False
@@ -60,7 +61,7 @@ class AttackEntry:
     takes_transforms: bool = True
     norms: tuple[str, ...] = ("linf", "l2")
     variants: Mapping[str, str] = field(default_factory=dict)
-    cost: Callable[[str], float] = lambda variant: 1
+    cost: Callable[[str], int] = lambda variant: 1
     published: Callable[[float], Mapping[str, Any]] | None = None
     ours: str = ""
 

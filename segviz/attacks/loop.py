@@ -8,8 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from segviz.attacks.constraints import GREY_LEVELS, Constraint
-from segviz.attacks.losses import cross_entropy
-from segviz.attacks.objectives import ObjectiveBuilder, Problem, Seen, pixelwise
+from segviz.attacks.objectives import CROSS_ENTROPY, ObjectiveBuilder, Problem, Seen
 from segviz.attacks.rules import RuleBuilder, SteepestStep, per_image
 from segviz.types import Goal, Step
 
@@ -68,7 +67,7 @@ class Attack:
     constraint: Constraint
     alpha: float
     steps: int
-    objective: ObjectiveBuilder = pixelwise(cross_entropy)
+    objective: ObjectiveBuilder = CROSS_ENTROPY
     rule: RuleBuilder = SteepestStep
     random_start: bool = False
     restarts: int = 1

@@ -87,3 +87,6 @@ class PixelObjective:
 def pixelwise(loss: PixelLoss, track: PixelLoss | None = None) -> ObjectiveBuilder:
     """Objective of a pixel loss."""
     return lambda problem: PixelObjective(problem, loss, track)
+
+
+CROSS_ENTROPY = pixelwise(cross_entropy)

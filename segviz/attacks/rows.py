@@ -2,7 +2,10 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
+
+import numpy as np
 
 from segviz.attacks import losses
 from segviz.attacks.entry import AttackEntry, Radii, bounded, of
@@ -72,6 +75,12 @@ def one_step_of_arnab(eps: float) -> Mapping[str, Any]:
 def three_hundred(eps: float) -> Mapping[str, Any]:
     """300 iterations, L-inf, against the label map."""
     return {"norm": "linf", "alpha": None, "steps": 300, "against": "truth"}
+
+
+def sea_baseline(eps: float) -> Mapping[str, Any]:
+    """How SEA runs SegPGD and CosPGD to compare with them: 300 iterations, a step size per eps (2306.12941), interpolated between them."""
+    radii, steps = (0.25, 0.5, 1, 2, 4, 8, 12), (8e-4, 9e-4, 1e-3, 2e-3, 3e-3, 5e-3, 6e-3)
+    return {"norm": "linf", "alpha": round(255 * float(np.interp(eps, radii, steps)), 3), "steps": 300, "against": "truth"}
 
 
 RED_EPS_VARIANTS = {"red-eps": "radii 2 eps, 1.5 eps, eps (30, 30 and 40 % of the steps)", "constant": "radius eps throughout"}
@@ -181,7 +190,7 @@ ROWS = (
         key="segpgd",
         title="SegPGD",
         summary="PGD that looks first at the pixels that are still right and, as it goes, ever more at those already wrong as well.",
-        formula=r"L_t = \tfrac{1}{HW}\Big[(1-\lambda_t)\!\!\sum_{j\ \mathrm{right}}\!\! CE_j + \lambda_t\!\!\sum_{j\ \mathrm{wrong}}\!\! CE_j\Big],"
+        formula=r"L_t = \tfrac{1}{HW}\Big[(1-\lambda_t)\sum_{j\ \mathrm{right}} CE_j + \lambda_t\sum_{j\ \mathrm{wrong}} CE_j\Big],"
         r"\quad \lambda_t = \tfrac{t-1}{2T}",
         paper="Gu, Zhao, Tresp & Torr, SegPGD: An Effective and Efficient Adversarial Attack for Evaluating and Boosting Segmentation"
         " Robustness, ECCV 2022",
@@ -189,6 +198,7 @@ ROWS = (
         build=bounded(of(losses.segpgd), random_start=True),
         auto_alpha=madry_step,
         random_start=True,
+        published=sea_baseline,
     ),
     AttackEntry(
         key="cospgd",
@@ -200,7 +210,7 @@ ROWS = (
         build=bounded(of(losses.cospgd), random_start=True),
         auto_alpha=madry_step,
         random_start=True,
-        published=lambda eps: {"alpha": 2.55, "norm": "linf"},
+        published=sea_baseline,
     ),
     apgd(
         "apgd-ce",
@@ -319,4 +329,46 @@ ROWS = (
     ),
 )
 
-ATTACKS = {entry.key: entry for entry in ROWS}
+
+def sea(settings: Settings) -> tuple[Settings, ...]:
+    """The three attacks of SEA, each with all the steps."""
+    return tuple(replace(settings, attack=key, alpha=None) for key in ("apgd-mce-bal", "apgd-mce", "apgd-js"))
+
+
+def quick(settings: Settings) -> tuple[Settings, ...]:
+    """Three attacks that differ in loss and update rule, with constant radius, fit for few steps."""
+    keys = (("apgd-mce", "constant"), ("apgd-js", "constant"), ("padam-cos", ""))
+    return tuple(replace(settings, attack=key, variant=variant, alpha=None) for key, variant in keys)
+
+
+SUITES = (
+    AttackEntry(
+        key="sea",
+        title="SEA",
+        summary="Three attacks with losses made for segmentation; of each picture the worst result counts. Steps are per attack.",
+        formula=r"\min_{a\,\in\,\{	ext{MCE-Bal},\ 	ext{MCE},\ 	ext{JS}\}} \mathrm{accuracy}ig(f(x'_a), yig)",
+        paper=SEA_PAPER,
+        url=SEA_URL,
+        auto_alpha=twice_radius,
+        members=sea,
+        family="suite",
+        random_start=True,
+        variants=RED_EPS_VARIANTS,
+        published=three_hundred,
+    ),
+    AttackEntry(
+        key="quick",
+        title="Quick suite",
+        summary="Masked CE, Jensen-Shannon and PAdam-cosine with few steps each, for a live demo. Steps are per attack.",
+        formula=r"\min_{a\,\in\,\{	ext{MCE},\ 	ext{JS},\ 	ext{PAdam-cos}\}} \mathrm{accuracy}ig(f(x'_a), yig)",
+        paper="Our selection from SEA (2306.12941) and the battery of Halmosi, Mohos & Jelasity (2407.09150)",
+        url=SEA_URL,
+        auto_alpha=twice_radius,
+        members=quick,
+        family="suite",
+        random_start=True,
+        ours="The choice of the three attacks is ours.",
+    ),
+)
+
+ATTACKS = {entry.key: entry for entry in ROWS + SUITES}

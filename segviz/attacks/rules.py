@@ -87,6 +87,7 @@ class AutoStep:
         self.shortening = max(int(0.03 * steps), 1)
         self.since_check = 0
         self.t = 0
+        self.last_progress = torch.empty(0)
 
     def step(self, x_adv: Tensor, seen: Seen, x: Tensor) -> Tensor:
         gradient, progress = seen.gradient, seen.progress

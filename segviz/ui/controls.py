@@ -6,8 +6,9 @@ from typing import Any
 
 import streamlit as st
 
-from segviz.attacks.catalog import ATTACKS, alpha_of
+from segviz.attacks.catalog import alpha_of
 from segviz.attacks.constraints import NORMS
+from segviz.attacks.rows import ATTACKS
 from segviz.data.samples import samples
 from segviz.lab import Picture, open_picture, sample_picture
 from segviz.models.zoo import MODELS, ModelEntry

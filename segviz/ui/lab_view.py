@@ -8,7 +8,8 @@ import numpy as np
 import streamlit as st
 
 from segviz import draw
-from segviz.attacks.catalog import ATTACKS, steps_of
+from segviz.attacks.catalog import iterations_of, steps_of
+from segviz.attacks.rows import ATTACKS
 from segviz.data.label_sets import LabelSet
 from segviz.data.samples import samples
 from segviz.engine.jobs import Job, State
@@ -28,7 +29,7 @@ AWAY = "The run was given up because this page was away for too long. Press Run 
 
 def total_steps(settings: Settings) -> int:
     """Iterations of a run over all its restarts."""
-    return steps_of(settings) * settings.restarts
+    return iterations_of(settings)
 
 
 def describe(settings: Settings) -> str:

@@ -7,9 +7,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from segviz.attacks.catalog import ATTACKS, build_attack
+from segviz.attacks.catalog import build_attack
 from segviz.attacks.constraints import L2, Linf
 from segviz.attacks.loop import Attack, Runnable
+from segviz.attacks.rows import ATTACKS
 from segviz.settings import Settings
 from segviz.types import VOID, Goal
 
