@@ -299,7 +299,7 @@ def show_attack(settings: Settings) -> None:
         st.latex(entry.formula)
         st.markdown(
             "$x$ is the picture in [0,1], $f$ the network's logits $u$ with softmax $p$, $y$ the labels, $e_y$ the one-hot vector of a "
-            "label, $CE$ the cross-entropy, $P_\\varepsilon$ the projection into the ball of radius $\\varepsilon$ and into [0,1]; means run "
+            "label, $CE$ cross-entropy, $P_\\varepsilon$ the projection into the ball of radius $\\varepsilon$ and into [0,1]; means run "
             "over the counted pixels. For a target map the sign in front of the step turns round and $y$ is that map. For L2 the sign is "
             "replaced by the gradient over its norm. For the least-likely attacks the loss curve shows $-L$ towards the least likely class."
         )
