@@ -10,6 +10,7 @@ from segviz.attacks.entry import AttackEntry, Plan
 from segviz.attacks.loop import Runnable
 from segviz.attacks.regions import Within
 from segviz.attacks.rows import ATTACKS
+from segviz.attacks.transforms import samples_of, transform_entries
 from segviz.data.label_sets import LabelSet
 from segviz.settings import Settings
 from segviz.types import UserError
@@ -34,6 +35,12 @@ def alpha_of(settings: Settings) -> float:
     return attack_entry(settings.attack).auto_alpha(settings.eps, max(steps_of(settings), 1))
 
 
+def cost_of(settings: Settings) -> float:
+    """Gradient evaluations per step that the settings lead to; raises UserError for unknown transforms."""
+    entry = attack_entry(settings.attack)
+    return entry.cost(entry.variant(settings)) * samples_of(transform_entries(settings.transforms))
+
+
 def check_settings(settings: Settings) -> AttackEntry:
     """Entry of the settings' attack; raises UserError where the attack cannot do what is wished."""
     entry = attack_entry(settings.attack)
@@ -48,6 +55,8 @@ def check_settings(settings: Settings) -> AttackEntry:
         raise UserError(f"{entry.title} has no variant '{settings.variant}'. {known}")
     if settings.layer and not entry.takes_layer:
         raise UserError(f"{entry.title} does not look at inner layers. Leave the layer out, or take cira.")
+    if transform_entries(settings.transforms) and not entry.takes_transforms:
+        raise UserError(f"{entry.title} takes no input transforms. Leave them out, or take another attack, such as pgd.")
     return entry
 
 
