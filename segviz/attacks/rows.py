@@ -228,8 +228,8 @@ ROWS = (
         random_start=True,
         takes_transforms=False,
         variants=VARIANTS,
-        ours="Only the ingredients are the paper's, as its abstract names them: sensitive pixels chosen by confidence, and a perturbation that"
-        " spreads from them to pixels of higher confidence. Every formula, schedule and number here is ours.",
+        ours="Only the ingredients are the paper's, as its abstract names them: sensitive pixels chosen by confidence, and a perturbation"
+        " that spreads from them to pixels of higher confidence. Every formula, schedule and number here is ours.",
     ),
     apgd(
         "apgd-ce",

@@ -173,8 +173,8 @@ ROWS = (
     TransformEntry(
         key="di",
         title="Input diversity (DI²)",
-        summary="In half of the steps, at random, looks at a slightly smaller picture on a black ground, so that the attack does not cling to"
-        " one exact input.",
+        summary="In half of the steps, at random, looks at a slightly smaller picture on a black ground, so that the attack does not"
+        " cling to one exact input.",
         paper="Xie et al., Improving Transferability of Adversarial Examples with Input Diversity, CVPR 2019",
         url="https://arxiv.org/abs/1803.06978",
         view=diverse,
