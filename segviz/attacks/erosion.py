@@ -46,8 +46,7 @@ class Erosion:
     reached: Tensor = field(default_factory=lambda: torch.zeros(()), init=False)
 
     def __call__(self, look: Look) -> Tensor:
-        with torch.no_grad():
-            self.grow(look)
+        self.grow(look)
         weight = torch.where(look.open, self.reached.to(look.logits), self.beta)
         return weight * look.cross_entropy
 
@@ -70,7 +69,7 @@ class Erosion:
             drawn = torch.rand(look.logits.shape[2:], generator=torch.Generator().manual_seed(self.seed))
             return drawn.to(look.logits.device, non_blocking=True).expand(len(look.logits), -1, -1)
         # The logarithm of the confidence, which orders alike and does not saturate at 1.
-        confidence = look.log_probabilities.amax(1)
+        confidence = look.log_probabilities.detach().amax(1)
         return -confidence if self.variant == "reverse" else confidence
 
 
