@@ -39,7 +39,8 @@ class GradientFilter(Protocol):
 class TransformEntry:
     """One named transform: a `view`, whose gradient is averaged over `samples` of it, or a filter of the gradient.
 
-    `samples` is the factor by which gradient evaluations per step grow. `ours` says which part is not from the paper.
+    `samples` is the factor by which gradient evaluations per step grow; `random` says that the seed matters. `ours` says which part is
+    not from the paper.
     """
 
     key: str
@@ -49,6 +50,7 @@ class TransformEntry:
     url: str
     view: View | None = None
     samples: int = 1
+    random: bool = False
     new_filter: Callable[[], GradientFilter] | None = None
     ours: str = ""
 
@@ -178,6 +180,7 @@ ROWS = (
         paper="Xie et al., Improving Transferability of Adversarial Examples with Input Diversity, CVPR 2019",
         url="https://arxiv.org/abs/1803.06978",
         view=diverse,
+        random=True,
         ours="The paper attacks classifiers. Here the scores of the smaller picture are cut out and resized back onto the labels.",
     ),
     TransformEntry(
@@ -205,6 +208,7 @@ ROWS = (
         paper="Gu, Zhao, Tresp & Torr, Adversarial Examples on Segmentation Models Can be Easy to Transfer, 2021",
         url="https://arxiv.org/abs/2111.11368",
         view=dynamic_scale,
+        random=True,
         ours="The idea is the paper's; the range of sizes, one size per step, and the gradient through both resizes are our reading of it.",
     ),
     TransformEntry(
@@ -225,6 +229,7 @@ ROWS = (
         url=EOT_URL,
         view=noisy,
         samples=EOT_SAMPLES,
+        random=True,
         ours="The strength of the noise is our choice.",
     ),
     TransformEntry(
@@ -235,6 +240,7 @@ ROWS = (
         url=EOT_URL,
         view=blurred,
         samples=EOT_SAMPLES,
+        random=True,
         ours="The strength of the blur is our choice.",
     ),
     TransformEntry(
@@ -245,6 +251,7 @@ ROWS = (
         url=EOT_URL,
         view=turned,
         samples=EOT_SAMPLES,
+        random=True,
         ours="The angles are our choice. The scores are turned back onto the labels; pixels that leave the picture do not count.",
     ),
 )

@@ -155,6 +155,24 @@ def test_pixels_that_do_not_count_are_no_seeds(margin):
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
+def test_growth_never_waits_for_the_device(variant):
+    """Tensors without data would raise where Python had to look into them."""
+    erosion = Erosion(variant)
+    for iteration in range(1, 4):
+        loss = erosion(look(torch.zeros(2, SIDE, SIDE, device="meta"), iteration, steps=3))
+    assert loss.shape == (2, SIDE, SIDE)
+
+
+def test_target_map_is_all_but_reached(linear, eight_bit):
+    target = torch.zeros(2, 12, 16, dtype=torch.long)
+    target[:, :, 8:] = 1
+    attack = build_attack(Settings(attack="eroseg", eps=120, steps=40), 12, 16)
+    step = list(attack.run(linear, eight_bit, Goal(target, targeted=True)))[-1]
+    # The few pixels that come last have too few steps left in a model whose pixels do not see each other.
+    assert (step.success > 0.95).all()
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
 def test_breaks_the_real_model_and_a_batch_equals_its_images(model, variant):
     x = sample_batch()
     goal = Goal(model(x).argmax(1))

@@ -28,7 +28,6 @@ from segviz.settings import Settings
 from segviz.types import Goal, UserError
 
 VIEWS = [key for key, entry in TRANSFORMS.items() if entry.view is not None]
-RANDOM = ["di", "scale", "eot-noise", "eot-blur", "eot-rotate"]
 
 
 class SmallNet(nn.Module):
@@ -206,15 +205,14 @@ def test_the_first_transform_changes_the_picture_first():
     assert seen == [8]
 
 
-@pytest.mark.parametrize("key", RANDOM)
-def test_draws_follow_the_seed_and_go_on(problem, key):
+@pytest.mark.parametrize("key", TRANSFORMS)
+def test_random_transforms_alone_depend_on_the_seed_and_draw_anew_in_every_look(problem, key):
     objective = TransformedObjective(problem, [TRANSFORMS[key]], cross_entropy)
     looks = [objective(problem.x, 1, 4, with_gradient=True).gradient for _ in range(4)]
-    again = TransformedObjective(problem, [TRANSFORMS[key]], cross_entropy)
-    assert torch.equal(again(problem.x, 1, 4, with_gradient=True).gradient, looks[0])
-    assert any(not torch.equal(look, looks[0]) for look in looks[1:])
     others = [gradient_of(replace(problem, seed=seed), TRANSFORMS[key]) for seed in range(4)]
-    assert any(not torch.equal(other, others[0]) for other in others[1:])
+    assert torch.equal(gradient_of(problem, TRANSFORMS[key]), looks[0])
+    assert any(not torch.equal(look, looks[0]) for look in looks[1:]) == TRANSFORMS[key].random
+    assert any(not torch.equal(other, others[0]) for other in others[1:]) == TRANSFORMS[key].random
 
 
 @pytest.mark.parametrize("key", TRANSFORMS)
@@ -280,7 +278,10 @@ def test_breaks_the_real_model(model, keys):
     x = sample_batch()
     labels = model(x).argmax(1)
     steps = list(build_attack(Settings(attack="pgd", eps=6, steps=4, transforms=keys), 64, 64).run(model, x, Goal(labels)))
-    assert (steps[-1].success > 0.1).all()
+    assert steps[0].success.tolist() == [0, 0]
+    # The second picture is the harder one.
+    assert steps[-1].success[0] > 0.3
+    assert steps[-1].success[1] > 0
     assert ((steps[-1].x_adv - x) * 255).round().abs().max() <= 6
     for step in steps[1:]:
         torch.testing.assert_close(step.prediction, model(step.x_adv).argmax(1))
