@@ -1,6 +1,6 @@
 """EroSeg-style erosion: an attack that grows from the least confident pixels to the most confident ones.
 
-Song et al., "EroSeg" (ICASSP 2026, 2601.14950) choose sensitive pixels by their confidence and let the perturbation spread from them to
+Song et al., "Erosion Attack for Adversarial Training to Enhance Semantic Segmentation Robustness" (ICASSP 2026, 2601.14950), choose sensitive pixels by their confidence and let the perturbation spread from them to
 pixels of higher confidence. The formulas here are our own.
 """
 
@@ -68,7 +68,7 @@ class Erosion:
         if first and self.variant == "random-seeds":
             drawn = torch.rand(look.logits.shape[2:], generator=torch.Generator().manual_seed(self.seed))
             return drawn.to(look.logits.device, non_blocking=True).expand(len(look.logits), -1, -1)
-        # The logarithm of the confidence, which orders alike and does not saturate at 1.
+        # The logarithm of the confidence orders alike and tells apart what rounds to 1.
         confidence = look.log_probabilities.detach().amax(1)
         return -confidence if self.variant == "reverse" else confidence
 
