@@ -1,7 +1,8 @@
 """EroSeg-style erosion: an attack that grows from the least confident pixels to the most confident ones.
 
-Song et al., "Erosion Attack for Adversarial Training to Enhance Semantic Segmentation Robustness" (ICASSP 2026, 2601.14950), choose sensitive pixels by their confidence and let the perturbation spread from them to
-pixels of higher confidence. The formulas here are our own.
+Song et al., "Erosion Attack for Adversarial Training to Enhance Semantic Segmentation Robustness" (ICASSP 2026, 2601.14950), choose
+sensitive pixels by their confidence and let the perturbation spread from them to pixels of higher confidence. The formulas here are our
+own.
 """
 
 from dataclasses import dataclass, field
