@@ -70,9 +70,7 @@ def test_away_shifts_the_clean_representation_at_the_first_step_alone(problem):
     assert first.gradient.abs().max() > 0
     moved = problem.x + 0.1
     second = objective(moved, 2, 5, with_gradient=True)
-    torch.testing.assert_close(
-        second.gradient, gradient_of(lambda x: 1 - F.cosine_similarity(net.encoder(x).flatten(1), clean), moved)
-    )
+    torch.testing.assert_close(second.gradient, gradient_of(lambda x: 1 - F.cosine_similarity(net.encoder(x).flatten(1), clean), moved))
 
 
 def test_cira_plus_adds_the_labels(problem):

@@ -36,11 +36,11 @@ def js(u: Tensor, y: int) -> Tensor:
     return (kl_p + kl_e) / 2
 
 
-def reference(name: str, u: Tensor, y: int, is_open: bool, targeted: bool, t: int, T: int) -> Tensor:
+def reference(name: str, u: Tensor, y: int, is_open: bool, targeted: bool, t: int, steps: int) -> Tensor:
     """The loss of one pixel; masks and weights are constants."""
     p, fixed = softmax(u), softmax(u.detach())
     cosine = fixed[y] / fixed.square().sum().sqrt()
-    lam = (t - 1) / (2 * T)
+    lam = (t - 1) / (2 * steps)
     return {
         "cross_entropy": lambda: ce(u, y),
         "least_likely_cross_entropy": lambda: p[int(u.argmin())].log(),

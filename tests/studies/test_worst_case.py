@@ -15,7 +15,9 @@ def counts():
     generator = torch.Generator().manual_seed(5)
     labels = torch.randint(0, 4, (5, 8, 8), generator=generator)
     labels[2] = labels[2].clamp(max=1)
-    predictions = torch.where(torch.rand(3, 5, 8, 8, generator=generator) < 0.5, labels, torch.randint(0, 4, (3, 5, 8, 8), generator=generator))
+    predictions = torch.where(
+        torch.rand(3, 5, 8, 8, generator=generator) < 0.5, labels, torch.randint(0, 4, (3, 5, 8, 8), generator=generator)
+    )
     return torch.stack([metrics.confusion_matrix(prediction, labels, 4) for prediction in predictions])
 
 
