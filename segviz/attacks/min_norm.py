@@ -136,5 +136,5 @@ def prox_linf(v: Tensor, weight: Tensor, metric: Tensor, x: Tensor) -> Tensor:
         level = t.unsqueeze(1)
         rising = weight > ((pull - metric * level) * (size > level)).sum(1)
         low, high = torch.where(rising, low, t), torch.where(rising, t, high)
-    bound = high.view(-1, 1, 1, 1)
+    bound = low.view(-1, 1, 1, 1)
     return torch.minimum(torch.maximum(inside, -bound), bound)
