@@ -66,7 +66,8 @@ class Step:
     `gradient_evaluations`, the gradients per image that were needed to come here.
     `concluded` marks the last Step, whose `x_adv` is the result in 8-bit values.
     `stage` counts the parts of a run that begin anew from another point (restarts, radii, members of a suite), from 0; `member` is the
-    key of the attack at work in a suite. `smallest` (N, len(THRESHOLDS)), of attacks that look for the smallest perturbation: the
+    key of the attack at work in a suite, and `closing` marks that member's own result in 8-bit values, after which the suite goes on.
+    `smallest` (N, len(THRESHOLDS)), of attacks that look for the smallest perturbation: the
     smallest L-inf norm, on the [0,1] scale and before rounding, of an iterate so far whose success is at least the threshold;
     inf where there is none.
     """
@@ -83,4 +84,5 @@ class Step:
     concluded: bool = False
     stage: int = 0
     member: str = ""
+    closing: bool = False
     smallest: Tensor | None = None
