@@ -8,6 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from segviz.attacks.constraints import GREY_LEVELS, Constraint, add_levels
+from segviz.attacks.loop import check
+from segviz.attacks.regions import Within
+from segviz.attacks.rules import per_image
 from segviz.types import THRESHOLDS, Goal, Step
 
 Advance = Callable[[Tensor, Tensor, Tensor, Step], Tensor]
@@ -22,7 +25,8 @@ class MinimumNormAttack(ABC):
     """An attack that looks for the smallest L-inf perturbation that reaches the goal at a share `threshold` of the counted pixels.
 
     The search itself knows no radius, only the box [0,1]. If `clip`, its result is brought into the ball of `constraint` at the end:
-    the clipped minimum-norm attack of Halmosi, Mohos & Jelasity, ECCV 2024 (2407.09150); else `constraint` is not used.
+    the clipped minimum-norm attack of Halmosi, Mohos & Jelasity, ECCV 2024 (2407.09150); else the radius is not used. A constraint that
+    confines the change to a region confines the search as well, clipped or not.
     """
 
     constraint: Constraint
@@ -50,11 +54,8 @@ class MinimumNormAttack(ABC):
         `model` maps images to logits (N,C,H,W); only the input gets a gradient. Raises ValueError where `x` is not an 8-bit image or
         shapes disagree.
         """
-        if (x * GREY_LEVELS - torch.round(x * GREY_LEVELS)).abs().max() > 1e-3 or x.min() < 0 or x.max() > 1:
-            raise ValueError("x must hold 8-bit values: multiples of 1/255 in [0,1].")
-        if goal.labels.shape != x.shape[:1] + x.shape[2:]:
-            raise ValueError(f"labels are {tuple(goal.labels.shape)}, images {tuple(x.shape)}: expected (N,H,W) and (N,3,H,W).")
-
+        check(x, goal)
+        region = self.constraint.mask if isinstance(self.constraint, Within) else None
         advance = self.start(x, goal)
         step = None
         ahead = x
@@ -62,7 +63,8 @@ class MinimumNormAttack(ABC):
             go_on = index < self.steps
             with torch.set_grad_enabled(go_on):
                 x_adv = ahead.detach().requires_grad_(go_on)
-                logits = model(x_adv)
+                # What the model does not see of x_adv has no gradient, and so never changes.
+                logits = model(x_adv if region is None else torch.where(region, x_adv, x))
                 margins = margin(logits, goal)
                 step = self.look(index, x_adv.detach(), logits.detach(), margins.detach(), x, goal, step)
                 if go_on:
@@ -99,7 +101,7 @@ class MinimumNormAttack(ABC):
             smallest = torch.minimum(smallest, previous.smallest)
             smaller = (success >= self.threshold) & (norm <= linf_norm(previous.best - x))
             better = torch.where(previous.best_success >= self.threshold, smaller, success >= previous.best_success)
-            best = torch.where(better.view(-1, 1, 1, 1), x_adv, previous.best)
+            best = per_image(better, x_adv, previous.best)
             best_success = torch.where(better, success, previous.best_success)
         return Step(index, x_adv, logits, prediction, loss, success, best, best_success, gradient_evaluations=index, smallest=smallest)
 

@@ -14,6 +14,7 @@ from segviz.attacks.constraints import L2, Linf
 from segviz.attacks.dag import DAG
 from segviz.attacks.min_norm import MinimumNormAttack, linf_norm, margin, prox_linf
 from segviz.attacks.pdpgd import PDPGD, PDPGDSearch
+from segviz.attacks.regions import Within
 from segviz.types import THRESHOLDS, VOID, Goal
 from tests.conftest import LinearSegmenter
 
@@ -23,6 +24,12 @@ ATTACKS = [
     ALMAProx(EVERYWHERE, steps=200),
     PDPGD(EVERYWHERE, steps=200),
 ]
+
+
+def structured() -> Tensor:
+    """An 8-bit image (1,3,64,64) with ramps from 0 to 252."""
+    rows, columns = torch.meshgrid(torch.arange(64), torch.arange(64), indexing="ij")
+    return torch.stack([rows * 4, columns * 4, (rows + columns) * 2]).unsqueeze(0) / 255
 
 
 def by_name(attack: MinimumNormAttack) -> str:
@@ -264,6 +271,22 @@ def test_void_and_masked_pixels_are_left_alone(even, x, attack):
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=by_name)
+@pytest.mark.parametrize("clip", [True, False])
+def test_only_the_region_changes(model, attack, clip):
+    """A network that sees far: pixels outside the region have a gradient, which must not lead the search."""
+    x = structured()
+    region = torch.zeros(1, 1, 64, 64, dtype=torch.bool)
+    region[..., 20:50, 10:40] = True
+    attack = replace(attack, steps=20, clip=clip, constraint=Within(Linf(8 / 255), region))
+    *steps, result = attack.run(model, x, Goal(model(x).argmax(1)))
+    outside = ~region.expand_as(x)
+    assert all(torch.equal(step.x_adv[outside], x[outside]) for step in (*steps, result))
+    assert result.success.item() > 0
+    if isinstance(attack, DAG):
+        torch.testing.assert_close(linf_norm(steps[1].x_adv - x), torch.tensor([attack.gamma]), atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("attack", ATTACKS, ids=by_name)
 def test_nothing_counted_changes_nothing(even, x, attack):
     step = list(replace(attack, steps=3).run(even, x, Goal(torch.full((2, 12, 16), VOID))))[-1]
     assert torch.equal(step.x_adv, x)
@@ -349,9 +372,7 @@ def test_batch_equals_alone(x, attack):
 @pytest.mark.parametrize("attack", ATTACKS, ids=by_name)
 def test_works_on_a_real_network(model, attack):
     """More than two classes, a network that is not linear: every attack finds something small, and most pixels follow."""
-    rows, columns = torch.meshgrid(torch.arange(64), torch.arange(64), indexing="ij")
-    x = torch.stack([rows * 4, columns * 4, (rows + columns) * 2]).unsqueeze(0) / 255
-    x = (x * 255).round() / 255
+    x = structured()
     attack = replace(attack, steps=40, clip=False)
     *steps, step = attack.run(model, x, Goal(model(x).argmax(1)))
     assert steps[0].success.item() == 0
