@@ -18,7 +18,7 @@ const TEMPLATE = `
     </div>
   </div>
   <div class="hint">Drag on the picture to draw; with Shift, a rectangle. Several shapes add up.</div>
-  <div class="stage" data-testid="segviz-region-stage">
+  <div class="stage" tabindex="-1" data-testid="segviz-region-stage">
     <img alt="The picture to draw on" draggable="false">
     <svg viewBox="0 0 100 100" preserveAspectRatio="none" aria-hidden="true">
       <mask id="outside"><rect width="100" height="100" fill="#fff"/><g class="holes"></g></mask>
