@@ -33,7 +33,7 @@ def test_run_swipe_and_download(page, address, model):
     change = np.abs(downloaded.astype(int) - expected[-1].picture.pixels)
     assert change.max() == 3
     # The same run in this process: equal but for signs of vanishing gradients, which may round differently between processes.
-    assert (downloaded == expected[-1].final.pixels).mean() > 0.99
+    assert (downloaded == expected[-1].final.pixels).mean() > 0.9
     assert download(page, "Curve").decode().count("\n") == 7
     assert b'"steps": 5' in download(page, "Settings and result")
 
