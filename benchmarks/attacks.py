@@ -1,8 +1,8 @@
 """Time per step of the attack loop over the bare forward plus backward of the same model, measured side by side.
 
 `python -m benchmarks.attacks`: a step of the loop and a bare pass in turn; prints the median of the ratios, which a noisy machine disturbs
-less than seconds. Suites are left out, being made of the others. "step" is the loop between two Steps; "whole run" spreads the clean look, the last look and the one at the 8-bit result
-over the steps.
+less than seconds. Suites are left out, being made of the others. "step" is the loop between two Steps; "whole run" spreads the clean look,
+the last look and the one at the 8-bit result over the steps.
 """
 
 import argparse
