@@ -17,7 +17,7 @@ from segviz.data.label_sets import LabelSet
 from segviz.data.samples import sample_of_file
 from segviz.lab import Trajectory, attack_picture, device_name, open_picture
 from segviz.models.load import default_device, load_model
-from segviz.models.zoo import MODELS, model_entry
+from segviz.models.zoo import catalogue, model_entry
 from segviz.results import attack_result, evaluation_result
 from segviz.settings import GOALS, LABEL_SOURCES, Settings
 from segviz.studies.evaluate import evaluate
@@ -186,15 +186,20 @@ def list_models() -> list[dict[str, Any]]:
         {
             "key": entry.key,
             "title": entry.title,
-            "state": "bundled" if entry.weights.is_file() else "missing",
+            "state": entry.state,
+            "label_set": entry.label_set.name,
             "classes": entry.label_set.classes,
+            "bytes": entry.bytes,
             "working_size": entry.working_size,
             "val_miou": entry.val_miou,
+            "val_data": entry.val_data if entry.val_miou is not None else None,
+            "published": entry.published or None,
             "data": entry.data,
             "licence": entry.licence,
-            "sha256": entry.sha256,
+            "sha256": entry.sha256 or None,
+            "url": entry.url,
         }
-        for entry in MODELS.values()
+        for entry in catalogue().values()
     ]
 
 

@@ -93,7 +93,7 @@ def download(url: str, part: Path, file: Path, progress: Progress, removed: str)
             reason = f"the server answers {error.code} {error.reason}"
             if error.code < 500 and error.code not in (http.client.REQUEST_TIMEOUT, http.client.TOO_MANY_REQUESTS):
                 break
-        except ConnectionLost as error:
+        except ConnectionLostError as error:
             reason = str(error)
     raise UserError(
         f"{file.name} could not be downloaded ({reason}). Address: {url}. "
@@ -101,14 +101,14 @@ def download(url: str, part: Path, file: Path, progress: Progress, removed: str)
     )
 
 
-class ConnectionLost(Exception):
+class ConnectionLostError(Exception):
     """The network failed, as opposed to the disk."""
 
 
 def transfer(url: str, part: Path, have: int, progress: Progress) -> bool:
     """One request that appends to `part`, which holds `have` bytes; says whether all bytes came.
 
-    Raises HTTPError for an answer that is a refusal and ConnectionLost where there is no answer.
+    Raises HTTPError for an answer that is a refusal and ConnectionLostError where there is no answer.
     """
     request = urllib.request.Request(url, headers={"User-Agent": "segviz", "Accept-Encoding": "identity"})
     if have:
@@ -118,7 +118,7 @@ def transfer(url: str, part: Path, have: int, progress: Progress) -> bool:
     except urllib.error.HTTPError:
         raise
     except (OSError, http.client.HTTPException) as error:
-        raise ConnectionLost(getattr(error, "reason", None) or error) from None
+        raise ConnectionLostError(getattr(error, "reason", None) or error) from None
     with answer:
         if answer.status != http.client.PARTIAL_CONTENT or not answer.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
             have = 0
@@ -130,7 +130,7 @@ def transfer(url: str, part: Path, have: int, progress: Progress) -> bool:
                 try:
                     chunk = answer.read(CHUNK)
                 except (OSError, http.client.HTTPException) as error:
-                    raise ConnectionLost(error) from None
+                    raise ConnectionLostError(error) from None
                 if not chunk:
                     return total is None or have == total
                 stream.write(chunk)
