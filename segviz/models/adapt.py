@@ -1,6 +1,7 @@
 """Any network behind the Segmenter's face: statistics, input size, named feature layers; and models read in another label set."""
 
 import threading
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -48,9 +49,12 @@ class AdaptedSegmenter(Segmenter):
         return F.interpolate(scores, x.shape[-2:], mode="bilinear", align_corners=False)
 
     def features(self, x: Tensor) -> dict[Any, Tensor]:
-        """Images (N,3,H,W) in [0,1] to the outputs (N,channels,h,w) of the named layers, those of the entry or else the outermost."""
+        """Images (N,3,H,W) in [0,1] to the outputs (N,channels,h,w) of modules by name.
+
+        They are the entry's layers, or else those of the outermost level of the network at which two or more modules have such outputs.
+        """
         found: dict[Any, Tensor] = {}
-        modules = {name: self.encoder.get_submodule(name) for name in self.layers} or outer_modules(self.encoder)
+        modules = {name: module for name, module in self.encoder.named_modules() if name in self.layers or (name and not self.layers)}
 
         def keep(name: str, output: object) -> None:
             if isinstance(output, Tensor) and output.ndim == 4:
@@ -67,12 +71,11 @@ class AdaptedSegmenter(Segmenter):
             finally:
                 for handle in handles:
                     handle.remove()
-        return found
-
-
-def outer_modules(network: nn.Module) -> dict[str, nn.Module]:
-    """The modules of the two outermost levels by name."""
-    return {name: module for name, module in network.named_modules() if name and name.count(".") < 2}
+        if self.layers:
+            return found
+        levels = Counter(name.count(".") for name in found)
+        level = min((level for level, count in levels.items() if count > 1), default=min(levels, default=0))
+        return {name: output for name, output in found.items() if name.count(".") == level}
 
 
 def scores_of(output: Any) -> Tensor:

@@ -79,6 +79,7 @@ def test_upernet(tmp_path):
 
 def test_mask2former(tmp_path):
     transformers = pytest.importorskip("transformers")
+    pytest.importorskip("scipy")
     backbone = transformers.SwinConfig(
         embed_dim=8, depths=[1] * 4, num_heads=[1] * 4, window_size=4, out_features=["stage1", "stage2", "stage3", "stage4"]
     )
