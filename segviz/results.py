@@ -37,6 +37,7 @@ def evaluation_result(evaluation: Evaluation, settings: Settings | None, label_s
         **asdict(evaluation),
         "clean": named(evaluation.clean, label_set),
         "adversarial": named(evaluation.adversarial, label_set) if evaluation.adversarial is not None else None,
+        "members": [{**asdict(member), "figures": named(member.figures, label_set)} for member in evaluation.members],
     }
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from segviz.attacks.catalog import ATTACKS
+from segviz.attacks.rows import ATTACKS
 from segviz.cli import main
 from segviz.data.samples import ASSETS
 from segviz.models.zoo import MODELS
@@ -103,7 +103,7 @@ def test_listings(capsys, monkeypatch, tmp_path):
     assert (espnet["state"], espnet["label_set"], espnet["licence"]) == ("to be downloaded", "VOC21", "MIT")
     assert {"enet-city", "torchvision-deeplabv3-resnet50", "espnetv2-city-2.0-1024x512"} <= {model["key"] for model in models}
     assert main(["attacks", "--json"]) == 0
-    assert [attack["key"] for attack in json.loads(capsys.readouterr().out)] == ["fgsm", "fgsm-ll", "ifgsm", "ifgsm-ll", "pgd"]
+    assert [attack["key"] for attack in json.loads(capsys.readouterr().out)] == list(ATTACKS)
     assert main(["models"]) == main(["attacks"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 1 + len(MODELS) + len(ATTACKS)

@@ -20,7 +20,7 @@ class LabelSet:
 
     `stored_ids` are the ids that label-map files may hold, besides 255 for void; `index_of` maps the ones that are classes of their
     own to class indices (or to 255, void), every other stored id counts as class 0 (background). `vocabulary` names what the stored ids
-    mean: sets that share it read the same files.
+    mean: sets that share it read the same files. `training_pixels`: how many pixels of each class a model was trained on, if known.
     """
 
     name: str
@@ -29,6 +29,7 @@ class LabelSet:
     stored_ids: range
     index_of: dict[int, int]
     vocabulary: str = ""
+    training_pixels: tuple[float, ...] | None = None
 
     def from_stored(self, stored: np.ndarray) -> np.ndarray:
         """Stored label map (H,W) of integers to class indices (H,W) uint8 with 255 for void.
@@ -89,6 +90,7 @@ VOC7 = LabelSet(
     stored_ids=range(21),
     index_of={voc_id: index for index, voc_id in enumerate(VOC7_IDS)},
     vocabulary="VOC",
+    training_pixels=(130604624, 20730594, 3458462, 18508673, 5784097, 5716235, 3849981),
 )
 
 CITYSCAPES19 = plain_label_set(

@@ -28,6 +28,7 @@ class AdaptedSegmenter(Segmenter):
         self.input_size = entry.input_size
         self.multiple = entry.multiple
         self.layers = entry.layers
+        self.feature_layer = f"encoder.{entry.layers[-1]}" if entry.layers else ""
         self._hooks = threading.Lock()
 
     def scores(self, x: Tensor) -> Tensor:
@@ -89,7 +90,7 @@ def scores_of(output: Any) -> Tensor:
 
 
 def check_network(model: Segmenter, key: str) -> None:
-    """Try a network that someone brought on a small picture.
+    """Try a network that someone brought on a small picture, and let its deepest feature layer be the one to attack.
 
     Raises UserError, a message of its own each, where it fails, returns no (N,C,H,W) scores, the number of classes is not that of the
     label set, the scores do not cover the picture evenly, or are not finite.
@@ -119,6 +120,9 @@ def check_network(model: Segmenter, key: str) -> None:
         )
     if not scores.isfinite().all():
         raise UserError(f"The model {key} returns scores that are not finite (NaN or infinite); its weights or statistics are wrong.")
+    if isinstance(model, AdaptedSegmenter) and not model.feature_layer:
+        with torch.no_grad():
+            model.feature_layer = "".join(f"encoder.{name}" for name in list(model.features(x))[-1:])
 
 
 class RelabelledSegmenter(Segmenter):
@@ -130,6 +134,7 @@ class RelabelledSegmenter(Segmenter):
     def __init__(self, model: Segmenter, target: LabelSet):
         table = translation(model.label_set, target)
         super().__init__(model, nn.Identity(), (0.0,) * 3, (1.0,) * 3, target)
+        self.feature_layer = f"encoder.{model.feature_layer}"
         self.groups = [[source for source, index in enumerate(table) if index == wanted] for wanted in range(len(target.classes))]
         self.to(model.mean.device).eval().requires_grad_(False)
 

@@ -23,7 +23,7 @@ EDGENETS = (
 ZH320 = "https://raw.githubusercontent.com/zh320/realtime-semantic-segmentation-pytorch/e8c8ab0138ab92d89900c137869f50489841dbed/weights"
 ESPNETV2_LAYERS = ("base_net.level1", "base_net.level2_0", "base_net.level3.2", "base_net.level4.6")
 ESPNETV2_BYTES = {0.5: 469_000, 1.0: 1_420_000, 2.0: 3_376_000}
-ENET_LAYERS = ("initial", "bottleneck1.conv_regular", "bottleneck2.conv_regular", "bottleneck3.conv_regular", "bottleneck4")
+ENET_LAYERS = ("initial", "bottleneck1.conv_regular", "bottleneck2.conv_regular", "bottleneck3.conv_regular")
 
 # width, input side, sha256, published mIoU on VOC 2012, our mIoU on VOC7_VAL
 ESPNETV2_VOC = (
