@@ -18,7 +18,7 @@ from segviz.attacks.rows import ATTACKS
 from segviz.data.datasets import open_data_set
 from segviz.data.label_sets import LabelSet, label_set_named
 from segviz.data.samples import sample_of_file
-from segviz.lab import Trajectory, attack_picture, device_name, open_picture
+from segviz.lab import Trajectory, attack_picture, device_name, labels_of_sample, open_picture
 from segviz.models.load import default_device, load_model
 from segviz.models.zoo import catalogue, model_entry
 from segviz.results import attack_result, evaluation_result
@@ -149,7 +149,7 @@ def attack_command(options: argparse.Namespace) -> None:
     attack_entry(options.attack)
     settings = settings_from(options, str(options.image))
     sample = sample_of_file(options.image)
-    labels = options.labels or (sample.labels if sample else None)
+    labels = options.labels or (labels_of_sample(sample, entry) if sample else None)
     picture = open_picture(options.image.stem, options.image, labels, entry)
     model = load_model(options.model, default_device())
     make_folders(options.json and options.json.parent, options.save)

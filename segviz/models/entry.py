@@ -39,6 +39,7 @@ class ModelEntry:
     url: str | None = None
     sha256: str = ""
     size: int | None = None
+    parameters: int | None = None
     val_miou: float | None = None
     val_data: str = "the validation set"
     published: str = ""

@@ -22,12 +22,13 @@ EDGENETS = (
 )
 ZH320 = "https://raw.githubusercontent.com/zh320/realtime-semantic-segmentation-pytorch/e8c8ab0138ab92d89900c137869f50489841dbed/weights"
 ESPNETV2_LAYERS = ("base_net.level1", "base_net.level2_0", "base_net.level3.2", "base_net.level4.6")
-ESPNETV2_BYTES = {0.5: 469_000, 1.0: 1_420_000, 2.0: 3_376_000}
+# bytes, parameters
+ESPNETV2_SIZES = {0.5: (469_000, 80_353), 1.0: (1_102_000, 234_021), 2.0: (3_376_000, 789_253)}
 ENET_LAYERS = ("initial", "bottleneck1.conv_regular", "bottleneck2.conv_regular", "bottleneck3.conv_regular")
 
 # width, input side, sha256, published mIoU on VOC 2012, our mIoU on VOC7_VAL
 ESPNETV2_VOC = (
-    (0.5, 256, "9c7bebecd73c603a7eb2d8833eb2c54d0627e37e731548b7833291873e0a2e67", None, 0.461),
+    (0.5, 256, "9c7bebecd73c603a7eb2d8833eb2c54d0627e37e731548b7833291873e0a2e67", None, 0.459),
     (0.5, 384, "3352b32b209e1e6492d1481734f5333876b28d8866f5c1702d01ec70255eb20c", 47.18, None),
     (1.0, 256, "276d738e38733c136abf5ee9e8a801f5455b2751078c7c1d52a2b485460264be", None, None),
     (1.0, 384, "7ce2df106b62661a4e8e30098398d6b96a2a946b9546d2287500379f984301a8", 60.22, None),
@@ -66,7 +67,8 @@ ENTRIES = (
             build=partial(ESPNetv2, width, 21),
             url=f"{EDGENETS}/espnetv2_s_{width}_pascal_{side}x{side}.pth",
             sha256=sha256,
-            size=ESPNETV2_BYTES[width],
+            size=ESPNETV2_SIZES[width][0],
+            parameters=ESPNETV2_SIZES[width][1],
             label_set=VOC21,
             working_size=max(side, 320),
             input_size=(side, side),
@@ -86,7 +88,8 @@ ENTRIES = (
             build=partial(ESPNetv2, width, 20, len(CITYSCAPES19.classes)),
             url=f"{EDGENETS}/espnetv2_s_{width}_city_{size[0]}x{size[1]}.pth",
             sha256=sha256,
-            size=ESPNETV2_BYTES[width],
+            size=ESPNETV2_SIZES[width][0],
+            parameters=ESPNETV2_SIZES[width][1] - 11,  # One output fewer.
             label_set=CITYSCAPES19,
             working_size=size[0],
             input_size=size,
@@ -104,6 +107,7 @@ ENTRIES = (
         url=f"{ZH320}/enet_crop-1024_800epoch.pth",
         sha256="a2813d0505a689c80e84f49c218a853b7bf37c70b862b81ccfae58ec6dd138be",
         size=1_660_549,
+        parameters=365_100,
         label_set=CITYSCAPES19,
         working_size=1024,
         multiple=8,

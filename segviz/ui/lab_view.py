@@ -14,7 +14,7 @@ from segviz.data.label_sets import LabelSet
 from segviz.data.samples import samples
 from segviz.engine.jobs import Job, State
 from segviz.lab import Frame, Trajectory, figures_of_frame
-from segviz.models.zoo import MODELS
+from segviz.models.zoo import model_entry
 from segviz.settings import Settings
 from segviz.types import THRESHOLDS
 from segviz.ui import downloads
@@ -312,7 +312,7 @@ def show_attack(settings: Settings) -> None:
 
 def label_set_of(trajectory: Trajectory) -> LabelSet:
     """The label set of the model that made the run."""
-    return MODELS[trajectory.settings.model].label_set
+    return model_entry(trajectory.settings.model).label_set
 
 
 def look_only(settings: Settings) -> Settings:

@@ -85,6 +85,9 @@ def test_every_entry_says_where_its_weights_come_from():
         if entry.url is not None:
             assert len(entry.sha256) in (8, 64)
             assert entry.size > 100_000
+            if not entry.key.startswith("torchvision"):
+                with torch.device("meta"):
+                    assert entry.parameters == sum(parameter.numel() for parameter in entry.build().parameters())
         assert len(entry.label_set.palette) == len(entry.label_set.classes)
 
 
@@ -103,6 +106,7 @@ def test_torchvision_entries_are_those_of_its_enums():
         assert entry.url == weights.url
         assert entry.size == round(weights.meta["_file_size"] * 2**20)
         assert entry.published.startswith(str(weights.meta["_metrics"]["COCO-val2017-VOC-labels"]["miou"]))
+        assert entry.parameters == weights.meta["num_params"]
         transforms = weights.transforms()
         assert (entry.mean, entry.std) == (tuple(transforms.mean), tuple(transforms.std))
         names = [{"__background__": "background"}.get(name, name) for name in weights.meta["categories"]]
