@@ -24,6 +24,7 @@ def attack_result(trajectory: Trajectory, label_set: LabelSet) -> dict[str, Any]
         **asdict(trajectory.report),
         "clean": named(trajectory.clean, label_set),
         "adversarial": named(trajectory.report.adversarial, label_set),
+        "members": [asdict(outcome) for outcome in trajectory.outcomes],
     }
 
 

@@ -12,6 +12,7 @@ from segviz.attacks.loop import Runnable
 from segviz.attacks.regions import Within
 from segviz.attacks.rows import ATTACKS
 from segviz.attacks.suite import Suite
+from segviz.attacks.transforms import samples_of, transform_entries
 from segviz.data.label_sets import LabelSet
 from segviz.settings import Settings
 from segviz.types import UserError
@@ -60,9 +61,9 @@ def gradients_of(settings: Settings) -> int:
 
 
 def cost_of(settings: Settings) -> int:
-    """Gradient evaluations per step and image of an attack that is no suite."""
+    """Gradient evaluations per step and image of an attack that is no suite; raises UserError for unknown transforms."""
     entry = attack_entry(settings.attack)
-    return entry.cost(entry.variant(settings))
+    return entry.cost(entry.variant(settings)) * samples_of(transform_entries(settings.transforms))
 
 
 def published(settings: Settings) -> Settings:
@@ -87,6 +88,8 @@ def check_settings(settings: Settings) -> AttackEntry:
         raise UserError(f"{entry.title} has no variant '{settings.variant}'. {known}")
     if settings.layer and not entry.takes_layer:
         raise UserError(f"{entry.title} does not look at inner layers. Leave the layer out, or take cira.")
+    if transform_entries(settings.transforms) and not entry.takes_transforms:
+        raise UserError(f"{entry.title} takes no input transforms. Leave them out, or take another attack, such as pgd.")
     return entry
 
 

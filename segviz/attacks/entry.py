@@ -9,8 +9,9 @@ from torch import Tensor
 from segviz.attacks.constraints import Constraint
 from segviz.attacks.loop import Attack, Runnable
 from segviz.attacks.losses import PixelLoss
-from segviz.attacks.objectives import ObjectiveBuilder, pixelwise
+from segviz.attacks.objectives import ObjectiveBuilder, pixelwise, transformed
 from segviz.attacks.rules import RuleBuilder, SteepestStep
+from segviz.attacks.transforms import transform_entries
 from segviz.settings import Settings
 
 FAMILIES = {
@@ -95,6 +96,11 @@ def bounded(
     return build
 
 
-def of(loss: PixelLoss, track: PixelLoss | None = None) -> Callable[[Settings], ObjectiveBuilder]:
-    """The objective of a pixel loss, whatever the settings."""
-    return lambda settings: pixelwise(loss, track)
+def of(loss: PixelLoss, track: PixelLoss | None = None, always: tuple[str, ...] = ()) -> Callable[[Settings], ObjectiveBuilder]:
+    """The objective of a pixel loss, through the settings' input transforms and then those that the attack has `always`."""
+
+    def of_settings(settings: Settings) -> ObjectiveBuilder:
+        keys = (*(key for key in settings.transforms if key not in always), *always)
+        return transformed(transform_entries(keys), loss, track) if keys else pixelwise(loss, track)
+
+    return of_settings

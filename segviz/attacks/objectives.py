@@ -3,14 +3,15 @@
 An objective is made anew for every run from the model, the clean images and the goal, and may remember what it needs of them.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
 from segviz.attacks.losses import Look, PixelLoss, cross_entropy
+from segviz.attacks.transforms import TransformEntry, samples_of, views_of
 from segviz.types import Goal
 
 
@@ -90,3 +91,46 @@ def pixelwise(loss: PixelLoss, track: PixelLoss | None = None) -> ObjectiveBuild
 
 
 CROSS_ENTROPY = pixelwise(cross_entropy)
+
+
+class TransformedObjective:
+    """The mean of a pixel loss whose gradient is taken through input transforms.
+
+    Logits, loss and progress are those of the untransformed images. Where a transform changes what the network sees, that takes a
+    forward pass of its own beside the `cost` gradient evaluations; transforms that only filter the gradient share one. Random numbers
+    come from the problem's seed and go on from look to look.
+    """
+
+    def __init__(self, problem: Problem, transforms: Sequence[TransformEntry], loss: PixelLoss, track: PixelLoss | None = None):
+        self.problem, self.transforms, self.loss = problem, transforms, loss
+        self.plain = PixelObjective(problem, loss, track)
+        self.has_views = any(entry.view is not None for entry in transforms)
+        self.filters = [entry.new_filter() for entry in transforms if entry.new_filter is not None]
+        self.generator = torch.Generator().manual_seed(problem.seed)
+        self.cost = samples_of(transforms)
+
+    def __call__(self, x_adv: Tensor, iteration: int, steps: int, with_gradient: bool) -> Seen:
+        seen = self.plain(x_adv, iteration, steps, with_gradient and not self.has_views)
+        if not with_gradient:
+            return seen
+        gradient = self.mean_gradient(x_adv, iteration, steps) if self.has_views else seen.gradient
+        for gradient_filter in self.filters:
+            gradient = gradient_filter(gradient, iteration)
+        return replace(seen, gradient=gradient)
+
+    def mean_gradient(self, x_adv: Tensor, iteration: int, steps: int) -> Tensor:
+        """Ascent gradient (N,3,H,W), mean over all samples of the views."""
+        problem = self.problem
+        total = torch.zeros_like(x_adv)
+        for forward in views_of(self.transforms, problem.model, self.generator):
+            with torch.enable_grad():
+                free = x_adv.detach().requires_grad_()
+                look = Look(forward(free), problem.goal, iteration, steps, problem.class_pixels)
+                loss = look.mean(self.loss(look))
+            total += torch.autograd.grad(loss.sum(), free)[0]
+        return total * (problem.sign / self.cost)
+
+
+def transformed(transforms: Sequence[TransformEntry], loss: PixelLoss, track: PixelLoss | None = None) -> ObjectiveBuilder:
+    """Objective of a pixel loss with its gradient taken through input transforms."""
+    return lambda problem: TransformedObjective(problem, transforms, loss, track)

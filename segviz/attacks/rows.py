@@ -9,6 +9,7 @@ import numpy as np
 
 from segviz.attacks import losses
 from segviz.attacks.entry import AttackEntry, Radii, bounded, of
+from segviz.attacks.erosion import VARIANTS, erosion
 from segviz.attacks.internal import Internal
 from segviz.attacks.loop import RED_EPS
 from segviz.attacks.objectives import ObjectiveBuilder
@@ -175,6 +176,18 @@ ROWS = (
         published=arnab,
     ),
     AttackEntry(
+        key="mi-fgsm",
+        title="MI-FGSM",
+        summary="I-FGSM whose steps add up in a momentum: keeps its direction, and transfers better to other networks.",
+        formula=r"g_{t+1} = \mu\, g_t + \frac{\nabla_x L(f(x_t), y)}{\|\nabla_x L(f(x_t), y)\|_1},"
+        r"\quad x_{t+1} = P_\varepsilon\big(x_t + \alpha\,\mathrm{sign}\, g_{t+1}\big),\quad x_0 = x,\ \mu = 1",
+        paper="Dong et al., Boosting Adversarial Attacks with Momentum, CVPR 2018",
+        url="https://arxiv.org/abs/1710.06081",
+        build=bounded(of(losses.cross_entropy, always=("momentum",))),
+        auto_alpha=even_step,
+        published=lambda eps: {"norm": "linf", "alpha": None, "steps": 10, "against": "truth"},
+    ),
+    AttackEntry(
         key="pgd",
         title="PGD",
         summary="Repeated steps from a random point of the ball, projected back after each: the standard strong baseline.",
@@ -211,6 +224,22 @@ ROWS = (
         auto_alpha=madry_step,
         random_start=True,
         published=sea_baseline,
+    ),
+    AttackEntry(
+        key="eroseg",
+        title="EroSeg-style erosion",
+        summary="Starts at the pixels that the network is least sure of, and eats its way from them into those it is surer of.",
+        formula=r"L_t = \tfrac{1}{HW}\Big[\sum_{j \in S_t} CE_j + 0.1\!\! \sum_{j\ \mathrm{wrong}}\!\! CE_j\Big],\quad"
+        r"S_t = S_{t-1} \cup \big(\{c_j \le Q_{q_t}(c)\} \cap \mathrm{dilate}(S_{t-1} \cup \mathrm{wrong})\big),\quad q_t: 0.3 \to 1",
+        paper="Song et al., Erosion Attack for Adversarial Training to Enhance Semantic Segmentation Robustness, ICASSP 2026",
+        url="https://arxiv.org/abs/2601.14950",
+        build=bounded(lambda settings: erosion(settings.variant or next(iter(VARIANTS)), settings.seed), random_start=True),
+        auto_alpha=madry_step,
+        random_start=True,
+        takes_transforms=False,
+        variants=VARIANTS,
+        ours="Only the ingredients are the paper's, as its abstract names them: sensitive pixels chosen by confidence, and a perturbation"
+        " that spreads from them to pixels of higher confidence. Every formula, schedule and number here is ours.",
     ),
     apgd(
         "apgd-ce",

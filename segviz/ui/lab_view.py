@@ -10,6 +10,7 @@ import streamlit as st
 from segviz import draw
 from segviz.attacks.catalog import iterations_of, steps_of
 from segviz.attacks.rows import ATTACKS
+from segviz.attacks.transforms import TRANSFORMS
 from segviz.data.label_sets import LabelSet
 from segviz.data.samples import samples
 from segviz.engine.jobs import Job, State
@@ -51,11 +52,13 @@ def describe(settings: Settings) -> str:
     if entry.members is not None:
         steps += f" × {len(entry.members(settings))} attacks"
     restarts = f" × {settings.restarts} restarts" if settings.restarts > 1 else ""
-    seed = f", seed {settings.seed}" if entry.random_start else ""
+    random = entry.random_start or any(TRANSFORMS[key].random for key in settings.transforms)
+    seed = f", seed {settings.seed}" if random else ""
     variant = f" ({settings.variant})" if settings.variant else ""
+    through = "".join(f" + {TRANSFORMS[key].title}" for key in settings.transforms)
     radius = f"ε = {settings.eps:g}/255{unit}" if settings.clip else "not clipped"
     where = f", changing only {where_of(settings.region)}" if settings.region else ""
-    return f"**{entry.title}**{variant} on {image}: {goals[settings.goal]}, {radius}, {steps}{restarts}{seed}{where}."
+    return f"**{entry.title}**{variant}{through} on {image}: {goals[settings.goal]}, {radius}, {steps}{restarts}{seed}{where}."
 
 
 def where_of(region: str) -> str:
@@ -299,7 +302,7 @@ def show_attack(settings: Settings) -> None:
         st.latex(entry.formula)
         st.markdown(
             "$x$ is the picture in [0,1], $f$ the network's logits $u$ with softmax $p$, $y$ the labels, $e_y$ the one-hot vector of a "
-            "label, $CE$ the cross-entropy, $P_\\varepsilon$ the projection into the ball of radius $\\varepsilon$ and into [0,1]; means run "
+            "label, $CE$ cross-entropy, $P_\\varepsilon$ the projection into the ball of radius $\\varepsilon$ and into [0,1]; means run "
             "over the counted pixels. For a target map the sign in front of the step turns round and $y$ is that map. For L2 the sign is "
             "replaced by the gradient over its norm. For the least-likely attacks the loss curve shows $-L$ towards the least likely class."
         )
