@@ -1,6 +1,7 @@
 """The user's own models: configuration, factories, checkpoints, and a message for each way to go wrong."""
 
 import pickle
+import re
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from torch import nn
 from segviz.cli import main
 from segviz.models.checkpoint import read_checkpoint
 from segviz.models.load import load_entry, load_model
-from segviz.models.own import OwnModel
+from segviz.models.own import OwnModel, run_factory
 from segviz.models.zoo import catalogue, model_entry
 from segviz.types import UserError
 
@@ -19,7 +20,7 @@ CPU = torch.device("cpu")
 FACTORY = """
 import torch
 from torch import nn
-from segviz.models.own import OwnModel
+from segviz.models.own import OwnModel, run_factory
 
 
 class Tiny(nn.Module):
@@ -211,3 +212,20 @@ def test_label_file_mistakes(folder, text, message):
 
 def test_own_model_may_name_a_known_label_set():
     assert OwnModel(nn.Identity(), "VOC21").working_size == 320
+
+
+def test_example_of_the_readme(tmp_path, monkeypatch, capsys):
+    """The files as they stand there, weights saved as it says, and its command."""
+    root = Path(__file__).parents[2]
+    section = (root / "README.md").read_text().split("### Your own model")[1].split("\n## ")[0]
+    blocks = re.findall(r"```(?:python|toml)?\n(.*?)```", section, re.DOTALL)
+    for name, block in zip(("my_net.py", "my_labels.toml", "segviz.toml"), blocks, strict=False):
+        assert f"`{name}`" in section
+        (tmp_path / name).write_text(block)
+    network = run_factory(tmp_path / "my_net.py", "build")
+    save_file(network.state_dict(), tmp_path / "my_net.safetensors")
+    monkeypatch.setenv("SEGVIZ_CONFIG", str(tmp_path / "segviz.toml"))
+    monkeypatch.chdir(root)
+    assert torch.equal(load_model("my-net", CPU).encoder[0].weight, network[0].weight)
+    assert main([*blocks[3].split()[3:], "--steps", "1"]) == 0
+    assert '"dog"' in capsys.readouterr().out
