@@ -26,6 +26,9 @@ if absent:
         wanted = st.selectbox("Model to download", absent, format_func=model_title, key="absent_model")
         download_panel(model_entry(wanted))
 
+with st.expander("Bring your own weights", icon=":material/upload:", key="own_weights"):
+    gallery.upload_weights()
+
 st.subheader("One photo, several models")
 left, right = st.columns([1, 2])
 with left:

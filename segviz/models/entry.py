@@ -23,7 +23,8 @@ class ModelEntry:
     `mean` and `std` are its input statistics on the [0,1] scale, `input_size` (width, height) the size that it squashes pictures to (None:
     it takes them as they are, brought to a multiple of `multiple` pixels) and `layers` the modules that `features` reports.
     The weights are the file `weights`, or are downloaded from `url` (`size` bytes, to within a few percent) on first use; `sha256` in full
-    or its first digits. Without either, `build` brings the weights along.
+    or its first digits. Without either, `build` brings the weights along. `own` marks
+    what the user brought.
     `working_size`: a photo's longer side is brought to at most this many pixels before anything else happens. `published` is what its
     authors report; `val_miou` is ours, on `val_data`, None where nobody measured it.
     """
@@ -48,6 +49,7 @@ class ModelEntry:
     input_size: tuple[int, int] | None = None
     multiple: int = 1
     layers: tuple[str, ...] = ()
+    own: bool = False
 
     @property
     def file(self) -> Path | None:
@@ -60,7 +62,7 @@ class ModelEntry:
     def state(self) -> str:
         """ "bundled", "cached", "to be downloaded", "missing", or "own" for what the user brings."""
         file = self.file
-        if file is None:
+        if self.own or file is None:
             return "own"
         if self.url is not None:
             return "cached" if file.is_file() else "to be downloaded"

@@ -1,10 +1,11 @@
 """The user's own models: a factory in a Python file, by path or through `segviz.toml`."""
 
+import hashlib
 import importlib.util
 import os
 import tomllib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,9 @@ import torch
 from torch import nn
 
 from segviz.data.label_sets import LabelSet, plain_label_set, read_label_file
-from segviz.models.checkpoint import load_weights, read_checkpoint
+from segviz.models.checkpoint import load_weights, read_checkpoint, refuse_code
 from segviz.models.entry import IMAGENET_MEAN, IMAGENET_STD, ModelEntry, Triple
+from segviz.models.fetch import cache_folder
 from segviz.types import UserError
 
 APP = Path(__file__).parents[2]
@@ -92,6 +94,46 @@ def configured_entry(key: str, table: dict[str, Any], file: Path) -> ModelEntry:
         )
     except (TypeError, ValueError, IndexError) as error:
         raise UserError(f"[models.{key}] in {file} has a wrong value: {error}.") from None
+
+
+UPLOADED: dict[str, ModelEntry] = {}
+"""Models whose weights came through the browser, until the server ends."""
+
+
+def upload(base: ModelEntry, name: str, data: bytes) -> ModelEntry:
+    """Make weights that came through the browser a model with the network of `base`, and keep it in the catalogue.
+
+    Raises UserError for anything but safetensors.
+    """
+    sha256 = hashlib.sha256(data).hexdigest()
+    folder = cache_folder() / "uploads"
+    file = folder / f"{sha256[:16]}.safetensors"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(data)
+    except OSError as error:
+        raise UserError(f"Cannot write {file}: {error.strerror}.") from None
+    try:
+        refuse_code(file, name)
+        load_weights(base.build(), read_checkpoint(file), name)
+    except UserError:
+        file.unlink()
+        raise
+    entry = replace(
+        base,
+        key=f"upload-{sha256[:8]}",
+        title=f"{Path(name).stem} ({base.title})",
+        weights=file,
+        url=None,
+        sha256=sha256,
+        val_miou=None,
+        published="",
+        data=f"uploaded weights in the network of {base.key}",
+        licence="the user's own",
+        own=True,
+    )
+    # The same weights stay the same entry, so that the loaded model is found again.
+    return UPLOADED.setdefault(entry.key, entry)
 
 
 def positive(value: object) -> int:

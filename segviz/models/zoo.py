@@ -122,8 +122,8 @@ MODELS = {entry.key: entry for entry in ENTRIES}
 
 
 def catalogue() -> dict[str, ModelEntry]:
-    """All entries by key: `MODELS`, then those of `segviz.toml`; raises UserError where that file says something wrong."""
-    return {**MODELS, **own.configured_entries()}
+    """All entries by key: `MODELS`, those of `segviz.toml`, uploaded ones; raises UserError where that file says something wrong."""
+    return {**MODELS, **own.configured_entries(), **own.UPLOADED}
 
 
 def model_entry(key: str) -> ModelEntry:

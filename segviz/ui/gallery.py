@@ -8,8 +8,10 @@ import torch
 from segviz import draw
 from segviz.engine.jobs import Job, State
 from segviz.models.load import CACHE, default_device, loaded
+from segviz.models.own import upload
 from segviz.models.zoo import ModelEntry, catalogue, model_entry
 from segviz.studies.gallery import View
+from segviz.types import UserError
 from segviz.ui.lab_view import data_url
 from segviz.ui.models import is_here, megabytes, model_keys, model_title
 
@@ -66,6 +68,27 @@ def show_memory() -> None:
         f"In memory: {names}; {megabytes(total)} of a budget of {megabytes(CACHE.budget)}. Beyond it the least recently used "
         "model is let go of; the environment variable SEGVIZ_MODEL_MB sets it."
     )
+
+
+def upload_weights() -> None:
+    """Weights of one's own for a network of the catalogue, through the browser."""
+    st.markdown("Weights that you trained or hardened for a network of the catalogue: a safetensors file of its `state_dict`.")
+    base = st.selectbox(
+        "Network", [key for key in model_keys() if catalogue()[key].state != "own"], format_func=model_title, key="upload_network"
+    )
+    file = st.file_uploader("Weights", ["safetensors", "pt", "pth"], max_upload_size=300, key="weights_upload")
+    if file is None:
+        return
+    known = set(catalogue())
+    try:
+        entry = upload(catalogue()[base], file.name, file.getvalue())
+    except UserError as error:
+        st.error(str(error))
+    else:
+        if entry.key not in known:
+            # The lists above were drawn without it.
+            st.rerun()
+        st.success(f"{entry.title} is now in all lists as {entry.key}, for everyone on this server until it ends.")
 
 
 def choose_models() -> list[str]:

@@ -9,16 +9,18 @@ import time
 
 import pytest
 import torch
+from safetensors.torch import save
 from streamlit.testing.v1 import AppTest
 
 from segviz.data.samples import ASSETS
+from segviz.models import own
 from segviz.models.enet import ENet
 from segviz.models.zoo import MODELS
 
 
 def run_until(app: AppTest, done) -> AppTest:
     """Poll as the fragments do in a browser."""
-    end = time.monotonic() + 60
+    end = time.monotonic() + 120
     while not done():
         assert time.monotonic() < end
         time.sleep(0.1)
@@ -54,6 +56,7 @@ def served(monkeypatch, tmp_path):
     """ENet with random weights at a local address instead of the published ones, and an empty cache."""
     monkeypatch.setenv("SEGVIZ_CACHE", str(tmp_path))
     monkeypatch.delenv("SEGVIZ_CONFIG", raising=False)
+    monkeypatch.setattr(own, "UPLOADED", {})
     data = io.BytesIO()
     torch.manual_seed(0)
     torch.save({"state_dict": ENet(19).state_dict()}, data)
@@ -88,7 +91,8 @@ def test_table_and_memory(served):
     assert "of a budget of" in text(app)
 
 
-def test_one_photo_through_a_model(served):
+def test_one_photo_through_a_model(served, monkeypatch):
+    monkeypatch.setitem(MODELS, "voc7-lraspp", dataclasses.replace(MODELS["voc7-lraspp"], working_size=160))
     app = open_page()
     assert app.multiselect(key="gallery_models").value == ["voc7-lraspp"]
     app.button(key="segment").click().run()
@@ -124,6 +128,31 @@ def test_failed_download_gets_its_message(served, monkeypatch):
     app.selectbox(key="absent_model").set_value("enet-city").run()
     app.button(key="download-enet-city").click().run()
     run_until(app, lambda: "refused and removed" in text(app))
+
+
+def test_uploaded_weights_become_a_model_and_code_is_refused(served):
+    app = open_page()
+    torch.manual_seed(1)
+    weights = save({name: value for name, value in MODELS["voc7-lraspp"].build().state_dict().items() if value.is_floating_point()})
+    app.selectbox(key="upload_network").set_value("voc7-lraspp").run()
+    app.file_uploader(key="weights_upload").set_value(("hardened.safetensors", weights, "application/octet-stream")).run()
+    assert not app.exception
+    key = f"upload-{hashlib.sha256(weights).hexdigest()[:8]}"
+    assert key in app.success[0].value
+    assert key in app.dataframe[0].value["key"].tolist()
+    lab = open_app(model=key, steps="1")
+    assert lab.session_state.model == key
+    run_until(lab, lambda: not lab.session_state.job.active)
+    assert lab.session_state.job.error is None
+
+    app.selectbox(key="upload_network").set_value("espnetv2-voc-0.5-256").run()
+    assert "do not fit its network" in text(app)
+    script = io.BytesIO()
+    torch.jit.save(torch.jit.script(torch.nn.Conv2d(3, 2, 1)), script)
+    app.file_uploader(key="weights_upload").set_value(("script.pt", script.getvalue(), "application/octet-stream")).run()
+    assert "TorchScript archive" in text(app)
+    app.file_uploader(key="weights_upload").set_value(("x.pth", b"nothing", "application/octet-stream")).run()
+    assert "no safetensors file" in text(app)
 
 
 def test_link_names_models_of_the_catalogue_only(tmp_path):
