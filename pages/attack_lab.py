@@ -2,10 +2,12 @@
 
 import streamlit as st
 
+from segviz.models.zoo import model_entry
 from segviz.studies import first_view
 from segviz.types import UserError
 from segviz.ui import lab_view
 from segviz.ui.controls import NOTHING_DRAWN, chosen_picture, settings_controls
+from segviz.ui.models import is_here
 from segviz.ui.session import submit
 
 state = st.session_state
@@ -46,7 +48,8 @@ with buttons, st.container(horizontal=True):
         st.rerun()
     st.button("Stop", icon=":material/stop:", key="stop", disabled=not active, on_click=job.stop if job else None)
 if picture is None and settings is not None:
-    st.info("Upload a picture on the left to attack it. Until then the last view stays.")
+    missing = "Upload a picture" if is_here(model_entry(settings.model)) else "Download the model"
+    st.info(f"{missing} on the left to attack it. Until then the last view stays.")
 
 
 @st.fragment(run_every=0.5 if active else None)

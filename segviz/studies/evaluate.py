@@ -4,7 +4,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 
@@ -17,12 +17,14 @@ from segviz.attacks.catalog import build_attack, members_of
 from segviz.attacks.constraints import GREY_LEVELS
 from segviz.attacks.goals import build_goal
 from segviz.attacks.regions import region_mask
+from segviz.data.label_sets import LabelSet
 from segviz.lab import Picture, open_picture, to_tensor
+from segviz.models.adapt import RelabelledSegmenter
 from segviz.models.segmenter import Segmenter
 from segviz.models.zoo import ModelEntry
 from segviz.settings import Settings
 from segviz.studies import worst_case
-from segviz.types import THRESHOLDS
+from segviz.types import THRESHOLDS, UserError
 
 
 @dataclass(frozen=True)
@@ -144,6 +146,21 @@ def evaluate(
         members=members,
         smallest=smallest_norms(torch.cat(smallest)) if smallest else (),
     )
+
+
+def in_label_set(entry: ModelEntry, model: Segmenter, stored: LabelSet | None, wanted: LabelSet | None) -> tuple[ModelEntry, Segmenter]:
+    """Entry and model for label maps whose ids are those of `stored` (None: of the model), read in the label set `wanted`.
+
+    Without `wanted` the model keeps its label set if it reads such ids, else it is read in `stored`. Raises UserError where a translation
+    is not meaningful.
+    """
+    if wanted is None:
+        wanted = model.label_set if stored is None or stored.vocabulary == model.label_set.vocabulary else stored
+    if stored is not None and stored.vocabulary != wanted.vocabulary:
+        raise UserError(f"Label maps of {stored.name} cannot be read as {wanted.name}.")
+    if wanted == model.label_set:
+        return entry, model
+    return replace(entry, label_set=wanted), RelabelledSegmenter(model, wanted)
 
 
 def worst_figures(counts: Tensor) -> SetFigures:

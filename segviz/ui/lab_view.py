@@ -16,7 +16,7 @@ from segviz.data.label_sets import LabelSet
 from segviz.data.samples import samples
 from segviz.engine.jobs import Job, State
 from segviz.lab import Frame, Picture, Trajectory, figures_of_frame
-from segviz.models.zoo import MODELS
+from segviz.models.zoo import model_entry
 from segviz.settings import Settings
 from segviz.types import THRESHOLDS, UserError
 from segviz.ui import downloads
@@ -342,7 +342,7 @@ def show_attack(settings: Settings) -> None:
 
 def label_set_of(trajectory: Trajectory) -> LabelSet:
     """The label set of the model that made the run."""
-    return MODELS[trajectory.settings.model].label_set
+    return model_entry(trajectory.settings.model).label_set
 
 
 def look_only(settings: Settings) -> Settings:
