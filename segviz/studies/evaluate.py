@@ -128,7 +128,7 @@ def evaluate(
         for number, run in enumerate(runs.values()):
             begun = time.perf_counter()
             goal = build_goal(run, reference, prediction, model.label_set)
-            attack = build_attack(run, *x.shape[2:], label_set=model.label_set, region=region if settings.region else None)
+            attack = build_attack(run, *x.shape[2:], label_set=model.label_set, region=region if run.region else None)
             step = deque(attack.run(model, x, goal), maxlen=1).pop()
             adversarial[number].append(metrics.confusion_matrix(step.prediction, labels, classes).cpu())
             won = torch.maximum(won, step.success.cpu())
