@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from segviz import metrics
-from segviz.attacks.catalog import build_attack, members_of, name_of
+from segviz.attacks.catalog import build_attack, members_of
 from segviz.attacks.constraints import GREY_LEVELS
 from segviz.attacks.goals import build_goal
 from segviz.attacks.regions import region_mask
@@ -100,7 +100,7 @@ def evaluate(
     """
     start = time.perf_counter()
     classes = len(model.label_set.classes)
-    runs = members_of(settings) if settings is not None else ()
+    runs = members_of(settings) if settings is not None else {}
     clean: list[Tensor] = []
     adversarial: list[list[Tensor]] = [[] for _ in runs]
     smallest: list[Tensor] = []
@@ -111,7 +111,7 @@ def evaluate(
         with torch.no_grad():
             prediction = model(x).argmax(1)
         clean.append(metrics.confusion_matrix(prediction, labels, classes).cpu())
-        for number, run in enumerate(runs):
+        for number, run in enumerate(runs.values()):
             begun = time.perf_counter()
             reference = prediction if run.against == "prediction" else labels
             goal = build_goal(run, reference, prediction, model.label_set)
@@ -134,7 +134,7 @@ def evaluate(
         if len(runs) > 1:
             after = worst_figures(counts)
             own = zip(runs, counts, worst_case.wins(counts).tolist(), spent, seconds, strict=True)
-            members = tuple(MemberFigures(name_of(run), set_figures(its), share, cost, time) for run, its, share, cost, time in own)
+            members = tuple(MemberFigures(name, set_figures(its), share, cost, time) for name, its, share, cost, time in own)
     return Evaluation(
         images=sum(map(len, clean)),
         clean=before,

@@ -26,6 +26,7 @@ GOAL_TITLES = {
     "remove": "Hide one class",
     "swap": "Swap two classes",
 }
+NOTHING_DRAWN = "polygon:"
 REGION_TITLES = {"": "Whole picture", "class": "One class", "outside": "All but one class", "polygon": "Drawn"}
 NORM_TITLES = {"linf": "L∞", "l2": "L2"}
 LABEL_TITLES = {"truth": "Labels", "prediction": "Prediction"}
@@ -51,7 +52,7 @@ RANGES: dict[str, tuple[type, Any, Any]] = {
     "restarts": (int, 1, 20),
     "seed": (int, 0, 2**31 - 1),
 }
-TEXTS = {"region": re.compile(r"(class|outside):[\w ]+|polygon:[\d., |-]+"), "layer": re.compile(r"[\w.]+")}
+TEXTS = {"region": re.compile(r"(class|outside):[\w ]+|polygon:[\d., |-]*"), "layer": re.compile(r"[\w.]+")}
 
 
 def read_link(query: Mapping[str, str]) -> dict[str, Any]:
@@ -295,7 +296,7 @@ def region_control(settings: Settings) -> str:
         if state.region_class not in classes:
             state.region_class = classes[0]
         return f"{kind}:{st.selectbox('Class of the region', classes, key='region_class', persist_state='session')}"
-    return f"polygon:{state.region_polygon}" if kind == "polygon" and state.region_polygon else ""
+    return f"polygon:{state.region_polygon}" if kind == "polygon" else ""
 
 
 def image_keys() -> list[str]:
