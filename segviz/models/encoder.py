@@ -66,8 +66,8 @@ class InvertedResidual(nn.Module):
 class EfficientNetLite0(nn.Module):
     """Encoder without the classification head (3.0 M parameters).
 
-    Each stride named in `dilated` (16, 32 or both) is not taken: the filters that come after it are dilated by two instead, so that they see
-    what they were trained on, on a finer grid (Yu & Koltun, ICLR 2016, 1511.07122). The weights are the same.
+    Each stride named in `dilated` (16, 32 or both) is not taken: the filters that come after it are dilated by two instead, so that they
+    see what they were trained on, on a finer grid (Yu & Koltun, ICLR 2016, 1511.07122). The weights are the same.
     """
 
     def __init__(self, dilated: tuple[int, ...] = ()) -> None:
@@ -118,16 +118,18 @@ class EfficientNetLite0(nn.Module):
 
 
 class CascadeEncoder(EfficientNetLite0):
-    """The branches of ICNet (Zhao et al., ECCV 2018, 1704.08545): three light convolutions on the full image, EfficientNet-Lite0 on half of it.
+    """The branches of ICNet (Zhao et al., ECCV 2018, 1704.08545): three light convolutions on the full image, EfficientNet-Lite0 on half.
 
-    The features at stride 8 are those of the light branch; those at 16 and 32 come from the half-size image, whose branch to stride 32 stands
-    for the paper's quarter-size branch (there, too, it goes on from the half-size one). The encoder sees one size only, so that its batch
-    statistics hold.
+    The features at stride 8 are those of the light branch; those at 16 and 32 come from the half-size image. What goes on to stride 32
+    is the paper's quarter-size branch, which shares its first layers with the half-size one there, too. The encoder sees images of one
+    size only, so that its batch statistics hold.
     """
 
     def __init__(self) -> None:
         super().__init__(dilated=(16,))
-        self.light = nn.Sequential(conv_bn(3, 32, 3, 2), nn.ReLU6(), conv_bn(32, 32, 3, 2), nn.ReLU6(), conv_bn(32, CHANNELS[8], 3, 2), nn.ReLU6())
+        self.light = nn.Sequential(
+            conv_bn(3, 32, 3, 2), nn.ReLU6(), conv_bn(32, 32, 3, 2), nn.ReLU6(), conv_bn(32, CHANNELS[8], 3, 2), nn.ReLU6()
+        )
 
     def forward(self, x: Tensor) -> dict[int, Tensor]:
         """Normalised images (N,3,H,W) to {stride: (N, CHANNELS[stride], ceil(H/stride), ceil(W/stride))} for strides 8, 16 and 32."""

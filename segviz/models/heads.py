@@ -99,8 +99,8 @@ class PSPNet(nn.Module):
 class DeepLab(nn.Module):
     """Atrous spatial pyramid pooling with image pooling, as DeepLab v3 (Chen et al., 2017, 1706.05587, Sec. 3.3).
 
-    Parallel 1x1, three dilated 3x3 (depthwise-separable, as in v3+) and the average of the image. Rates 3, 6 and 9 cover the same share of a
-    grid of 14 to 20 cells as the paper's 6, 12 and 18 do of its 33.
+    Parallel 1x1, three dilated 3x3 (depthwise-separable, as in v3+) and the average of the image. Rates 3, 6 and 9 cover about the same
+    share of a grid of 14 to 20 cells as the paper's 6, 12 and 18 do of its 33.
     """
 
     def __init__(self, classes: int):
@@ -226,5 +226,5 @@ class SegNet(nn.Module):
         for stride, compress, convolve in zip(self.strides, self.compress, self.filter, strict=True):
             finer = features[stride]
             _, indices = F.max_pool2d(finer, 2, ceil_mode=True, return_indices=True)
-            x = convolve(F.max_unpool2d(F.relu6(compress(x)), indices, 2, output_size=finer.shape[-2:]))
+            x = convolve(F.max_unpool2d(F.relu6(compress(x)), indices, [2, 2], output_size=finer.shape[-2:]))
         return self.classify(self.dropout(x))

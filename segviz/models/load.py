@@ -8,6 +8,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from segviz.models.segmenter import Segmenter
+from segviz.models.wrappers import wrap
 from segviz.models.zoo import ModelEntry, model_entry
 from segviz.types import UserError
 
@@ -21,9 +22,14 @@ def default_device() -> torch.device:
 def load_model(key: str, device: torch.device) -> Segmenter:
     """The model of a catalogue entry: weights verified, in eval mode and frozen. The same object for everyone who asks.
 
-    Raises UserError for an unknown key and for weights that are missing or damaged.
+    A key may end in wrappers, applied from left to right: `voc7-lraspp+multiscale+crf`.
+    Raises UserError for an unknown key or wrapper and for weights that are missing or damaged.
     """
-    return load_entry(model_entry(key), device)
+    base, *wrappers = key.split("+")
+    model = load_entry(model_entry(base), device)
+    for name in wrappers:
+        model = wrap(model, name)
+    return model
 
 
 def load_entry(entry: ModelEntry, device: torch.device) -> Segmenter:

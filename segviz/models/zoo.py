@@ -52,7 +52,8 @@ MODELS = {
 
 
 def model_entry(key: str) -> ModelEntry:
-    """Entry of a model; raises UserError for an unknown key."""
-    if key not in MODELS:
-        raise UserError(f"Unknown model '{key}'. Known: {', '.join(MODELS)}.")
-    return MODELS[key]
+    """Entry of a model, of the one inside for a key with wrappers (`voc7-lraspp+crf`); raises UserError for an unknown key."""
+    base = key.partition("+")[0]
+    if base not in MODELS:
+        raise UserError(f"Unknown model '{base}'. Known: {', '.join(MODELS)}.")
+    return MODELS[base]

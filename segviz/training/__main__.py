@@ -9,6 +9,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from segviz.models.build import FAMILY, build_voc7
+from segviz.models.encoder import EfficientNetLite0
 from segviz.training.recipe import Recipe, train
 
 
@@ -33,8 +34,12 @@ def main() -> None:
     parser.add_argument("model", nargs="?", choices=[f"voc7-{decoder}" for decoder in FAMILY], default="voc7-lraspp")
     parser.add_argument("--data", type=Path, required=True, help="folder with train/images and train/labels")
     parser.add_argument("--out", type=Path, required=True, help="folder of the run; an unfinished run there is continued")
-    parser.add_argument("--encoder", type=Path, metavar="FILE", help="start from the encoder of a bundled model instead of ImageNet weights")
-    parser.add_argument("--decoder", type=Path, metavar="FILE", help="start from those decoder weights of a bundled model that are named alike")
+    parser.add_argument(
+        "--encoder", type=Path, metavar="FILE", help="start from the encoder of a bundled model instead of ImageNet weights"
+    )
+    parser.add_argument(
+        "--decoder", type=Path, metavar="FILE", help="start from those decoder weights of a bundled model that are named alike"
+    )
     for field in fields(Recipe):
         parser.add_argument(f"--{field.name.replace('_', '-')}", type=type(field.default), default=field.default)
     arguments = vars(parser.parse_args())
@@ -43,6 +48,7 @@ def main() -> None:
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model = build_voc7(arguments["model"].removeprefix("voc7-"))
+    assert isinstance(model.encoder, EfficientNetLite0)
     if arguments["encoder"]:
         load_part(model.encoder, "encoder.", arguments["encoder"])
     else:
