@@ -21,7 +21,7 @@ from segviz.types import VOID
 
 @dataclass(frozen=True)
 class Recipe:
-    """Settings of one training run."""
+    """Settings of one training run; with `lr_encoder` 0 the encoder stays as it is, batch statistics included."""
 
     epochs: int = 14
     crop: int = 224
@@ -72,6 +72,8 @@ def train(model: Segmenter, folder: Path, out: Path, recipe: Recipe, device: tor
     steps_per_epoch = len(data) // recipe.batch
     total = recipe.epochs * steps_per_epoch
     model.to(device).to(memory_format=torch.channels_last)
+    frozen = recipe.lr_encoder == 0
+    model.encoder.requires_grad_(not frozen)
     average = copy.deepcopy(model).eval()
     optimizer = torch.optim.AdamW(
         [
@@ -95,6 +97,7 @@ def train(model: Segmenter, folder: Path, out: Path, recipe: Recipe, device: tor
         loader = DataLoader(data, recipe.batch, shuffle=True, drop_last=True, generator=order)
         torch.manual_seed(recipe.seed * 1000 + epoch)
         model.train()
+        model.encoder.train(not frozen)
         mean_loss = 0.0
         progress = tqdm(loader, desc=f"epoch {epoch + 1}/{recipe.epochs}")
         for step, (x, labels) in enumerate(progress):
