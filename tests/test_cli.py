@@ -86,7 +86,7 @@ def test_evaluate(small_data, tmp_path):
 def test_listings(capsys):
     assert main(["models", "--json"]) == 0
     models = json.loads(capsys.readouterr().out)
-    assert [model["key"] for model in models] == ["voc7-lraspp"]
+    assert [model["key"] for model in models] == ["voc7-lraspp", "voc7-fcn8s"]
     assert models[0]["state"] == "bundled"
     assert main(["attacks", "--json"]) == 0
     assert [attack["key"] for attack in json.loads(capsys.readouterr().out)] == ["fgsm", "fgsm-ll", "ifgsm", "ifgsm-ll", "pgd"]

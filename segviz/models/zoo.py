@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from segviz.data.label_sets import VOC7, LabelSet
@@ -45,6 +46,18 @@ MODELS = {
             working_size=320,
             val_miou=0.7500,
             data="EfficientNet-Lite0 encoder, LR-ASPP-style head, trained on photos of animals and people of Pascal VOC 2012",
+            licence="Apache-2.0",
+        ),
+        ModelEntry(
+            key="voc7-fcn8s",
+            title="FCN-8s, 7 classes (bundled)",
+            build=partial(build_voc7, "fcn8s"),
+            weights=WEIGHTS / "voc7-fcn8s.safetensors",
+            sha256="e900b970dcac4736c6367ead8667c077c371530759efe5802fece70c8e8467de",
+            label_set=VOC7,
+            working_size=320,
+            val_miou=0.7108,
+            data="EfficientNet-Lite0 encoder, FCN-8s decoder, trained on photos of animals and people of Pascal VOC 2012",
             licence="Apache-2.0",
         ),
     )
