@@ -31,7 +31,7 @@ class MeanField(nn.Module):
         self,
         iterations: int = 5,
         smoothness: float = 1.0,
-        appearance: float = 2.0,
+        appearance: float = 5.0,
         theta_alpha: float = 50.0,
         theta_beta: float = 13 / 255,
         theta_gamma: float = 2.0,

@@ -86,7 +86,7 @@ def dense_mean_field(field: MeanField, scores: torch.Tensor, image: torch.Tensor
 
 
 @pytest.mark.parametrize(
-    "field", [MeanField(appearance=6.0), MeanField(theta_alpha=5.0, theta_beta=0.1), MeanField(smoothness=3.0, appearance=0.0)]
+    "field", [MeanField(), MeanField(appearance=2.0, theta_alpha=5.0, theta_beta=0.1), MeanField(smoothness=3.0, appearance=0.0)]
 )
 def test_mean_field_agrees_with_dense_inference(field):
     image = picture(16)
