@@ -70,7 +70,7 @@ def test_training_learns(small_data, tmp_path):
 def test_frozen_encoder_stays_as_it_is(small_data, tmp_path):
     model = fresh()
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    trained = train(model, small_data, tmp_path, Recipe(epochs=1, crop=64, batch=2, lr_encoder=0.0), CPU)
+    trained = train(model, small_data, tmp_path, Recipe(epochs=1, crop=64, batch=2, frozen=16), CPU)
     changed = {name.split(".")[0] for name, value in trained.state_dict().items() if not torch.equal(value, before[name])}
     assert changed == {"head"}
 

@@ -10,10 +10,11 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
+from segviz.models.encoder import EfficientNetLite0
 from segviz.models.segmenter import Segmenter
 from segviz.training.augment import TrainingPairs
 from segviz.types import VOID
@@ -21,7 +22,10 @@ from segviz.types import VOID
 
 @dataclass(frozen=True)
 class Recipe:
-    """Settings of one training run; with `lr_encoder` 0 the encoder stays as it is, batch statistics included."""
+    """Settings of one training run.
+
+    The encoder's stem and its first `frozen` blocks (of 16) stay as they are, batch statistics included; with 0 all is trained.
+    """
 
     epochs: int = 14
     crop: int = 224
@@ -31,6 +35,7 @@ class Recipe:
     weight_decay: float = 0.02
     ema: float = 0.998
     seed: int = 0
+    frozen: int = 0
 
 
 def segmentation_loss(logits: Tensor, labels: Tensor) -> Tensor:
@@ -72,8 +77,7 @@ def train(model: Segmenter, folder: Path, out: Path, recipe: Recipe, device: tor
     steps_per_epoch = len(data) // recipe.batch
     total = recipe.epochs * steps_per_epoch
     model.to(device).to(memory_format=torch.channels_last)
-    frozen = recipe.lr_encoder == 0
-    model.encoder.requires_grad_(not frozen)
+    frozen = frozen_part(model.encoder, recipe.frozen).requires_grad_(False)
     average = copy.deepcopy(model).eval()
     optimizer = torch.optim.AdamW(
         [
@@ -97,7 +101,7 @@ def train(model: Segmenter, folder: Path, out: Path, recipe: Recipe, device: tor
         loader = DataLoader(data, recipe.batch, shuffle=True, drop_last=True, generator=order)
         torch.manual_seed(recipe.seed * 1000 + epoch)
         model.train()
-        model.encoder.train(not frozen)
+        frozen.eval()
         mean_loss = 0.0
         progress = tqdm(loader, desc=f"epoch {epoch + 1}/{recipe.epochs}")
         for step, (x, labels) in enumerate(progress):
@@ -117,6 +121,14 @@ def train(model: Segmenter, folder: Path, out: Path, recipe: Recipe, device: tor
         torch.save(state, out / "state.pt.part")
         os.replace(out / "state.pt.part", state_file)
     return average
+
+
+def frozen_part(encoder: nn.Module, blocks: int) -> nn.ModuleList:
+    """The stem and the first `blocks` blocks of the encoder; nothing for 0."""
+    if blocks == 0:
+        return nn.ModuleList()
+    assert isinstance(encoder, EfficientNetLite0)
+    return nn.ModuleList([encoder.stem, *encoder.blocks[:blocks]])
 
 
 @torch.no_grad()
