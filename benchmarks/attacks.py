@@ -12,8 +12,8 @@ import time
 import torch
 import torch.nn.functional as F
 
-from segviz.attacks.catalog import ATTACKS, build_attack
-from segviz.attacks.loop import run
+from segviz.attacks.catalog import build_attack
+from segviz.attacks.rows import ATTACKS
 from segviz.models.load import default_device, load_model
 from segviz.models.segmenter import Segmenter
 from segviz.settings import Settings
@@ -38,7 +38,7 @@ def bare(model: Segmenter, x: torch.Tensor, labels: torch.Tensor) -> float:
 def side_by_side(model: Segmenter, x: torch.Tensor, labels: torch.Tensor, key: str, steps: int) -> tuple[float, float]:
     """Ratios of one loop step and of a whole run, per step, to the bare pass; every Step is followed by a bare pass."""
     looped, alone = [], []
-    attacked = run(build_attack(Settings(attack=key, steps=steps), *x.shape[2:]), model, x, Goal(labels))
+    attacked = build_attack(Settings(attack=key, steps=steps), *x.shape[2:]).run(model, x, Goal(labels))
     start = clock(x.device)
     for _ in attacked:
         looped.append(clock(x.device) - start)

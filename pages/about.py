@@ -2,6 +2,8 @@
 
 import streamlit as st
 
+from segviz.attacks.entry import FAMILIES
+from segviz.attacks.rows import ATTACKS
 from segviz.data.samples import samples
 from segviz.models.zoo import MODELS
 
@@ -22,6 +24,20 @@ on the device of this server, step by step; nothing on screen is simulated.
 - **The result** is the strongest iterate of the run: the one with most pixels as the goal wants them.
 - **Without a label map** the figures are against the model's own clean prediction, which is 100 % right by definition.
 """
+)
+st.subheader("Attacks")
+st.dataframe(
+    {
+        "attack": [entry.title for entry in ATTACKS.values()],
+        "kind": [FAMILIES[entry.family] for entry in ATTACKS.values()],
+        "targeted": [entry.takes_target for entry in ATTACKS.values()],
+        "what it does": [entry.summary for entry in ATTACKS.values()],
+        "paper": [entry.paper for entry in ATTACKS.values()],
+        "link": [entry.url for entry in ATTACKS.values()],
+        "ours, not the paper's": [entry.ours for entry in ATTACKS.values()],
+    },
+    hide_index=True,
+    column_config={"link": st.column_config.LinkColumn(display_text="open")},
 )
 st.subheader("Models")
 for model in MODELS.values():

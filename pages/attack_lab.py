@@ -60,6 +60,7 @@ def live() -> None:
         lab_view.show_status(job, trajectory, trajectory is precomputed)
     label_set = lab_view.label_set_of(trajectory)
     lab_view.show_headline(trajectory)
+    lab_view.show_outcomes(trajectory)
     pictures, side = st.columns([3, 2], gap="medium")
     with side:
         frame, cursor = lab_view.choose_frame(trajectory, job.id if job is not None else "precomputed")

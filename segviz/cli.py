@@ -10,8 +10,10 @@ import torch
 from tqdm import tqdm
 
 from segviz import draw
-from segviz.attacks.catalog import ATTACKS, attack_entry, steps_of
+from segviz.attacks.catalog import attack_entry, iterations_of, published
 from segviz.attacks.constraints import NORMS
+from segviz.attacks.regions import FORMS
+from segviz.attacks.rows import ATTACKS
 from segviz.data.datasets import labelled_pairs
 from segviz.data.label_sets import LabelSet
 from segviz.data.samples import sample_of_file
@@ -78,7 +80,9 @@ def add_settings(command: argparse.ArgumentParser, attack_required: bool) -> Non
     command.add_argument("--model", default=defaults.model, metavar="KEY", help=f"default {defaults.model}; see the command models")
     command.add_argument("--attack", required=attack_required, metavar="KEY", help="see the command attacks")
     command.add_argument("--goal", choices=GOALS, default=defaults.goal)
-    command.add_argument("--target", metavar="CLASS", help="class of the goals everywhere and remove")
+    command.add_argument("--target", metavar="CLASS", help="class of every goal but break")
+    command.add_argument("--other", metavar="CLASS", help="the class that the goal swap swaps with the target")
+    command.add_argument("--region", default="", metavar="WHERE", help=f"change only this part of the picture: {FORMS}")
     command.add_argument("--against", choices=LABEL_SOURCES, default=defaults.against, help="labels to break")
     command.add_argument("--norm", choices=NORMS, default=defaults.norm)
     command.add_argument("--eps", type=float, default=defaults.eps, help="grey levels (n of n/255); for l2 their root mean square")
@@ -86,6 +90,11 @@ def add_settings(command: argparse.ArgumentParser, attack_required: bool) -> Non
     command.add_argument("--alpha", type=float, help="step size in grey levels; default: the attack's own rule")
     command.add_argument("--restarts", type=positive, default=defaults.restarts)
     command.add_argument("--seed", type=int, default=defaults.seed)
+    command.add_argument("--variant", default="", help="variant of the attack; see attacks --json")
+    command.add_argument("--layer", default="", metavar="NAME", help="layer of cira and cira-plus; default: the encoder")
+    command.add_argument("--transform", action="append", default=[], metavar="KEY", help="input transform; may be given several times")
+    command.add_argument("--unclipped", action="store_true", help="do not bring a smallest perturbation into the ball of radius eps")
+    command.add_argument("--published", action="store_true", help="the paper's own settings at this eps, in place of the options they set")
     command.add_argument("--json", type=Path, metavar="FILE", help="write the result here instead of to stdout")
 
 
@@ -101,11 +110,13 @@ def positive(text: str) -> int:
 
 
 def settings_from(options: argparse.Namespace, image: str) -> Settings:
-    return Settings(
+    settings = Settings(
         model=options.model,
         image=image,
         goal=options.goal,
         target=options.target,
+        other=options.other,
+        region=options.region,
         against=options.against,
         attack=options.attack,
         norm=options.norm,
@@ -114,7 +125,12 @@ def settings_from(options: argparse.Namespace, image: str) -> Settings:
         alpha=options.alpha,
         restarts=options.restarts,
         seed=options.seed,
+        variant=options.variant,
+        layer=options.layer,
+        transforms=tuple(options.transform),
+        clip=not options.unclipped,
     )
+    return published(settings) if options.published else settings
 
 
 def attack_command(options: argparse.Namespace) -> None:
@@ -128,7 +144,7 @@ def attack_command(options: argparse.Namespace) -> None:
     make_folders(options.json and options.json.parent, options.save)
     trajectories = attack_picture(settings, picture, model)
     trajectory = next(trajectories)
-    with tqdm(total=steps_of(settings) * settings.restarts, unit="step", file=sys.stderr) as bar:
+    with tqdm(total=iterations_of(settings), unit="step", file=sys.stderr) as bar:
         for trajectory in trajectories:
             bar.update(trajectory.curve[-1].index - bar.n)
             bar.set_postfix(pixel_accuracy=f"{trajectory.curve[-1].pixel_accuracy:.3f}")
@@ -207,8 +223,11 @@ def list_attacks() -> list[dict[str, Any]]:
             "formula": entry.formula,
             "paper": entry.paper,
             "url": entry.url,
-            "norms": NORMS,
+            "family": entry.family,
+            "norms": entry.norms,
             "targeted": entry.takes_target,
+            "variants": dict(entry.variants),
+            "ours": entry.ours,
         }
         for entry in ATTACKS.values()
     ]

@@ -13,7 +13,7 @@ from torch import Tensor
 from segviz import metrics
 from segviz.attacks.catalog import build_attack
 from segviz.attacks.goals import build_goal
-from segviz.attacks.loop import conclude, run
+from segviz.attacks.regions import region_mask
 from segviz.data.images import Photo, read_label_map, read_photo
 from segviz.data.samples import samples
 from segviz.models.segmenter import Segmenter
@@ -61,13 +61,30 @@ class Frame:
 
 @dataclass(frozen=True)
 class Point:
-    """One point of the curves; `loss` and `success` as in `Step`, `miou` and `pixel_accuracy` of this image in [0,1]."""
+    """One point of the curves; `loss`, `success`, `stage` and `member` as in `Step`, `miou` and `pixel_accuracy` of this image in [0,1].
+
+    `gradients` is the number of gradient evaluations that came before it.
+    """
 
     index: int
     loss: float
     success: float
     pixel_accuracy: float
     miou: float
+    gradients: int = 0
+    stage: int = 0
+    member: str = ""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The 8-bit result of one attack of a suite; `success` as in `Step`, rates in [0,1]."""
+
+    member: str
+    success: float
+    pixel_accuracy: float
+    miou: float
+    gradients: int
 
 
 @dataclass(frozen=True)
@@ -88,6 +105,7 @@ class Report:
     gradient_evaluations: int
     seconds: float
     stopped: bool
+    smallest: tuple[float | None, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -96,7 +114,8 @@ class Trajectory:
 
     `reference` (H,W) uint8 are the labels that figures refer to: the label map, or the model's clean prediction if `own_prediction`.
     `target` (H,W) uint8 is the map to reach, None for the goal "break". `frames` holds at most about 40 iterations, evenly spread,
-    `curve` all of them. Once the run has ended, `report` and `final` hold the result.
+    `curve` all of them. `outcomes` are the results of a suite's attacks so far. Once the run has ended, `report` and `final` hold the
+    result.
     """
 
     settings: Settings
@@ -110,6 +129,7 @@ class Trajectory:
     frames: tuple[Frame, ...]
     final: Frame | None = None
     report: Report | None = None
+    outcomes: tuple[Outcome, ...] = ()
 
 
 def open_picture(name: str, photo: Path | bytes, labels: Path | bytes | None, entry: ModelEntry) -> Picture:
@@ -149,7 +169,6 @@ def attack_picture(
     device = model.mean.device
     classes = len(model.label_set.classes)
     x = to_tensor(picture.pixels, device)
-    attack = build_attack(settings, *picture.pixels.shape[:2])
     with torch.no_grad():
         clean_prediction = model(x).argmax(1)
     own_prediction = picture.labels is None or settings.against == "prediction"
@@ -160,9 +179,11 @@ def attack_picture(
         if (reference == VOID).all():
             raise UserError("Every pixel of the label map is void (255), so there is nothing to attack or measure.")
     goal = build_goal(settings, reference, clean_prediction, model.label_set)
-    kept = stored_iterations(attack.steps * attack.restarts)
+    region = region_mask(settings.region, reference, model.label_set) if settings.region else None
+    attack = build_attack(settings, *picture.pixels.shape[:2], label_set=model.label_set, region=region)
+    kept = stored_iterations(attack.iterations)
 
-    steps = run(attack, model, x, goal)
+    steps = attack.run(model, x, goal)
     step = next(steps)
     clean = figures_of(step.prediction, reference, classes)
     trajectory = Trajectory(
@@ -180,8 +201,12 @@ def attack_picture(
         seconds += time.perf_counter() - resumed
         yield trajectory
         resumed = time.perf_counter()
-        step = conclude(step, attack, model, x, goal) if stopped() else next(steps)
-        if not step.concluded:
+        step = attack.conclude(step, model, x, goal) if stopped() else next(steps)
+        if step.closing:
+            result = figures_of(step.prediction, reference, classes)
+            outcome = Outcome(step.member, step.success.item(), result.pixel_accuracy, result.miou, step.gradient_evaluations)
+            trajectory = replace(trajectory, outcomes=(*trajectory.outcomes, outcome))
+        elif not step.concluded:
             point = point_of(step, figures_of(step.prediction, reference, classes))
             frames = trajectory.frames + ((frame_of(step),) if step.index in kept else ())
             trajectory = replace(trajectory, curve=(*trajectory.curve, point), frames=frames)
@@ -197,7 +222,8 @@ def attack_picture(
         iterations=step.index,
         gradient_evaluations=step.gradient_evaluations,
         seconds=seconds + time.perf_counter() - resumed,
-        stopped=step.index < attack.steps * attack.restarts,
+        stopped=step.index < attack.iterations,
+        smallest=smallest_of(step),
     )
     yield replace(trajectory, final=frame_of(step), report=report)
 
@@ -228,7 +254,23 @@ def frame_of(step: Step) -> Frame:
 
 def point_of(step: Step, figures: Figures) -> Point:
     """The first image of a Step as a point of the curves."""
-    return Point(step.index, step.loss[0].item(), step.success[0].item(), figures.pixel_accuracy, figures.miou)
+    return Point(
+        index=step.index,
+        loss=step.loss[0].item(),
+        success=step.success[0].item(),
+        pixel_accuracy=figures.pixel_accuracy,
+        miou=figures.miou,
+        gradients=step.gradient_evaluations,
+        stage=step.stage,
+        member=step.member,
+    )
+
+
+def smallest_of(step: Step) -> tuple[float | None, ...]:
+    """The smallest norms of the first image of a Step, in grey levels; empty where the attack does not look for them."""
+    if step.smallest is None:
+        return ()
+    return tuple(norm * 255 if math.isfinite(norm) else None for norm in step.smallest[0].tolist())
 
 
 def device_name(device: torch.device) -> str:

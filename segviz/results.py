@@ -24,6 +24,7 @@ def attack_result(trajectory: Trajectory, label_set: LabelSet) -> dict[str, Any]
         **asdict(trajectory.report),
         "clean": named(trajectory.clean, label_set),
         "adversarial": named(trajectory.report.adversarial, label_set),
+        "members": [asdict(outcome) for outcome in trajectory.outcomes],
     }
 
 
@@ -37,6 +38,7 @@ def evaluation_result(evaluation: Evaluation, settings: Settings | None, label_s
         **asdict(evaluation),
         "clean": named(evaluation.clean, label_set),
         "adversarial": named(evaluation.adversarial, label_set) if evaluation.adversarial is not None else None,
+        "members": [{**asdict(member), "figures": named(member.figures, label_set)} for member in evaluation.members],
     }
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from segviz.types import UserError
 
-GOALS = ("break", "everywhere", "remove")
+GOALS = ("break", "class", "everywhere", "remove", "swap")
 LABEL_SOURCES = ("truth", "prediction")
 MAX_STEPS = 1000
 
@@ -13,17 +13,22 @@ MAX_STEPS = 1000
 class Settings:
     """What is attacked, and how.
 
-    `goal`: "break" the labels, reach one class `target` "everywhere", or "remove" the class `target`. `against`: which labels "break"
-    breaks and figures refer to, the photo's label map ("truth") or the model's own clean prediction ("prediction"); without a label
-    map it is always the prediction. `eps` and `alpha` are in grey levels (n of n/255; for the norm "l2" the root mean square);
-    `alpha` None means the attack's own rule. `steps` are iterations per restart; 0 only looks at the clean picture.
-    Raises UserError for a value out of range.
+    `goal`: "break" the labels; break only those of the "class" `target`; reach the class `target` "everywhere"; "remove" it, so that the
+    nearest other class takes its place and the rest stays; or "swap" it with the class `other`. `against`: which labels "break" and
+    "class" break and figures refer to, the photo's label map ("truth") or the model's own clean prediction ("prediction"); without a
+    label map it is always the prediction. `region` says where the picture may change, as in `segviz.attacks.regions`; empty: all of it.
+    `variant` and `layer` are those of the attack, empty for its own choice; `transforms` are keys of input transforms.
+    `eps` and `alpha` are in grey levels (n of n/255; for the norm "l2" the root mean square); `alpha` None means the attack's own rule.
+    `steps` are iterations per restart; 0 only looks at the clean picture. `clip` False leaves the result of an attack that looks for
+    the smallest perturbation outside the ball of radius `eps`. Raises UserError for a value out of range.
     """
 
     model: str = "voc7-lraspp"
     image: str = "chelsea"
     goal: str = "break"
     target: str | None = None
+    other: str | None = None
+    region: str = ""
     against: str = "truth"
     attack: str = "pgd"
     norm: str = "linf"
@@ -32,12 +37,20 @@ class Settings:
     alpha: float | None = None
     restarts: int = 1
     seed: int = 0
+    variant: str = ""
+    layer: str = ""
+    transforms: tuple[str, ...] = ()
+    clip: bool = True
 
     def __post_init__(self) -> None:
+        # From JSON they come as a list.
+        object.__setattr__(self, "transforms", tuple(self.transforms))
         if self.goal not in GOALS:
             raise UserError(f"Unknown goal '{self.goal}'. Known: {', '.join(GOALS)}.")
         if self.goal != "break" and self.target is None:
             raise UserError(f"The goal '{self.goal}' needs a target class.")
+        if self.goal == "swap" and self.other in (None, self.target):
+            raise UserError("The goal 'swap' needs two different classes, the target and the other.")
         if self.against not in LABEL_SOURCES:
             raise UserError(f"Unknown kind of labels '{self.against}'. Known: {', '.join(LABEL_SOURCES)}.")
         # Written so that nan, which compares false with everything, is refused as well.

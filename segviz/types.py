@@ -9,6 +9,9 @@ from torch import Tensor
 VOID = 255
 """Label of pixels that do not count (`ignore_index`)."""
 
+THRESHOLDS = (0.90, 0.98, 0.99)
+"""Shares of pixels at which a smallest perturbation is reported (Halmosi & Jelasity, 2306.14217)."""
+
 
 class UserError(Exception):
     """Something the user can put right; the message says what is wrong and what to do."""
@@ -62,6 +65,11 @@ class Step:
     `Goal.success`; `best` (N,3,H,W), the strongest iterate so far, image by image, and its `best_success` (N,);
     `gradient_evaluations`, the gradients per image that were needed to come here.
     `concluded` marks the last Step, whose `x_adv` is the result in 8-bit values.
+    `stage` counts the parts of a run that begin anew from another point (restarts, radii, members of a suite), from 0; `member` is the
+    key of the attack at work in a suite, and `closing` marks that member's own result in 8-bit values, after which the suite goes on.
+    `smallest` (N, len(THRESHOLDS)), of attacks that look for the smallest perturbation: the
+    smallest L-inf norm, on the [0,1] scale and before rounding, of an iterate so far whose success is at least the threshold;
+    inf where there is none.
     """
 
     index: int
@@ -74,3 +82,7 @@ class Step:
     best_success: Tensor
     gradient_evaluations: int
     concluded: bool = False
+    stage: int = 0
+    member: str = ""
+    closing: bool = False
+    smallest: Tensor | None = None

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from segviz.attacks.catalog import ATTACKS
+from segviz.attacks.rows import ATTACKS
 from segviz.cli import main
 from segviz.data.samples import ASSETS
 
@@ -55,7 +55,8 @@ def test_attack_writes_json_and_pictures(tmp_path):
 
 @pytest.mark.parametrize("key", ATTACKS)
 def test_every_attack_runs(small_photo, key, capsys):
-    assert main(["attack", "--image", small_photo, "--attack", key, "--steps", "2", "--norm", "l2"]) == 0
+    norm = ATTACKS[key].norms[-1]
+    assert main(["attack", "--image", small_photo, "--attack", key, "--steps", "2", "--norm", norm]) == 0
     result = json.loads(capsys.readouterr().out)
     assert result["reference"] == "own prediction"
     assert result["clean"]["pixel_accuracy"] == 1
@@ -83,13 +84,38 @@ def test_evaluate(small_data, tmp_path):
     assert clean_only["adversarial"] is None
 
 
+def test_evaluate_a_suite(small_data, capsys):
+    assert main(["evaluate", "--data", str(small_data), "--attack", "sea", "--eps", "1", "--steps", "3"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    members = {member["name"]: member for member in result["members"]}
+    assert set(members) == {"apgd-mce-bal", "apgd-mce", "apgd-js"}
+    for rate in ("miou", "nmiou", "pixel_accuracy", "image_accuracy"):
+        assert result["adversarial"][rate] <= min(member["figures"][rate] for member in members.values()) + 1e-9
+    assert sum(member["wins"] for member in members.values()) == pytest.approx(1)
+    assert result["gradient_evaluations"] == 9
+
+
+def test_published_settings_region_and_variant(small_photo, capsys):
+    command = ["attack", "--image", small_photo, "--eps", "8"]
+    assert main([*command, "--attack", "ifgsm", "--published"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    # Arnab et al.: ceil(min(8 + 4, 1.25 * 8)) iterations of one grey level, against the own prediction.
+    assert (result["steps"], result["alpha"], result["against"]) == (10, 1, "prediction")
+    polygon = "polygon:0,0 50,0 50,100 0,100"
+    assert main([*command, "--attack", "apgd-js", "--steps", "2", "--variant", "constant", "--region", polygon]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert (result["variant"], result["region"]) == ("constant", polygon)
+
+
 def test_listings(capsys):
     assert main(["models", "--json"]) == 0
     models = json.loads(capsys.readouterr().out)
     assert [model["key"] for model in models] == ["voc7-lraspp", "voc7-fcn8s"]
     assert models[0]["state"] == "bundled"
     assert main(["attacks", "--json"]) == 0
-    assert [attack["key"] for attack in json.loads(capsys.readouterr().out)] == ["fgsm", "fgsm-ll", "ifgsm", "ifgsm-ll", "pgd"]
+    keys = "fgsm fgsm-ll ifgsm ifgsm-ll pgd mi-fgsm segpgd cospgd apgd-ce apgd-mce apgd-mce-bal apgd-js apgd-msl padam-ce padam-cos"
+    further = "cira cira-plus dag almaprox pdpgd eroseg sea battery quick"
+    assert set(f"{keys} {further}".split()) <= {attack["key"] for attack in json.loads(capsys.readouterr().out)}
     assert main(["models"]) == main(["attacks"]) == 0
     assert "voc7-lraspp" in capsys.readouterr().out
 
@@ -108,6 +134,12 @@ def test_listings(capsys):
         ["attack", "--image", CHELSEA, "--attack", "fgsm", "--restarts", "2"],
         ["attack", "--image", CHELSEA, "--attack", "pgd", "--goal", "everywhere"],
         ["attack", "--image", CHELSEA, "--attack", "pgd", "--goal", "everywhere", "--target", "zebra"],
+        ["attack", "--image", CHELSEA, "--attack", "pgd", "--variant", "constant"],
+        ["attack", "--image", CHELSEA, "--attack", "pgd", "--layer", "encoder"],
+        ["attack", "--image", CHELSEA, "--attack", "cira", "--layer", "nowhere"],
+        ["attack", "--image", CHELSEA, "--attack", "pgd", "--published"],
+        ["attack", "--image", CHELSEA, "--attack", "pgd", "--region", "circle:1"],
+        ["attack", "--image", CHELSEA, "--attack", "pgd", "--goal", "swap", "--target", "cat"],
         ["attack", "--image", "no/such/file.png", "--attack", "pgd"],
         ["attack", "--image", __file__, "--attack", "pgd"],
         ["attack", "--image", CHELSEA, "--labels", CHELSEA, "--attack", "pgd"],

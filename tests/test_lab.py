@@ -72,6 +72,31 @@ def test_targets(model, picture):
         next(attack_picture(Settings(attack="fgsm-ll", goal="everywhere", target="sheep"), picture, model))
 
 
+def test_one_class_is_broken_and_the_others_do_not_count(model, picture):
+    final = list(attack_picture(Settings(goal="class", target="person", steps=10, eps=4), picture, model))[-1]
+    person = picture.labels == 5
+    assert final.target is None
+    assert final.report.success == pytest.approx((final.final.prediction[person] != 5).mean())
+    assert final.report.success > 0.9
+
+
+def test_a_region_confines_the_change_and_nothing_else(model, picture):
+    final = list(attack_picture(Settings(region="outside:person", steps=10, eps=8), picture, model))[-1]
+    changed = (final.final.pixels != picture.pixels).any(2)
+    assert not changed[picture.labels == 5].any()
+    assert changed[(picture.labels != 5) & (picture.labels != VOID)].any()
+    assert final.report.adversarial.pixel_accuracy < final.clean.pixel_accuracy
+
+
+def test_suite_reports_its_attacks_and_the_worst_is_the_result(model, picture):
+    final = list(attack_picture(Settings(attack="sea", steps=3, eps=1), picture, model))[-1]
+    assert [outcome.member for outcome in final.outcomes] == ["apgd-mce-bal", "apgd-mce", "apgd-js"]
+    assert final.report.success == max(outcome.success for outcome in final.outcomes)
+    assert final.report.adversarial.pixel_accuracy == min(outcome.pixel_accuracy for outcome in final.outcomes)
+    assert [point.member for point in final.curve][1::3] == [outcome.member for outcome in final.outcomes]
+    assert final.report.gradient_evaluations == final.curve[-1].gradients == 9
+
+
 def test_stop_ends_within_one_step_with_an_honest_result(model, picture):
     seen = []
     for trajectory in attack_picture(Settings(steps=300, eps=4), picture, model, stopped=lambda: len(seen) >= 3):
@@ -115,6 +140,8 @@ def test_stored_iterations_are_bounded_and_hold_both_ends(total):
         {"seed": -1},
         {"goal": "win"},
         {"goal": "remove"},
+        {"goal": "swap", "target": "cat"},
+        {"goal": "swap", "target": "cat", "other": "cat"},
         {"against": "fate"},
     ],
 )

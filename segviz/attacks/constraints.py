@@ -1,7 +1,7 @@
 """Norm balls around the clean image, each cut with the box [0,1], and what an attack needs of them."""
 
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, replace
+from typing import Protocol, Self
 
 import torch
 from torch import Tensor
@@ -14,6 +14,10 @@ class Constraint(Protocol):
 
     @property
     def eps(self) -> float: ...
+
+    def scaled(self, factor: float) -> "Constraint":
+        """The same constraint with `factor` times the radius."""
+        ...
 
     def project(self, x_adv: Tensor, x: Tensor) -> Tensor:
         """Bring `x_adv` into the ball around `x` and into [0,1]."""
@@ -38,6 +42,9 @@ class Linf:
 
     eps: float
 
+    def scaled(self, factor: float) -> Self:
+        return replace(self, eps=factor * self.eps)
+
     def project(self, x_adv: Tensor, x: Tensor) -> Tensor:
         return (x_adv - x).clamp_(-self.eps, self.eps).add_(x).clamp_(0, 1)
 
@@ -60,6 +67,9 @@ class L2:
     """Euclidean norm of d over all pixels and channels <= eps, eps on the [0,1] scale."""
 
     eps: float
+
+    def scaled(self, factor: float) -> Self:
+        return replace(self, eps=factor * self.eps)
 
     def project(self, x_adv: Tensor, x: Tensor) -> Tensor:
         delta = x_adv - x

@@ -1,4 +1,4 @@
-"""Goals: labels to break, one class everywhere, one class removed."""
+"""Goals: labels to break, of all classes or one; one class everywhere, one removed, two swapped."""
 
 import cv2
 import numpy as np
@@ -23,12 +23,25 @@ def build_goal(settings: Settings, reference: Tensor, clean_prediction: Tensor, 
         return Goal(reference)
     assert settings.target is not None
     target = class_index(label_set, settings.target)
+    if settings.goal == "class":
+        if not (reference == target).any():
+            raise UserError(f"No pixel is labelled {settings.target}, so there is nothing to break. Choose another class.")
+        return Goal(reference, mask=reference == target)
     if settings.goal == "everywhere":
         return Goal(torch.full_like(clean_prediction, target), targeted=True)
-    if not (clean_prediction == target).any():
+    classes = [target] if settings.other is None or settings.goal == "remove" else [target, class_index(label_set, settings.other)]
+    if not torch.isin(clean_prediction, torch.tensor(classes).to(clean_prediction)).any():
         seen = [label_set.classes[index] for index in clean_prediction.unique().tolist()]
-        raise UserError(f"The model sees no {settings.target} in this picture, so there is none to remove. It sees: {', '.join(seen)}.")
+        names = " and no ".join(label_set.classes[index] for index in classes)
+        raise UserError(f"The model sees no {names} in this picture, so there is none to {settings.goal}. It sees: {', '.join(seen)}.")
+    if settings.goal == "swap":
+        return Goal(swapped(clean_prediction, *classes), targeted=True)
     return Goal(torch.stack([without_class(labels, target) for labels in clean_prediction]), targeted=True)
+
+
+def swapped(labels: Tensor, one: int, other: int) -> Tensor:
+    """Maps (N,H,W) in which two classes have changed places."""
+    return torch.where(labels == one, other, torch.where(labels == other, one, labels))
 
 
 def without_class(labels: Tensor, removed: int) -> Tensor:

@@ -1,108 +1,158 @@
 """The one loop under all bounded gradient attacks."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
 from segviz.attacks.constraints import GREY_LEVELS, Constraint
-from segviz.attacks.losses import cross_entropy
+from segviz.attacks.objectives import CROSS_ENTROPY, ObjectiveBuilder, Problem, Seen
+from segviz.attacks.rules import RuleBuilder, SteepestStep, per_image
 from segviz.types import Goal, Step
 
-PixelLoss = Callable[[Tensor, Tensor], Tensor]
+
+class Runnable(Protocol):
+    """What every attack can do; `iterations` is how many Steps lie between the clean one and the result."""
+
+    @property
+    def iterations(self) -> int: ...
+
+    def run(self, model: nn.Module, x: Tensor, goal: Goal) -> Iterator[Step]:
+        """Attack the images `x` (N,3,H,W), 8-bit values in [0,1], and yield a Step per iteration.
+
+        The first Step is the clean image; the last one is the strongest iterate of each image (the one with most pixels as the goal
+        wants them, ties to the later one), rounded to 8 bits within the constraint and predicted again. In between come the iterates
+        1, 2, ... in full precision. Whoever iterates may stop at any Step and turn it into a result with `conclude`.
+
+        `model` maps images to logits (N,C,H,W); only the input gets a gradient. All state is per image: the outcome does not depend on
+        which images share a batch. Raises ValueError where `x` is not an 8-bit image or shapes disagree.
+        """
+        ...
+
+    def conclude(self, step: Step, model: nn.Module, x: Tensor, goal: Goal) -> Step:
+        """The result of an attack that ended at `step`: its best iterates, rounded to 8 bits within the constraint, predicted again."""
+        ...
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of a run: `steps` iterations in a ball of `radius` times eps, starting "clean", at a "random" point or at the "best" so far.
+
+    The iterates of a `final` stage lie in the ball of the attack itself and can be its result.
+    """
+
+    radius: float
+    steps: int
+    start: str
+    final: bool
+
+
+RED_EPS = ((2.0, 0.3), (1.5, 0.3), (1.0, 0.4))
+"""Radii, in units of eps, and shares of the steps of SEA's schedule (Croce, Singh & Hein, ECCV 2024, 2306.12941)."""
 
 
 @dataclass(frozen=True)
 class Attack:
-    """A bounded attack as data.
+    """A bounded attack as data: what it differentiates, how it moves, and the ball it stays in.
 
-    x_{t+1} = P( x_t + alpha * steepest(gradient of the loss at x_t) ), P the projection of `constraint`; the sign of the loss is turned
-    for a targeted goal. `steps` iterations from the clean image, or from a random point of the ball if `random_start`; the whole is
-    done `restarts` times, each from its own random point. `alpha` is in units of the constraint's norm on the [0,1] scale.
+    `steps` iterations from the clean image, or from a random point of the ball if `random_start`; the whole is done `restarts` times, each
+    from its own random point. `alpha` is in units of the constraint's norm on the [0,1] scale. `radii` splits the steps into stages with
+    balls of other sizes, in units of eps; each later stage starts at the projection of the strongest iterate of the one before. Only
+    iterates of the last stage can be the result. `class_pixels` as in `Look`.
     Raises ValueError for several restarts without a random start: they would all be the same.
     """
 
     constraint: Constraint
     alpha: float
     steps: int
-    loss: PixelLoss = cross_entropy
+    objective: ObjectiveBuilder = CROSS_ENTROPY
+    rule: RuleBuilder = SteepestStep
     random_start: bool = False
     restarts: int = 1
     seed: int = 0
+    radii: tuple[tuple[float, float], ...] = ((1.0, 1.0),)
+    class_pixels: Tensor | None = None
 
     def __post_init__(self) -> None:
         if self.restarts > 1 and not self.random_start:
             raise ValueError("Several restarts need a random start.")
 
+    @property
+    def iterations(self) -> int:
+        return self.steps * self.restarts
 
-def run(attack: Attack, model: nn.Module, x: Tensor, goal: Goal) -> Iterator[Step]:
-    """Attack the images `x` (N,3,H,W), 8-bit values in [0,1], and yield a Step per iteration.
+    def stages(self) -> Iterator[Stage]:
+        """The parts of the run, in order; those without steps are left out."""
+        *larger, _ = self.radii
+        for _ in range(self.restarts if self.steps > 0 else 0):
+            start, left = "random" if self.random_start else "clean", self.steps
+            for radius, share in larger:
+                steps = int(share * self.steps)
+                if steps > 0:
+                    yield Stage(radius, steps, start, final=False)
+                    start, left = "best", left - steps
+            yield Stage(1.0, left, start, final=True)
 
-    The first Step is the clean image; the last one is the strongest iterate of each image (the one with most pixels as the goal wants
-    them, ties to the later one), rounded to 8 bits within the constraint and predicted again. In between come the iterates 1, 2, ... in
-    full precision. One iteration costs one forward and one backward pass. Whoever iterates may stop at any Step and turn it into a
-    result with `conclude`.
+    def run(self, model: nn.Module, x: Tensor, goal: Goal) -> Iterator[Step]:
+        """As in `Runnable`. An iteration costs one forward and one backward pass with most objectives."""
+        check(x, goal)
+        objective = self.objective(Problem(model, x, goal, self.seed, self.class_pixels))
+        stages = list(self.stages())
+        from_clean = bool(stages) and stages[0].start == "clean"
+        seen = objective(x, 1, stages[0].steps if stages else 1, with_gradient=from_clean)
+        clean = step = leader = record(x, seen, goal, None)
+        yield clean
+        generator = torch.Generator().manual_seed(self.seed)
+        kept: Step | None = None
+        index = spent = 0
+        for number, stage in enumerate(stages):
+            constraint = self.constraint.scaled(stage.radius)
+            x_adv = x
+            if stage.start != "clean":
+                x_adv = constraint.random_point(x, generator) if stage.start == "random" else constraint.project(leader.best, x)
+                seen = objective(x_adv, 1, stage.steps, with_gradient=True)
+            leader = record(x_adv, seen, goal, (kept or clean) if stage.final else None)
+            rule = self.rule(constraint, stage.radius * self.alpha, stage.steps)
+            for iteration in range(1, stage.steps + 1):
+                x_adv = rule.step(x_adv, seen, x)
+                seen = objective(x_adv, min(iteration + 1, stage.steps), stage.steps, with_gradient=iteration < stage.steps)
+                leader = record(x_adv, seen, goal, leader)
+                index, spent = index + 1, spent + objective.cost
+                step = replace(leader, index=index, gradient_evaluations=spent, stage=number)
+                if kept is not None and not stage.final:
+                    step = replace(step, best=kept.best, best_success=kept.best_success)
+                yield step
+            if stage.final:
+                kept = leader
+        yield self.conclude(step, model, x, goal)
 
-    `model` maps images to logits (N,C,H,W); only the input gets a gradient. All state is per image: the outcome does not depend on
-    which images share a batch. Raises ValueError where `x` is not an 8-bit image or shapes disagree.
-    """
+    @torch.no_grad()
+    def conclude(self, step: Step, model: nn.Module, x: Tensor, goal: Goal) -> Step:
+        """As in `Runnable`; the loss of the result is again that of the objective."""
+        x_adv = self.constraint.to_8bit(self.constraint.project(step.best, x), x)
+        objective = self.objective(Problem(model, x, goal, self.seed, self.class_pixels))
+        result = record(x_adv, objective(x_adv, 1, 1, with_gradient=False), goal, None)
+        spent = step.gradient_evaluations
+        return replace(result, index=step.index, gradient_evaluations=spent, stage=step.stage, member=step.member, concluded=True)
+
+
+def check(x: Tensor, goal: Goal) -> None:
+    """Raise ValueError where `x` is not an 8-bit image or the shapes of images and labels disagree."""
     if (x * GREY_LEVELS - torch.round(x * GREY_LEVELS)).abs().max() > 1e-3 or x.min() < 0 or x.max() > 1:
         raise ValueError("x must hold 8-bit values: multiples of 1/255 in [0,1].")
     if goal.labels.shape != x.shape[:1] + x.shape[2:]:
         raise ValueError(f"labels are {tuple(goal.labels.shape)}, images {tuple(x.shape)}: expected (N,H,W) and (N,3,H,W).")
 
-    sign = -1.0 if goal.targeted else 1.0
 
-    def look(x_adv: Tensor, previous: Step | None, with_gradient: bool) -> tuple[Step, Tensor]:
-        """One forward pass at `x_adv` and, if wanted, one backward pass; without it the gradient is empty."""
-        with torch.set_grad_enabled(with_gradient):
-            x_adv = x_adv.detach().requires_grad_(with_gradient)
-            logits = model(x_adv)
-            loss = mean_over_counted(attack.loss(logits, goal.safe_labels), goal)
-            gradient = torch.autograd.grad(sign * loss.sum(), x_adv)[0] if with_gradient else x_adv.new_empty(0)
-        return record(x_adv.detach(), logits.detach(), loss.detach(), goal, previous), gradient
-
-    step, gradient = look(x, None, with_gradient=attack.steps > 0 and not attack.random_start)
-    yield step
-    generator = torch.Generator().manual_seed(attack.seed)
-    index = spent = 0
-    for _ in range(attack.restarts if attack.steps > 0 else 0):
-        x_adv = x
-        if attack.random_start:
-            x_adv = attack.constraint.random_point(x, generator)
-            step, gradient = look(x_adv, step, with_gradient=True)
-        for iteration in range(1, attack.steps + 1):
-            ahead = torch.add(x_adv, attack.constraint.steepest(gradient), alpha=attack.alpha)
-            x_adv = attack.constraint.project(ahead, x)
-            index, spent = index + 1, spent + 1
-            step, gradient = look(x_adv, step, with_gradient=iteration < attack.steps)
-            step = replace(step, index=index, gradient_evaluations=spent)
-            yield step
-    yield conclude(step, attack, model, x, goal)
-
-
-@torch.no_grad()
-def conclude(step: Step, attack: Attack, model: nn.Module, x: Tensor, goal: Goal) -> Step:
-    """The result of an attack that ended at `step`: its best iterates, rounded to 8 bits within the constraint, predicted again."""
-    x_adv = attack.constraint.to_8bit(step.best, x)
-    logits = model(x_adv)
-    result = record(x_adv, logits, mean_over_counted(attack.loss(logits, goal.safe_labels), goal), goal, None)
-    return replace(result, index=step.index, gradient_evaluations=step.gradient_evaluations, concluded=True)
-
-
-def mean_over_counted(pixel_loss: Tensor, goal: Goal) -> Tensor:
-    """Loss per pixel (N,H,W) to its mean over each image's counted pixels (N,); 0 where none counts."""
-    return (pixel_loss * goal.weight).sum((1, 2))
-
-
-def record(x_adv: Tensor, logits: Tensor, loss: Tensor, goal: Goal, previous: Step | None) -> Step:
-    """A Step for one forward pass; its best iterates are those of `previous` where `x_adv` is not at least as strong."""
-    prediction = logits.argmax(1)
+def record(x_adv: Tensor, seen: Seen, goal: Goal, previous: Step | None) -> Step:
+    """A Step for one look; its best iterates are those of `previous` where `x_adv` is not at least as strong."""
+    prediction = seen.logits.argmax(1)
     success = goal.success(prediction)
     best, best_success = x_adv, success
     if previous is not None:
         better = success >= previous.best_success
-        best = torch.where(better.view(-1, 1, 1, 1), x_adv, previous.best)
+        best = per_image(better, x_adv, previous.best)
         best_success = torch.where(better, success, previous.best_success)
-    return Step(0, x_adv, logits, prediction, loss, success, best, best_success, 0)
+    return Step(0, x_adv, seen.logits, prediction, seen.loss, success, best, best_success, 0)

@@ -20,6 +20,7 @@ class LabelSet:
     palette: tuple[tuple[int, int, int], ...]
     stored_ids: range
     index_of: dict[int, int]
+    training_pixels: tuple[float, ...] | None = None
 
     def from_stored(self, stored: np.ndarray) -> np.ndarray:
         """Stored label map (H,W) of integers to class indices (H,W) uint8 with 255 for void.
@@ -54,4 +55,5 @@ VOC7 = LabelSet(
     palette=tuple(VOC_COLOURS.values()),
     stored_ids=range(21),
     index_of={voc_id: index for index, voc_id in enumerate(VOC_COLOURS)},
+    training_pixels=(130604624, 20730594, 3458462, 18508673, 5784097, 5716235, 3849981),
 )

@@ -10,9 +10,11 @@ from segviz.data.label_sets import LabelSet
 class Segmenter(nn.Module):
     """An encoder and a decoder behind one face, so that `eps` always means grey levels of the picture a person sees.
 
-    Call it with RGB images (N,3,H,W) in [0,1]; it returns logits (N,C,H,W). `label_set` names the C classes.
+    Call it with RGB images (N,3,H,W) in [0,1]; it returns logits (N,C,H,W). `label_set` names the C classes,
+    `feature_layer` the layer that attacks on internal representations look at.
     """
 
+    feature_layer = "encoder"
     mean: Tensor
     std: Tensor
 

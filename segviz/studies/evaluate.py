@@ -13,13 +13,16 @@ from PIL import Image
 from torch import Tensor
 
 from segviz import metrics
-from segviz.attacks.catalog import build_attack
+from segviz.attacks.catalog import build_attack, members_of, name_of
+from segviz.attacks.constraints import GREY_LEVELS
 from segviz.attacks.goals import build_goal
-from segviz.attacks.loop import run
+from segviz.attacks.regions import region_mask
 from segviz.lab import Picture, open_picture, to_tensor
 from segviz.models.segmenter import Segmenter
 from segviz.models.zoo import ModelEntry
 from segviz.settings import Settings
+from segviz.studies import worst_case
+from segviz.types import THRESHOLDS
 
 
 @dataclass(frozen=True)
@@ -27,18 +30,49 @@ class SetFigures:
     """Agreement with the label maps over a data set; rates in [0,1].
 
     `miou` and `iou` come from one confusion matrix over all labelled pixels (None for a class in neither labels nor predictions);
-    `nmiou` is the mean over images of each image's mIoU (Halmosi et al., "Trying Harder Pays Off", ECCV 2024, 2407.09150).
+    `nmiou` is the mean over images of each image's mIoU (Halmosi et al., "Trying Harder Pays Off", ECCV 2024, 2407.09150);
+    `image_accuracy` is the mean over images of each image's pixel accuracy, where `pixel_accuracy` pools the pixels of all images.
     """
 
     miou: float
     nmiou: float
     pixel_accuracy: float
+    image_accuracy: float
     iou: tuple[float | None, ...]
 
 
 @dataclass(frozen=True)
+class MemberFigures:
+    """One attack of a suite: its own figures, and the share of images on which its accuracy is lowest (`wins`, ties shared)."""
+
+    name: str
+    figures: SetFigures
+    wins: float
+    gradient_evaluations: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class SmallestNorm:
+    """`median` over the images of the smallest L-inf norm, in grey levels before rounding, with which at least `threshold` of the counted
+    pixels are as the goal wants them; images that never got there count as infinitely large (None for an infinite median).
+
+    `reached` is the number of images that got there.
+    """
+
+    threshold: float
+    reached: int
+    median: float | None
+
+
+@dataclass(frozen=True)
 class Evaluation:
-    """Figures over a data set; `linf` is the largest change of any value in grey levels, `gradient_evaluations` is per image."""
+    """Figures over a data set; `linf` is the largest change of any value in grey levels, `gradient_evaluations` is per image.
+
+    Of a suite, `adversarial` is the worst case over its `members`: the accuracies with the attack that lowers each image's accuracy most,
+    the NmIoU with the one that lowers its mIoU most, and mIoU and IoU with the choice of `worst_case.greedy_miou`.
+    `smallest` is there for an attack that looks for the smallest perturbation.
+    """
 
     images: int
     clean: SetFigures
@@ -47,6 +81,8 @@ class Evaluation:
     linf: float | None
     gradient_evaluations: int
     seconds: float
+    members: tuple[MemberFigures, ...] = ()
+    smallest: tuple[SmallestNorm, ...] = ()
 
 
 BATCH = 8
@@ -62,33 +98,68 @@ def evaluate(
     """
     start = time.perf_counter()
     classes = len(model.label_set.classes)
-    clean, adversarial = [], []
-    linf, gradient_evaluations = 0.0, 0
+    runs = members_of(settings) if settings is not None else ()
+    clean: list[Tensor] = []
+    adversarial: list[list[Tensor]] = [[] for _ in runs]
+    smallest: list[Tensor] = []
+    linf, spent, seconds = 0.0, [0] * len(runs), [0.0] * len(runs)
     for batch in same_size_batches(pairs, entry):
         x = torch.cat([to_tensor(picture.pixels, model.mean.device) for picture in batch])
         labels = torch.stack([torch.from_numpy(picture.labels) for picture in batch]).to(x.device).long()
         with torch.no_grad():
             prediction = model(x).argmax(1)
         clean.append(metrics.confusion_matrix(prediction, labels, classes).cpu())
-        if settings is not None:
-            reference = prediction if settings.against == "prediction" else labels
-            goal = build_goal(settings, reference, prediction, model.label_set)
-            step = deque(run(build_attack(settings, *x.shape[2:]), model, x, goal), maxlen=1).pop()
-            adversarial.append(metrics.confusion_matrix(step.prediction, labels, classes).cpu())
+        for number, run in enumerate(runs):
+            begun = time.perf_counter()
+            reference = prediction if run.against == "prediction" else labels
+            goal = build_goal(run, reference, prediction, model.label_set)
+            region = region_mask(run.region, reference, model.label_set) if run.region else None
+            attack = build_attack(run, *x.shape[2:], label_set=model.label_set, region=region)
+            step = deque(attack.run(model, x, goal), maxlen=1).pop()
+            adversarial[number].append(metrics.confusion_matrix(step.prediction, labels, classes).cpu())
             linf = max(linf, metrics.linf(step.x_adv, x).max().item())
-            gradient_evaluations = step.gradient_evaluations
+            spent[number] = step.gradient_evaluations
+            if step.smallest is not None and len(runs) == 1:
+                smallest.append(step.smallest.cpu() * GREY_LEVELS)
+            seconds[number] += time.perf_counter() - begun
         progress(len(batch))
     before = set_figures(torch.cat(clean))
-    after = set_figures(torch.cat(adversarial)) if settings is not None else None
+    after: SetFigures | None = None
+    members: tuple[MemberFigures, ...] = ()
+    if runs:
+        counts = torch.stack([torch.cat(of_run) for of_run in adversarial])
+        after = set_figures(counts[0])
+        if len(runs) > 1:
+            after = worst_figures(counts)
+            own = zip(runs, counts, worst_case.wins(counts).tolist(), spent, seconds, strict=True)
+            members = tuple(MemberFigures(name_of(run), set_figures(its), share, cost, time) for run, its, share, cost, time in own)
     return Evaluation(
         images=sum(map(len, clean)),
         clean=before,
         adversarial=after,
         iou_ratio=after.miou / before.miou if after is not None and before.miou > 0 else None,
-        linf=linf if settings is not None else None,
-        gradient_evaluations=gradient_evaluations,
+        linf=linf if runs else None,
+        gradient_evaluations=sum(spent),
         seconds=time.perf_counter() - start,
+        members=members,
+        smallest=smallest_norms(torch.cat(smallest)) if smallest else (),
     )
+
+
+def worst_figures(counts: Tensor) -> SetFigures:
+    """The worst case over attacks, as in `Evaluation`, from confusion matrices (attacks,N,C,C)."""
+    by_accuracy = set_figures(worst_case.chosen(counts, worst_case.lowest_accuracy(counts)))
+    by_image_miou = set_figures(worst_case.chosen(counts, worst_case.lowest_image_miou(counts)))
+    greedy = set_figures(worst_case.chosen(counts, worst_case.greedy_miou(counts)))
+    return SetFigures(greedy.miou, by_image_miou.nmiou, by_accuracy.pixel_accuracy, by_accuracy.image_accuracy, greedy.iou)
+
+
+def smallest_norms(norms: Tensor) -> tuple[SmallestNorm, ...]:
+    """From the smallest norms of each image (N, len(THRESHOLDS)) in grey levels, inf where a threshold was not reached."""
+    medians = norms.double().quantile(0.5, dim=0, interpolation="higher").tolist()
+    reached = norms.isfinite().sum(0).tolist()
+    rows = zip(THRESHOLDS, reached, medians, strict=True)
+    return tuple(SmallestNorm(threshold, count, median if math.isfinite(median) else None) for threshold, count, median in rows)
 
 
 def same_size_batches(pairs: list[tuple[Path, Path]], entry: ModelEntry) -> Iterator[list[Picture]]:
@@ -112,4 +183,5 @@ def set_figures(counts: Tensor) -> SetFigures:
     total = counts.sum(0)
     iou = tuple(None if math.isnan(value) else value for value in metrics.class_iou(total).tolist())
     nmiou = metrics.mean_iou(counts).nanmean().item()
-    return SetFigures(metrics.mean_iou(total).item(), nmiou, metrics.pixel_accuracy(total).item(), iou)
+    image_accuracy = metrics.pixel_accuracy(counts).nanmean().item()
+    return SetFigures(metrics.mean_iou(total).item(), nmiou, metrics.pixel_accuracy(total).item(), image_accuracy, iou)

@@ -1,5 +1,7 @@
 """Curves of a run."""
 
+from itertools import pairwise
+
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
@@ -9,7 +11,10 @@ COLOURS = {"mIoU of this image": "#d9480f", "pixel accuracy": "#1971c2", "target
 
 
 def run_curves(trajectory: Trajectory, total: int, cursor: int | None) -> go.Figure:
-    """Accuracy over the iterations above, the loss below, on one axis of `total` iterations, with a rule at iteration `cursor`."""
+    """Accuracy over the iterations above, the loss below, on one axis of `total` iterations, with a rule at iteration `cursor`.
+
+    A thin line marks where the attack begins anew: a restart, another radius, the next attack of a suite.
+    """
     curve = trajectory.curve
     index = [point.index for point in curve]
     series = {
@@ -40,6 +45,13 @@ def run_curves(trajectory: Trajectory, total: int, cursor: int | None) -> go.Fig
             row=1,
             col=1,
         )
+    for before, after in pairwise(curve):
+        if after.stage != before.stage:
+            figure.add_vline(x=before.index + 0.5, line_color="#adb5bd", line_width=1)
+            if after.member != before.member:
+                figure.add_annotation(
+                    x=before.index + 0.5, y=1, yref="y domain", text=after.member, showarrow=False, xanchor="left", font_size=10
+                )
     if cursor is not None:
         figure.add_vline(x=cursor, line_dash="dot", line_color="#868e96")
     figure.update_xaxes(range=[-0.02 * total, 1.03 * max(total, 1)])

@@ -1,24 +1,33 @@
 """The settings of a run as widgets, in reading order; their values live in the link of the page."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
 import streamlit as st
 
-from segviz.attacks.catalog import ATTACKS, alpha_of
+from segviz.attacks.catalog import alpha_of, gradients_of
 from segviz.attacks.constraints import NORMS
+from segviz.attacks.rows import ATTACKS
 from segviz.data.samples import samples
 from segviz.lab import Picture, open_picture, sample_picture
 from segviz.models.zoo import MODELS, ModelEntry
-from segviz.settings import GOALS, LABEL_SOURCES, Settings
+from segviz.settings import GOALS, LABEL_SOURCES, MAX_STEPS, Settings
 from segviz.types import UserError
 
 OWN = "own"
-GOAL_TITLES = {"break": "Break the labels", "everywhere": "One class everywhere", "remove": "Remove one class"}
+GOAL_TITLES = {
+    "break": "Break the labels",
+    "class": "Break one class",
+    "everywhere": "One class everywhere",
+    "remove": "Hide one class",
+    "swap": "Swap two classes",
+}
+REGION_TITLES = {"": "Whole picture", "class": "One class", "outside": "All but one class", "polygon": "Drawn"}
 NORM_TITLES = {"linf": "L∞", "l2": "L2"}
 LABEL_TITLES = {"truth": "Labels", "prediction": "Prediction"}
-STEPS = (1, 2, 5, 10, 20, 50, 100, 300)
+STEPS = (1, 2, 5, 10, 20, 50, 100, 200, 300, 500)
 MAX_EPS = 16.0
 
 CHOICES: dict[str, Callable[[], Iterable[Any]]] = {
@@ -29,14 +38,18 @@ CHOICES: dict[str, Callable[[], Iterable[Any]]] = {
     "against": lambda: LABEL_SOURCES,
     "attack": lambda: ATTACKS,
     "norm": lambda: NORMS,
-    "steps": lambda: STEPS,
+    "variant": lambda: {name for entry in ATTACKS.values() for name in entry.variants},
+    "clip": lambda: (True, False),
 }
+CHOICES["other"] = CHOICES["target"]
 RANGES: dict[str, tuple[type, Any, Any]] = {
     "eps": (float, 0.0, MAX_EPS),
+    "steps": (int, 1, MAX_STEPS),
     "alpha": (float, 0.01, 255.0),
     "restarts": (int, 1, 20),
     "seed": (int, 0, 2**31 - 1),
 }
+TEXTS = {"region": re.compile(r"(class|outside):[\w ]+|polygon:[\d., |-]+"), "layer": re.compile(r"[\w.]+")}
 
 
 def read_link(query: Mapping[str, str]) -> dict[str, Any]:
@@ -55,6 +68,8 @@ def read_link(query: Mapping[str, str]) -> dict[str, Any]:
                 continue
             if low <= value <= high:
                 found[name] = value
+        elif name in TEXTS and TEXTS[name].fullmatch(text):
+            found[name] = text
     return found
 
 
@@ -62,7 +77,14 @@ def link_of(settings: Settings) -> dict[str, str]:
     """The parameters of a link that reproduces the settings; defaults are left out."""
     defaults = asdict(Settings())
     changed = {name: value for name, value in asdict(settings).items() if value != defaults[name]}
-    return {name: f"{value:g}" if isinstance(value, float) else str(value) for name, value in changed.items()}
+    return {name: as_text(value) for name, value in changed.items()}
+
+
+def as_text(value: Any) -> str:
+    """A setting as it stands in a link."""
+    if isinstance(value, tuple):
+        return ",".join(value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def settings_controls() -> Settings:
@@ -72,28 +94,31 @@ def settings_controls() -> Settings:
     """
     state = st.session_state
     if "model" not in state:
-        state.update(asdict(Settings()) | {"target": "cat"} | read_link(st.query_params.to_dict()))
+        fill(asdict(Settings()) | {"target": "cat", "other": "dog"} | read_link(st.query_params.to_dict()))
     model = st.selectbox("Model", list(MODELS), format_func=lambda key: MODELS[key].title, key="model", persist_state="session")
     entry = MODELS[model]
     image = st.selectbox("Picture", image_keys(), format_func=image_title, key="image", persist_state="session")
     if image == OWN:
         upload_controls(entry)
     goal = st.selectbox("Goal", GOALS, format_func=GOAL_TITLES.__getitem__, key="goal", persist_state="session")
-    target = None
+    target = other = None
     if goal != "break":
         target = st.selectbox("Class", entry.label_set.classes, key="target", persist_state="session")
-    usable = [key for key, attack in ATTACKS.items() if goal == "break" or attack.takes_target]
-    if state.attack not in usable:
-        state.attack = Settings().attack
-    attack = st.selectbox(
-        "Attack",
-        usable,
-        format_func=lambda key: ATTACKS[key].title,
-        help=None if goal == "break" else "Attacks that choose their own target, the least likely class, are left out for this goal.",
-        key="attack",
-        persist_state="session",
-    )
-    st.caption(ATTACKS[attack].summary)
+    if goal == "swap":
+        others = [name for name in entry.label_set.classes if name != target]
+        if state.other not in others:
+            state.other = others[0]
+        other = st.selectbox("With", others, key="other", persist_state="session")
+    attack = attack_control(goal)
+    row = ATTACKS[attack]
+    variant = ""
+    if row.variants:
+        if state.variant not in row.variants:
+            state.variant = next(iter(row.variants))
+        chosen = st.selectbox(
+            "Variant", row.variants, format_func=lambda key: f"{key}: {row.variants[key]}", key="variant", persist_state="session"
+        )
+        variant = "" if chosen == next(iter(row.variants)) else chosen
     eps = st.slider(
         "Epsilon, in n/255",
         0.0,
@@ -105,32 +130,83 @@ def settings_controls() -> Settings:
     )
     steps = st.select_slider(
         "Steps",
-        STEPS,
-        help="Gradient steps. FGSM always takes one.",
+        sorted({*STEPS, state.steps}),
+        help="Gradient steps; of a suite those of each attack. FGSM always takes one.",
         key="steps",
-        disabled=ATTACKS[attack].one_step,
+        disabled=row.one_step,
         persist_state="session",
     )
-    settings = Settings(model=model, image=image, goal=goal, target=target, attack=attack, eps=eps, steps=steps)
+    settings = Settings(
+        model=model, image=image, goal=goal, target=target, other=other, attack=attack, variant=variant, eps=eps, steps=steps
+    )
+    published_button(settings)
     with st.expander("More settings", key="more_settings"):
         settings = expert_controls(settings)
+    cost = gradients_of(settings)
+    st.caption(f"One run takes {cost} gradient evaluation{'s' if cost != 1 else ''}.")
     st.query_params.from_dict(link_of(settings))
     return settings
 
 
-def expert_controls(settings: Settings) -> Settings:
-    """The settings with norm, step size, labels, restarts and seed from their own widgets."""
-    norm = st.segmented_control("Norm", NORMS, required=True, format_func=NORM_TITLES.__getitem__, key="norm", persist_state="session")
-    settings = replace(settings, norm=str(norm))
-    alpha = st.number_input(
-        "Step size, in n/255",
-        *RANGES["alpha"][1:],
-        value=None,
-        placeholder=f"auto: {alpha_of(settings):.3g}",
-        help="Empty: the attack's own rule.",
-        key="alpha",
+def fill(values: dict[str, Any]) -> None:
+    """Put settings into the state of the widgets."""
+    kind, _, rest = values["region"].partition(":")
+    state = st.session_state
+    state.region_kind = kind
+    state.region_class = rest if kind in ("class", "outside") else values["target"]
+    state.region_polygon = rest if kind == "polygon" else ""
+    state.update({name: value for name, value in values.items() if name != "region"})
+
+
+def attack_control(goal: str) -> str:
+    """The choice of the attack, of those that can reach the goal."""
+    usable = [key for key, row in ATTACKS.items() if goal in ("break", "class") or row.takes_target]
+    if st.session_state.attack not in usable:
+        st.session_state.attack = Settings().attack
+    kinds = {"smallest": " (smallest perturbation)", "suite": " (suite)"}
+    attack: str = st.selectbox(
+        "Attack",
+        usable,
+        format_func=lambda key: ATTACKS[key].title + kinds.get(ATTACKS[key].family, ""),
+        help="Type to search."
+        + ("" if goal in ("break", "class") else " Attacks that have their own target, or none, are left out for this goal."),
+        key="attack",
         persist_state="session",
     )
+    st.caption(ATTACKS[attack].summary)
+    return attack
+
+
+def published_button(settings: Settings) -> None:
+    """Sets the widgets to the settings of the attack's paper at this eps."""
+    row = ATTACKS[settings.attack]
+    if row.published is None:
+        return
+    changes = row.published(settings.eps)
+    told = ", ".join(f"{name} {'auto' if value is None else as_text(value)}" for name, value in changes.items())
+    st.button(
+        "Settings of the paper", icon=":material/menu_book:", help=told, on_click=lambda: st.session_state.update(changes), key="published"
+    )
+
+
+def expert_controls(settings: Settings) -> Settings:
+    """The settings with norm, step size, labels, region, restarts and seed from their own widgets."""
+    row, state = ATTACKS[settings.attack], st.session_state
+    if state.norm not in row.norms:
+        state.norm = row.norms[0]
+    norm = st.segmented_control("Norm", row.norms, required=True, format_func=NORM_TITLES.__getitem__, key="norm", persist_state="session")
+    settings = replace(settings, norm=str(norm))
+    alpha = None
+    if row.family == "bounded":
+        alpha = st.number_input(
+            "Step size, in n/255",
+            *RANGES["alpha"][1:],
+            value=None,
+            placeholder=f"auto: {alpha_of(settings):.3g}",
+            help="Empty: the attack's own rule.",
+            key="alpha",
+            persist_state="session",
+        )
     against = st.segmented_control(
         "Attack and measure against",
         LABEL_SOURCES,
@@ -140,11 +216,48 @@ def expert_controls(settings: Settings) -> Settings:
         key="against",
         persist_state="session",
     )
+    layer = ""
+    if row.takes_layer:
+        layer = st.text_input(
+            "Layer",
+            placeholder="the encoder",
+            help="Name of a layer, such as encoder.blocks.4.",
+            key="layer",
+            persist_state="session",
+        )
+    clip = True
+    if row.family == "smallest":
+        clip = st.toggle(
+            "Clip the result to epsilon",
+            help="On: the smallest perturbation is brought into the ball, to compare with bounded attacks. Off: it may be larger.",
+            key="clip",
+            persist_state="session",
+        )
+    region = region_control(settings)
     restarts = 1
-    if ATTACKS[settings.attack].random_start:
+    if row.random_start:
         restarts = st.number_input("Restarts", *RANGES["restarts"][1:], key="restarts", persist_state="session")
     seed = st.number_input("Seed", *RANGES["seed"][1:], key="seed", persist_state="session")
-    return replace(settings, alpha=alpha, against=str(against), restarts=restarts, seed=seed)
+    return replace(settings, alpha=alpha, against=str(against), layer=layer, clip=clip, region=region, restarts=restarts, seed=seed)
+
+
+def region_control(settings: Settings) -> str:
+    """Where the picture may change, as text for the settings."""
+    state = st.session_state
+    kind = st.selectbox(
+        "Change only",
+        REGION_TITLES,
+        format_func=REGION_TITLES.__getitem__,
+        help="The part of the picture that the attack may touch. What it breaks stays the goal's affair.",
+        key="region_kind",
+        persist_state="session",
+    )
+    if kind in ("class", "outside"):
+        classes = MODELS[settings.model].label_set.classes
+        if state.region_class not in classes:
+            state.region_class = classes[0]
+        return f"{kind}:{st.selectbox('Class of the region', classes, key='region_class', persist_state='session')}"
+    return f"polygon:{state.region_polygon}" if kind == "polygon" and state.region_polygon else ""
 
 
 def image_keys() -> list[str]:

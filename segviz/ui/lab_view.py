@@ -1,20 +1,22 @@
 """Parts of the attack lab's page: status, headline, pictures, legend, curves, downloads."""
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 import streamlit as st
 
 from segviz import draw
-from segviz.attacks.catalog import ATTACKS, steps_of
+from segviz.attacks.catalog import iterations_of, steps_of
+from segviz.attacks.rows import ATTACKS
 from segviz.data.label_sets import LabelSet
 from segviz.data.samples import samples
 from segviz.engine.jobs import Job, State
 from segviz.lab import Frame, Trajectory, figures_of_frame
 from segviz.models.zoo import MODELS
 from segviz.settings import Settings
+from segviz.types import THRESHOLDS
 from segviz.ui import downloads
 from segviz.ui.charts import run_curves
 from segviz.ui.layers import SIX, layers, read_out, title
@@ -28,7 +30,7 @@ AWAY = "The run was given up because this page was away for too long. Press Run 
 
 def total_steps(settings: Settings) -> int:
     """Iterations of a run over all its restarts."""
-    return steps_of(settings) * settings.restarts
+    return iterations_of(settings)
 
 
 def describe(settings: Settings) -> str:
@@ -36,13 +38,30 @@ def describe(settings: Settings) -> str:
     image = samples()[settings.image].title if settings.image in samples() else "your own picture"
     if settings.steps == 0:
         return f"{image[0].upper()}{image[1:]}, not attacked yet. Press **Run**."
-    goals = {"break": "break the labels", "everywhere": f"{settings.target} everywhere", "remove": f"remove {settings.target}"}
+    goals = {
+        "break": "break the labels",
+        "class": f"break {settings.target}",
+        "everywhere": f"{settings.target} everywhere",
+        "remove": f"hide {settings.target}",
+        "swap": f"swap {settings.target} and {settings.other}",
+    }
     unit = "" if settings.norm == "linf" else " (root mean square)"
     steps = f"{steps_of(settings)} step{'s' if steps_of(settings) > 1 else ''}"
+    entry = ATTACKS[settings.attack]
+    if entry.members is not None:
+        steps += f" × {len(entry.members(settings))} attacks"
     restarts = f" × {settings.restarts} restarts" if settings.restarts > 1 else ""
-    seed = f", seed {settings.seed}" if ATTACKS[settings.attack].random_start else ""
-    attack = f"**{ATTACKS[settings.attack].title}** on {image}: {goals[settings.goal]}"
-    return f"{attack}, ε = {settings.eps:g}/255{unit}, {steps}{restarts}{seed}."
+    seed = f", seed {settings.seed}" if entry.random_start else ""
+    variant = f" ({settings.variant})" if settings.variant else ""
+    radius = f"ε = {settings.eps:g}/255{unit}" if settings.clip else "not clipped"
+    where = f", changing only {where_of(settings.region)}" if settings.region else ""
+    return f"**{entry.title}**{variant} on {image}: {goals[settings.goal]}, {radius}, {steps}{restarts}{seed}{where}."
+
+
+def where_of(region: str) -> str:
+    """A region in words."""
+    kind, _, name = region.partition(":")
+    return {"class": f"the {name}", "outside": f"what is not {name}", "polygon": "the drawn region"}[kind]
 
 
 def show_status(job: Job[Trajectory] | None, trajectory: Trajectory, precomputed: bool) -> None:
@@ -56,7 +75,9 @@ def show_status(job: Job[Trajectory] | None, trajectory: Trajectory, precomputed
             done, total = job.latest.curve[-1].index, total_steps(job.latest.settings)
             others = engine().active() - 1
             company = f"; {others} other run{'s are' if others > 1 else ' is'} under way" if others else ""
-            st.progress(done / max(total, 1), f"Iteration {done} of {total}" + (", stopping …" if job.stopping else "") + company)
+            member = job.latest.curve[-1].member
+            at_work = f", {member}" if member else ""
+            st.progress(done / max(total, 1), f"Iteration {done} of {total}{at_work}" + (", stopping …" if job.stopping else "") + company)
     else:
         if job is not None and (job.error is not None or job.state is State.ABANDONED):
             st.error(job.error or AWAY)
@@ -118,6 +139,33 @@ def basis(trajectory: Trajectory) -> str:
             "wants them, in 8-bit values."
         )
     return text
+
+
+def show_outcomes(trajectory: Trajectory) -> None:
+    """What is particular to the kind of attack: the attacks of a suite, strongest first, or the smallest norms."""
+    if trajectory.outcomes:
+        ordered = sorted(trajectory.outcomes, key=lambda outcome: -outcome.success)
+        st.dataframe(
+            {
+                "attack": [outcome.member for outcome in ordered],
+                "pixels won": [100 * outcome.success for outcome in ordered],
+                "pixel accuracy": [100 * outcome.pixel_accuracy for outcome in ordered],
+                "mIoU of this image": [100 * outcome.miou for outcome in ordered],
+            },
+            hide_index=True,
+            column_config={
+                name: st.column_config.NumberColumn(format="%.1f %%") for name in ("pixels won", "pixel accuracy", "mIoU of this image")
+            },
+            alt="Results of the suite's attacks, strongest first",
+        )
+        st.caption("Each attack's own 8-bit result, strongest first; the suite's result is the first one.")
+    report = trajectory.report
+    if report is not None and report.smallest:
+        norms = ["not reached" if norm is None else f"{norm:.2f}/255" for norm in report.smallest]
+        columns = st.columns(len(norms))
+        for column, threshold, norm in zip(columns, THRESHOLDS, norms, strict=True):
+            column.metric(f"Smallest change, {threshold:.0%} of the pixels", norm)
+        st.caption("The smallest L∞ norm of an iterate that won that share of the pixels, before rounding to 8 bits.")
 
 
 def choose_frame(trajectory: Trajectory, run: str) -> tuple[Frame, int | None]:
@@ -225,13 +273,19 @@ def show_downloads(trajectory: Trajectory) -> None:
     if trajectory.final is None or trajectory.settings.steps == 0:
         return
     bar = st.container(horizontal=True)
-    code = downloads.snippet(trajectory, trajectory.settings.image in samples())
-    result = downloads.settings_json(trajectory, label_set_of(trajectory))
-    files = (
-        ("Adversarial PNG", draw.png(trajectory.final.pixels), "adversarial.png", "image/png", ":material/image:"),
-        ("Settings and result", result, "settings.json", "application/json", ":material/settings:"),
-        ("Curve", downloads.curve_csv(trajectory), "curve.csv", "text/csv", ":material/show_chart:"),
-        ("Python", code, "attack.py", "text/x-python", ":material/code:"),
+    final, sample = trajectory.final, trajectory.settings.image in samples()
+    # Made on the click: a file registered with the page may be gone again, as of a rerun, when the browser asks for it.
+    files: tuple[tuple[str, Callable[[], str | bytes], str, str, str], ...] = (
+        ("Adversarial PNG", lambda: draw.png(final.pixels), "adversarial.png", "image/png", ":material/image:"),
+        (
+            "Settings and result",
+            lambda: downloads.settings_json(trajectory, label_set_of(trajectory)),
+            "settings.json",
+            "application/json",
+            ":material/settings:",
+        ),
+        ("Curve", lambda: downloads.curve_csv(trajectory), "curve.csv", "text/csv", ":material/show_chart:"),
+        ("Python", lambda: downloads.snippet(trajectory, sample), "attack.py", "text/x-python", ":material/code:"),
     )
     for label, data, name, mime, icon in files:
         bar.download_button(label, data, name, mime, on_click="ignore", icon=icon)
@@ -244,11 +298,15 @@ def show_attack(settings: Settings) -> None:
         st.markdown(entry.summary)
         st.latex(entry.formula)
         st.markdown(
-            "$x$ the picture in [0,1], $f$ the network's logits, $L$ the cross-entropy averaged over the counted pixels, $y$ the labels. "
-            "For a target map the sign in front of the step turns round and $y$ is that map. For L2 the sign is replaced by the gradient "
-            "over its norm. For the least-likely attacks the loss curve shows $-L$ towards the least likely class. "
-            "Every iterate is brought back into the ball of radius $\\varepsilon$ and into [0,1]."
+            "$x$ is the picture in [0,1], $f$ the network's logits $u$ with softmax $p$, $y$ the labels, $e_y$ the one-hot vector of a "
+            "label, $CE$ cross-entropy, $P_\\varepsilon$ the projection into the ball of radius $\\varepsilon$ and into [0,1]; means run "
+            "over the counted pixels. For a target map the sign in front of the step turns round and $y$ is that map. For L2 the sign is "
+            "replaced by the gradient over its norm. For the least-likely attacks the loss curve shows $-L$ towards the least likely class."
         )
+        if entry.ours:
+            st.markdown(f"**Ours, not the paper's:** {entry.ours}")
+        if entry.published is not None:
+            st.markdown("**Settings of the paper** (button on the left) sets steps, step size and labels as published, for this epsilon.")
         st.markdown(f"[{entry.paper}]({entry.url})")
 
 

@@ -24,12 +24,22 @@ def test_goals():
     assert everywhere.labels.tolist() == [[[2, 2], [2, 2]]]
     removed = build_goal(Settings(goal="remove", target="dog"), reference, clean, VOC7)
     assert removed.labels.tolist() == [[[0, 0], [0, 0]]]
+    one = build_goal(Settings(goal="class", target="dog"), reference, clean, VOC7)
+    assert not one.targeted
+    assert one.counted.tolist() == [[[False, False], [True, True]]]
+    exchanged = build_goal(Settings(goal="swap", target="dog", other="background"), reference, clean, VOC7)
+    assert exchanged.targeted
+    assert exchanged.labels.tolist() == [[[3, 0], [0, 0]]]
 
 
 def test_goals_that_cannot_be():
     clean = torch.zeros(1, 2, 2, dtype=torch.long)
     with pytest.raises(UserError, match=r"sees no dog.*background"):
         build_goal(Settings(goal="remove", target="dog"), clean, clean, VOC7)
+    with pytest.raises(UserError, match=r"sees no dog and no cow in this picture, so there is none to swap"):
+        build_goal(Settings(goal="swap", target="dog", other="cow"), clean, clean, VOC7)
+    with pytest.raises(UserError, match="No pixel is labelled dog"):
+        build_goal(Settings(goal="class", target="dog"), clean, clean, VOC7)
     with pytest.raises(UserError, match="no class 'zebra'"):
         build_goal(Settings(goal="everywhere", target="zebra"), clean, clean, VOC7)
 

@@ -236,7 +236,7 @@ def test_downloads_repeat_the_run(tmp_path, monkeypatch):
     app = open_page(image="camera", attack="pgd", steps="1", eps="3.0")
     trajectory = until_done(app).session_state.trajectory
     rows = curve_csv(trajectory).splitlines()
-    assert rows[0] == "index,loss,success,pixel_accuracy,miou"
+    assert rows[0] == "index,loss,success,pixel_accuracy,miou,gradients,stage,member"
     assert len(rows) == 3
     result = json.loads(settings_json(trajectory, VOC7))
     assert (result["eps"], result["alpha"], result["reference"]) == (3, 3, "label map")

@@ -1,0 +1,403 @@
+"""The rows of the attack catalogue."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from segviz.attacks import losses
+from segviz.attacks.entry import AttackEntry, Radii, bounded, of
+from segviz.attacks.erosion import VARIANTS, erosion
+from segviz.attacks.internal import Internal
+from segviz.attacks.loop import RED_EPS
+from segviz.attacks.objectives import ObjectiveBuilder
+from segviz.attacks.rules import AutoStep, padam, uncorrected_adam
+from segviz.settings import Settings
+
+SEA_PAPER = "Croce, Singh & Hein, Towards Reliable Evaluation and Fast Training of Robust Semantic Segmentation Models, ECCV 2024"
+APGD_PAPER = "Croce & Hein, Reliable Evaluation of Adversarial Robustness with an Ensemble of Diverse Parameter-free Attacks, ICML 2020"
+SEA_URL = "https://arxiv.org/abs/2306.12941"
+CIRA_PAPER = "Halmosi & Jelasity, On Evaluating the Adversarial Robustness of Semantic Segmentation Models, 2023"
+CIRA_URL = "https://arxiv.org/abs/2306.14217"
+PADAM_PAPER = "Halmosi, Mohos & Jelasity, Evaluating the Adversarial Robustness of Semantic Segmentation: Trying Harder Pays Off, ECCV 2024"
+PADAM_URL = "https://arxiv.org/abs/2407.09150"
+
+# CIRA steps by 1 in the space of normalised images: about the standard deviation of natural images, in grey levels.
+NORMALISED_UNIT = 0.225 * 255
+
+
+def whole_radius(eps: float, steps: int) -> float:
+    """One step to the border of the ball."""
+    return eps
+
+
+def one_grey_level(eps: float, steps: int) -> float:
+    """The published step of I-FGSM, 1 grey level, or eps where that is smaller."""
+    return min(1.0, eps)
+
+
+def madry_step(eps: float, steps: int) -> float:
+    """2.5 eps / steps, so that every point of the ball can be reached (Madry et al., Sec. 5.1 and App. A), at most eps."""
+    return min(2.5 * eps / steps, eps)
+
+
+def even_step(eps: float, steps: int) -> float:
+    """eps / steps: the border is reached with the last step (Dong et al., Alg. 1)."""
+    return eps / steps
+
+
+def twice_radius(eps: float, steps: int) -> float:
+    """2 eps, the first step size of APGD (2003.01690)."""
+    return 2 * eps
+
+
+def two_grey_levels(eps: float, steps: int) -> float:
+    """2, the learning rate of PAdam (2407.09150)."""
+    return 2.0
+
+
+def one_normalised_unit(eps: float, steps: int) -> float:
+    """The learning rate of CIRA, which saturates any usual ball at once."""
+    return NORMALISED_UNIT
+
+
+def arnab(eps: float) -> Mapping[str, Any]:
+    """Step size 1, ceil(min(eps + 4, 1.25 eps)) iterations, own prediction as label (1711.09856)."""
+    return {"norm": "linf", "alpha": 1.0, "steps": max(1, math.ceil(min(eps + 4, 1.25 * eps))), "against": "prediction"}
+
+
+def one_step_of_arnab(eps: float) -> Mapping[str, Any]:
+    """A step of eps, own prediction as label (1711.09856)."""
+    return {"norm": "linf", "alpha": None, "against": "prediction"}
+
+
+def three_hundred(eps: float) -> Mapping[str, Any]:
+    """300 iterations, L-inf, against the label map."""
+    return {"norm": "linf", "alpha": None, "steps": 300, "against": "truth"}
+
+
+def sea_baseline(eps: float) -> Mapping[str, Any]:
+    """How SEA runs SegPGD and CosPGD to compare with them: 300 iterations, a step size per eps (2306.12941), interpolated between them."""
+    radii, steps = (0.25, 0.5, 1, 2, 4, 8, 12), (8e-4, 9e-4, 1e-3, 2e-3, 3e-3, 5e-3, 6e-3)
+    return {"norm": "linf", "alpha": round(255 * float(np.interp(eps, radii, steps)), 3), "steps": 300, "against": "truth"}
+
+
+RED_EPS_VARIANTS = {"red-eps": "radii 2 eps, 1.5 eps, eps (30, 30 and 40 % of the steps)", "constant": "radius eps throughout"}
+CONSTANT_FIRST = dict(reversed(RED_EPS_VARIANTS.items()))
+
+
+def radii(default: str) -> Any:
+    """The radii that the settings' variant asks for."""
+
+    def of_settings(settings: Settings) -> Radii:
+        return RED_EPS if (settings.variant or default) == "red-eps" else ((1.0, 1.0),)
+
+    return of_settings
+
+
+def apgd(
+    key: str, title: str, summary: str, loss: losses.PixelLoss, track: losses.PixelLoss | None, formula: str, red: bool
+) -> AttackEntry:
+    """A row of APGD with a loss; `red`: decreasing radii unless the settings say otherwise."""
+    default = "red-eps" if red else "constant"
+    return AttackEntry(
+        key=key,
+        title=title,
+        summary=summary,
+        formula=formula,
+        paper=SEA_PAPER if red else APGD_PAPER,
+        url=SEA_URL if red else "https://arxiv.org/abs/2003.01690",
+        build=bounded(of(loss, track), AutoStep, random_start=True, radii=radii(default)),
+        auto_alpha=twice_radius,
+        random_start=True,
+        variants=RED_EPS_VARIANTS if red else CONSTANT_FIRST,
+        published=three_hundred,
+    )
+
+
+def cira(with_labels: bool, default: str) -> Any:
+    """The objective of CIRA or CIRA+ in the settings' variant, on the settings' layer."""
+
+    def of_settings(settings: Settings) -> ObjectiveBuilder:
+        return Internal(settings.variant or default, with_labels, settings.layer)
+
+    return of_settings
+
+
+ROWS = (
+    AttackEntry(
+        key="fgsm",
+        title="FGSM",
+        summary="One step of full size along the sign of the gradient: fast, weak in white-box use, transfers well.",
+        formula=r"x' = \mathrm{clip}_{[0,1]}\big(x + \varepsilon\,\mathrm{sign}\,\nabla_x L(f(x), y)\big)",
+        paper="Goodfellow, Shlens & Szegedy, Explaining and Harnessing Adversarial Examples, ICLR 2015",
+        url="https://arxiv.org/abs/1412.6572",
+        build=bounded(of(losses.cross_entropy)),
+        auto_alpha=whole_radius,
+        one_step=True,
+        published=one_step_of_arnab,
+    ),
+    AttackEntry(
+        key="fgsm-ll",
+        title="FGSM least-likely",
+        summary="One step that pulls every pixel towards the class which the network thinks least likely there.",
+        formula=r"x' = \mathrm{clip}_{[0,1]}\big(x - \varepsilon\,\mathrm{sign}\,\nabla_x L(f(x), \arg\min f(x))\big)",
+        paper="Kurakin, Goodfellow & Bengio, Adversarial Machine Learning at Scale, ICLR 2017",
+        url="https://arxiv.org/abs/1611.01236",
+        build=bounded(of(losses.least_likely_cross_entropy)),
+        auto_alpha=whole_radius,
+        one_step=True,
+        takes_target=False,
+        published=one_step_of_arnab,
+    ),
+    AttackEntry(
+        key="ifgsm",
+        title="I-FGSM",
+        summary="FGSM repeated in steps of one grey level from the clean picture (also called BIM).",
+        formula=r"x_{t+1} = P_\varepsilon\big(x_t + \alpha\,\mathrm{sign}\,\nabla_x L(f(x_t), y)\big),\quad x_0 = x",
+        paper="Kurakin, Goodfellow & Bengio, Adversarial Examples in the Physical World, 2016",
+        url="https://arxiv.org/abs/1607.02533",
+        build=bounded(of(losses.cross_entropy)),
+        auto_alpha=one_grey_level,
+        published=arnab,
+    ),
+    AttackEntry(
+        key="ifgsm-ll",
+        title="I-FGSM least-likely",
+        summary="Repeated small steps, each towards the classes that are least likely at that moment, pixel by pixel.",
+        formula=r"x_{t+1} = P_\varepsilon\big(x_t - \alpha\,\mathrm{sign}\,\nabla_x L(f(x_t), \arg\min f(x_t))\big),\quad x_0 = x",
+        paper="Arnab, Miksik & Torr, On the Robustness of Semantic Segmentation Models to Adversarial Attacks, CVPR 2018",
+        url="https://arxiv.org/abs/1711.09856",
+        build=bounded(of(losses.least_likely_cross_entropy)),
+        auto_alpha=one_grey_level,
+        takes_target=False,
+        published=arnab,
+    ),
+    AttackEntry(
+        key="mi-fgsm",
+        title="MI-FGSM",
+        summary="I-FGSM whose steps add up in a momentum: keeps its direction, and transfers better to other networks.",
+        formula=r"g_{t+1} = \mu\, g_t + \frac{\nabla_x L(f(x_t), y)}{\|\nabla_x L(f(x_t), y)\|_1},"
+        r"\quad x_{t+1} = P_\varepsilon\big(x_t + \alpha\,\mathrm{sign}\, g_{t+1}\big),\quad x_0 = x,\ \mu = 1",
+        paper="Dong et al., Boosting Adversarial Attacks with Momentum, CVPR 2018",
+        url="https://arxiv.org/abs/1710.06081",
+        build=bounded(of(losses.cross_entropy, always=("momentum",))),
+        auto_alpha=even_step,
+        published=lambda eps: {"norm": "linf", "alpha": None, "steps": 10, "against": "truth"},
+    ),
+    AttackEntry(
+        key="pgd",
+        title="PGD",
+        summary="Repeated steps from a random point of the ball, projected back after each: the standard strong baseline.",
+        formula=r"x_{t+1} = P_\varepsilon\big(x_t + \alpha\,\mathrm{sign}\,\nabla_x L(f(x_t), y)\big),"
+        r"\quad x_0 = x + u,\ u \sim U[-\varepsilon, \varepsilon]",
+        paper="Madry et al., Towards Deep Learning Models Resistant to Adversarial Attacks, ICLR 2018",
+        url="https://arxiv.org/abs/1706.06083",
+        build=bounded(of(losses.cross_entropy), random_start=True),
+        auto_alpha=madry_step,
+        random_start=True,
+    ),
+    AttackEntry(
+        key="segpgd",
+        title="SegPGD",
+        summary="PGD that looks first at the pixels that are still right and, as it goes, ever more at those already wrong as well.",
+        formula=r"L_t = \tfrac{1}{HW}\Big[(1-\lambda_t)\sum_{j\ \mathrm{right}} CE_j + \lambda_t\sum_{j\ \mathrm{wrong}} CE_j\Big],"
+        r"\quad \lambda_t = \tfrac{t-1}{2T}",
+        paper="Gu, Zhao, Tresp & Torr, SegPGD: An Effective and Efficient Adversarial Attack for Evaluating and Boosting Segmentation"
+        " Robustness, ECCV 2022",
+        url="https://arxiv.org/abs/2207.12391",
+        build=bounded(of(losses.segpgd), random_start=True),
+        auto_alpha=madry_step,
+        random_start=True,
+        published=sea_baseline,
+    ),
+    AttackEntry(
+        key="cospgd",
+        title="CosPGD",
+        summary="PGD that weighs each pixel by how well its class probabilities still agree with the label.",
+        formula=r"L = \tfrac{1}{HW}\sum_j \cos(p_j, e_{y_j})\, CE_j",
+        paper="Agnihotri, Jung & Keuper, CosPGD: An Efficient White-Box Adversarial Attack for Pixel-Wise Prediction Tasks, ICML 2024",
+        url="https://arxiv.org/abs/2302.02213",
+        build=bounded(of(losses.cospgd), random_start=True),
+        auto_alpha=madry_step,
+        random_start=True,
+        published=sea_baseline,
+    ),
+    AttackEntry(
+        key="eroseg",
+        title="EroSeg-style erosion",
+        summary="Starts at the pixels that the network is least sure of, and eats its way from them into those it is surer of.",
+        formula=r"L_t = \tfrac{1}{HW}\Big[\sum_{j \in S_t} CE_j + 0.1\!\! \sum_{j\ \mathrm{wrong}}\!\! CE_j\Big],\quad"
+        r"S_t = S_{t-1} \cup \big(\{c_j \le Q_{q_t}(c)\} \cap \mathrm{dilate}(S_{t-1} \cup \mathrm{wrong})\big),\quad q_t: 0.3 \to 1",
+        paper="Song et al., Erosion Attack for Adversarial Training to Enhance Semantic Segmentation Robustness, ICASSP 2026",
+        url="https://arxiv.org/abs/2601.14950",
+        build=bounded(lambda settings: erosion(settings.variant or next(iter(VARIANTS)), settings.seed), random_start=True),
+        auto_alpha=madry_step,
+        random_start=True,
+        takes_transforms=False,
+        variants=VARIANTS,
+        ours="Only the ingredients are the paper's, as its abstract names them: sensitive pixels chosen by confidence, and a perturbation"
+        " that spreads from them to pixels of higher confidence. Every formula, schedule and number here is ours.",
+    ),
+    apgd(
+        "apgd-ce",
+        "APGD, cross-entropy",
+        "Steps with momentum that halve where they stop helping: PGD without a step size to choose.",
+        losses.cross_entropy,
+        None,
+        r"x_{t+1} = P\big(x_t + \tfrac34 (z_t - x_t) + \tfrac14 (x_t - x_{t-1})\big),\quad z_t = P(x_t + \eta_t\,\mathrm{sign}\,\nabla L)",
+        red=False,
+    ),
+    apgd(
+        "apgd-mce",
+        "APGD, masked CE",
+        "APGD on the cross-entropy of those pixels alone that are still right.",
+        losses.masked_cross_entropy,
+        losses.cross_entropy,
+        r"L = \tfrac{1}{HW}\sum_j \mathbf{1}[\arg\max u_j = y_j]\, CE_j",
+        red=True,
+    ),
+    apgd(
+        "apgd-mce-bal",
+        "APGD, balanced masked CE",
+        "As masked CE, each class weighed by the inverse of its training pixels: aims at the mIoU rather than at the accuracy.",
+        losses.balanced_masked_cross_entropy,
+        losses.cross_entropy,
+        r"L = \tfrac{1}{HW}\sum_j \tfrac{1}{N_{y_j}} \mathbf{1}[\arg\max u_j = y_j]\, CE_j",
+        red=True,
+    ),
+    apgd(
+        "apgd-js",
+        "APGD, Jensen-Shannon",
+        "APGD on a bounded loss: pixels that are already fooled stop pulling by themselves.",
+        losses.jensen_shannon,
+        losses.cross_entropy,
+        r"L = \tfrac{1}{HW}\sum_j JS(p_j \,\|\, e_{y_j}),\quad JS(p\|q) = \tfrac12 KL(p\|m) + \tfrac12 KL(q\|m),\ m = \tfrac{p+q}{2}",
+        red=True,
+    ),
+    apgd(
+        "apgd-msl",
+        "APGD, masked spherical",
+        "APGD on the label's share of the normalised logits, over pixels that are still right: blind to the size of the logits.",
+        losses.masked_spherical,
+        None,
+        r"L = -\tfrac{1}{HW}\sum_j \mathbf{1}[\arg\max u_j = y_j]\, \frac{u_{j,y_j}}{\|u_j\|_2}",
+        red=True,
+    ),
+    apgd(
+        "apgd-segpgd",
+        "APGD, SegPGD loss",
+        "APGD on SegPGD's loss, steered by the cross-entropy: a member of the battery of Halmosi et al.",
+        losses.segpgd,
+        losses.cross_entropy,
+        r"L_t = \tfrac{1}{HW}\sum_j \big[(1-\lambda_t)\mathbf{1}_{\mathrm{right}} + \lambda_t \mathbf{1}_{\mathrm{wrong}}\big] CE_j",
+        red=False,
+    ),
+    AttackEntry(
+        key="padam-ce",
+        title="PAdam, cross-entropy",
+        summary="Projected Adam on the cross-entropy: the size of each step follows the history of the gradient, value by value.",
+        formula=r"x_{t+1} = P_\varepsilon\Big(x_t + \eta\, \frac{\hat m_t}{\sqrt{\hat v_t} + 10^{-8}}\Big),\quad L = CE",
+        paper=PADAM_PAPER,
+        url=PADAM_URL,
+        build=bounded(of(losses.cross_entropy), padam, random_start=True),
+        auto_alpha=two_grey_levels,
+        random_start=True,
+        published=lambda eps: {"norm": "linf", "steps": 200, "alpha": 2.0, "against": "truth"},
+        ours="The paper returns the last iterate; here, as everywhere, the strongest one is the result.",
+    ),
+    AttackEntry(
+        key="padam-cos",
+        title="PAdam, cosine",
+        summary="Projected Adam on the angle between the logits and the label: strong on models trained without attacks.",
+        formula=r"L = \tfrac{1}{HW}\sum_j \big(1 - \cos(u_j, e_{y_j})\big)",
+        paper=PADAM_PAPER,
+        url=PADAM_URL,
+        build=bounded(of(losses.one_minus_cosine), padam, random_start=True),
+        auto_alpha=two_grey_levels,
+        random_start=True,
+        published=lambda eps: {"norm": "linf", "steps": 200, "alpha": 2.0, "against": "truth"},
+        ours="The paper returns the last iterate; here, as everywhere, the strongest one is the result.",
+    ),
+    AttackEntry(
+        key="cira",
+        title="CIRA",
+        summary="Turns the encoder's representation towards a random direction. It needs no labels at all.",
+        formula=r"\max_{x'} \cos\big(z(x'), u\big),\ u \sim U[0,1]^D \quad\text{or}\quad \max_{x'} 1 - \cos\big(z(x'), z(x)\big)",
+        paper=CIRA_PAPER,
+        url=CIRA_URL,
+        build=bounded(cira(False, "direction"), uncorrected_adam),
+        auto_alpha=one_normalised_unit,
+        takes_target=False,
+        takes_layer=True,
+        takes_transforms=False,
+        variants={"direction": "towards a random direction", "away": "away from the clean representation"},
+        published=lambda eps: {"norm": "linf", "steps": 120, "alpha": None},
+    ),
+    AttackEntry(
+        key="cira-plus",
+        title="CIRA+",
+        summary="CIRA and the cross-entropy together: breaks the representation and the labels at once.",
+        formula=r"g = \frac{\nabla CE}{\|\nabla CE\|_{\mathrm{pixel}}} + \frac{\nabla \cos(z(x'), u)}{\|\nabla \cos\|_{\mathrm{pixel}}}"
+        r"\quad\text{or}\quad g = \nabla\big(CE + \cos(z(x'), u)\big)",
+        paper=CIRA_PAPER,
+        url=CIRA_URL,
+        build=bounded(cira(True, "normalised"), uncorrected_adam),
+        auto_alpha=one_normalised_unit,
+        takes_target=False,
+        takes_layer=True,
+        takes_transforms=False,
+        variants={
+            "normalised": "sum of the two gradients, each normalised pixel by pixel (two gradient evaluations a step)",
+            "sum": "gradient of the sum of the two losses",
+        },
+        cost=lambda variant: 1 if variant == "sum" else 2,
+        published=lambda eps: {"norm": "linf", "steps": 120, "alpha": None, "against": "truth"},
+    ),
+)
+
+
+def sea(settings: Settings) -> tuple[Settings, ...]:
+    """The three attacks of SEA, each with all the steps."""
+    return tuple(replace(settings, attack=key, alpha=None) for key in ("apgd-mce-bal", "apgd-mce", "apgd-js"))
+
+
+def quick(settings: Settings) -> tuple[Settings, ...]:
+    """Three attacks that differ in loss and update rule, with constant radius, fit for few steps."""
+    keys = (("apgd-mce", "constant"), ("apgd-js", "constant"), ("padam-cos", ""))
+    return tuple(replace(settings, attack=key, variant=variant, alpha=None) for key, variant in keys)
+
+
+SUITES = (
+    AttackEntry(
+        key="sea",
+        title="SEA",
+        summary="Three attacks with losses made for segmentation; of each picture the worst result counts. Steps are per attack.",
+        formula=r"\min_{a\,\in\,\{	ext{MCE-Bal},\ 	ext{MCE},\ 	ext{JS}\}} \mathrm{accuracy}ig(f(x'_a), yig)",
+        paper=SEA_PAPER,
+        url=SEA_URL,
+        auto_alpha=twice_radius,
+        members=sea,
+        family="suite",
+        random_start=True,
+        variants=RED_EPS_VARIANTS,
+        published=three_hundred,
+    ),
+    AttackEntry(
+        key="quick",
+        title="Quick suite",
+        summary="Masked CE, Jensen-Shannon and PAdam-cosine with few steps each, for a live demo. Steps are per attack.",
+        formula=r"\min_{a\,\in\,\{	ext{MCE},\ 	ext{JS},\ 	ext{PAdam-cos}\}} \mathrm{accuracy}ig(f(x'_a), yig)",
+        paper="Our selection from SEA (2306.12941) and the battery of Halmosi, Mohos & Jelasity (2407.09150)",
+        url=SEA_URL,
+        auto_alpha=twice_radius,
+        members=quick,
+        family="suite",
+        random_start=True,
+        ours="The choice of the three attacks is ours.",
+    ),
+)
+
+ATTACKS = {entry.key: entry for entry in ROWS + SUITES}

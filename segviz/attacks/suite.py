@@ -1,0 +1,80 @@
+"""Suites: several attacks on the same images, of which the strongest result counts, image by image."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+
+from segviz.attacks.loop import Runnable
+from segviz.attacks.rules import per_image
+from segviz.types import Goal, Step
+
+
+@dataclass(frozen=True)
+class Suite:
+    """Attacks by name, run one after the other; each begins anew from the clean images.
+
+    The result of an image is the 8-bit result, among those of the members, with most pixels as the goal wants them: the worst case over
+    the attacks by accuracy (2306.12941). A member's own result is the Step marked `closing`.
+    """
+
+    members: tuple[tuple[str, Runnable], ...]
+
+    @property
+    def iterations(self) -> int:
+        return sum(attack.iterations for _, attack in self.members)
+
+    def run(self, model: nn.Module, x: Tensor, goal: Goal) -> Iterator[Step]:
+        """As in `Runnable`, with the Steps of all members in turn."""
+        index = spent = stage = 0
+        worst: Step | None = None
+        for name, attack in self.members:
+            steps = attack.run(model, x, goal)
+            step = next(steps)
+            if worst is None:
+                yield step
+                worst = step
+            for step in steps:
+                ahead = per_image(worst.best_success > step.best_success, worst.best, step.best)
+                moved = replace(
+                    step,
+                    index=index + step.index,
+                    gradient_evaluations=spent + step.gradient_evaluations,
+                    stage=stage + step.stage,
+                    member=name,
+                    best=ahead,
+                    best_success=torch.maximum(worst.best_success, step.best_success),
+                    concluded=False,
+                    closing=step.concluded,
+                )
+                yield moved
+            index, spent, stage = moved.index, moved.gradient_evaluations, moved.stage + 1
+            # The clean images are no member, so the first result always replaces them.
+            worst = moved if worst.member == "" else stronger(worst, moved)
+        assert worst is not None
+        yield replace(worst, index=index, gradient_evaluations=spent, closing=False, concluded=True)
+
+    def conclude(self, step: Step, model: nn.Module, x: Tensor, goal: Goal) -> Step:
+        """As in `Runnable`; the best iterate lies in the ball of the members, which is the same for all of them."""
+        _, attack = self.members[0]
+        return attack.conclude(step, model, x, goal)
+
+
+def stronger(one: Step, other: Step) -> Step:
+    """Image by image the result with the larger success; ties to `other`."""
+    choice = one.success > other.success
+
+    def chosen(mine: Tensor, its: Tensor) -> Tensor:
+        return per_image(choice, mine, its)
+
+    return replace(
+        other,
+        x_adv=chosen(one.x_adv, other.x_adv),
+        logits=chosen(one.logits, other.logits),
+        prediction=chosen(one.prediction, other.prediction),
+        loss=chosen(one.loss, other.loss),
+        success=chosen(one.success, other.success),
+        best=chosen(one.best, other.best),
+        best_success=chosen(one.best_success, other.best_success),
+    )

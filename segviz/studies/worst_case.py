@@ -1,0 +1,69 @@
+"""The worst case over several attacks, from the confusion matrices of each: by accuracy, by image mIoU, and greedily by data-set mIoU."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from segviz import metrics
+
+
+def lowest_accuracy(counts: Tensor) -> Tensor:
+    """Per image the attack under which pixel accuracy is lowest; counts (attacks,N,C,C) to indices (N,)."""
+    return metrics.pixel_accuracy(counts).argmin(0)
+
+
+def lowest_image_miou(counts: Tensor) -> Tensor:
+    """Per image the attack under which the mIoU of that image is lowest, likewise.
+
+    As the NmIoU is a mean over images, these choices give its exact worst case.
+    """
+    return metrics.mean_iou(counts).argmin(0)
+
+
+def greedy_miou(counts: Tensor, seed: int = 0, rounds: int = 1000) -> Tensor:
+    """Per image the attack such that the data set's mIoU is low, likewise, by the greedy search of SEA (2306.12941).
+
+    It starts with the attack whose mIoU is lowest; then, in rounds over the images in random order, each image takes the attack that
+    makes the mIoU lowest with the others held fixed, until a round gains at most 1e-6.
+    """
+    hits = counts.diagonal(dim1=-2, dim2=-1).double().numpy()
+    union = (counts.sum(-1) + counts.sum(-2)).double().numpy() - hits
+    images = np.arange(counts.shape[1])
+    start = int(metrics.mean_iou(counts.sum(1)).argmin())
+    choice = np.full(len(images), start)
+    total_hits, total_union = hits[start].sum(0), union[start].sum(0)
+    rng = np.random.default_rng(seed)
+    last = miou(total_hits, total_union)
+    for _ in range(rounds):
+        for image in rng.permutation(images):
+            candidates_hits = total_hits - hits[choice[image], image] + hits[:, image]
+            candidates_union = total_union - union[choice[image], image] + union[:, image]
+            values = miou(candidates_hits, candidates_union)
+            best = int(values.argmin())
+            if values[best] < values[choice[image]]:
+                choice[image] = best
+                total_hits, total_union = candidates_hits[best], candidates_union[best]
+        now = miou(total_hits, total_union)
+        if last - now <= 1e-6:
+            break
+        last = now
+    return torch.from_numpy(choice)
+
+
+def miou(hits: np.ndarray, union: np.ndarray) -> np.ndarray:
+    """Mean over classes with a union of hits/union, (...,C) to (...)."""
+    seen = union > 0
+    ratio = np.divide(hits, union, out=np.zeros_like(hits), where=seen)
+    return ratio.sum(-1) / np.maximum(seen.sum(-1), 1)
+
+
+def chosen(counts: Tensor, choice: Tensor) -> Tensor:
+    """The confusion matrices (N,C,C) of the attack chosen for each image."""
+    return counts[choice, torch.arange(counts.shape[1])]
+
+
+def wins(counts: Tensor) -> Tensor:
+    """Share of images on which each attack has the lowest accuracy, (attacks,) in [0,1], summing to 1; ties are shared."""
+    accuracy = metrics.pixel_accuracy(counts)
+    lowest = (accuracy == accuracy.amin(0)).double()
+    return (lowest / lowest.sum(0)).mean(1)
