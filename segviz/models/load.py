@@ -8,7 +8,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from segviz.models.segmenter import Segmenter
-from segviz.models.wrappers import wrap
+from segviz.models.wrappers import split_key, wrap
 from segviz.models.zoo import ModelEntry, model_entry
 from segviz.types import UserError
 
@@ -25,9 +25,9 @@ def load_model(key: str, device: torch.device) -> Segmenter:
     A key may end in wrappers, applied from left to right: `voc7-lraspp+multiscale+crf`.
     Raises UserError for an unknown key or wrapper and for weights that are missing or damaged.
     """
-    base, *wrappers = key.split("+")
+    base, names = split_key(key)
     model = load_entry(model_entry(base), device)
-    for name in wrappers:
+    for name in names:
         model = wrap(model, name)
     return model
 

@@ -1,5 +1,6 @@
 """Wrappers with the face of a Segmenter around any Segmenter: multi-scale and mean-field CRF. All are differentiable."""
 
+import re
 from collections.abc import Callable
 from typing import Literal
 
@@ -19,6 +20,7 @@ class Wrapper(Segmenter):
         nn.Module.__init__(self)
         self.model = model
         self.label_set = model.label_set
+        self.feature_layer = f"model.{model.feature_layer}"
         self.register_buffer("mean", model.mean, persistent=False)
         self.register_buffer("std", model.std, persistent=False)
         self.train(model.training)
@@ -67,6 +69,12 @@ WRAPPERS: dict[str, Callable[[Segmenter], Segmenter]] = {
     "multiscale-mean": lambda model: MultiScale(model, fusion="mean"),
     "crf": DenseCRF,
 }
+
+
+def split_key(key: str) -> tuple[str, list[str]]:
+    """A model key into that of the network inside and the names of its wrappers: `voc7-lraspp+multiscale+crf`."""
+    base, *names = re.split(r"\+(?=[a-z-]+(?:\+|$))", key)
+    return base, names
 
 
 def wrap(model: Segmenter, name: str) -> Segmenter:

@@ -8,6 +8,7 @@ from pathlib import Path
 from segviz.data.label_sets import VOC7, LabelSet
 from segviz.models.build import build_voc7
 from segviz.models.segmenter import Segmenter
+from segviz.models.wrappers import split_key
 from segviz.types import UserError
 
 WEIGHTS = Path(__file__).parents[2] / "assets" / "models"
@@ -66,7 +67,7 @@ MODELS = {
 
 def model_entry(key: str) -> ModelEntry:
     """Entry of a model, of the one inside for a key with wrappers (`voc7-lraspp+crf`); raises UserError for an unknown key."""
-    base = key.partition("+")[0]
+    base, _ = split_key(key)
     if base not in MODELS:
         raise UserError(f"Unknown model '{base}'. Known: {', '.join(MODELS)}.")
     return MODELS[base]

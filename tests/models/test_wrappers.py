@@ -8,9 +8,10 @@ from torch import nn
 from segviz.data.label_sets import VOC7
 from segviz.lab import sample_picture, to_tensor
 from segviz.models.crf import MeanField
+from segviz.models.encoder import EfficientNetLite0
 from segviz.models.load import load_model
 from segviz.models.segmenter import Segmenter
-from segviz.models.wrappers import WRAPPERS, MultiScale, wrap
+from segviz.models.wrappers import WRAPPERS, MultiScale, split_key, wrap
 from segviz.models.zoo import MODELS
 from segviz.types import UserError
 
@@ -131,6 +132,17 @@ def test_keys_with_wrappers(model, key):
         ours, plain = wrapped(x).argmax(1), model(x).argmax(1)
         assert torch.equal(wrapped.features(x)[32], model.features(x)[32])
     assert 0.9 < (ours == plain).float().mean() < 1
+
+
+def test_internal_representations_are_those_of_the_network_inside(model):
+    wrapped = load_model("voc7-lraspp+multiscale+crf", CPU)
+    assert isinstance(wrapped.get_submodule(wrapped.feature_layer), EfficientNetLite0)
+
+
+def test_split_key():
+    assert split_key("voc7-lraspp") == ("voc7-lraspp", [])
+    assert split_key("voc7-lraspp+multiscale-mean+crf") == ("voc7-lraspp", ["multiscale-mean", "crf"])
+    assert split_key("c++/factory.py:build+crf") == ("c++/factory.py:build", ["crf"])
 
 
 def test_unknown_wrapper():
