@@ -110,7 +110,7 @@ def test_published_settings_region_and_variant(small_photo, capsys):
 def test_listings(capsys):
     assert main(["models", "--json"]) == 0
     models = json.loads(capsys.readouterr().out)
-    assert [model["key"] for model in models] == ["voc7-lraspp", "voc7-fcn8s"]
+    assert [model["key"] for model in models] == ["voc7-lraspp", "voc7-fcn8s", "voc7-pspnet"]
     assert models[0]["state"] == "bundled"
     assert main(["attacks", "--json"]) == 0
     keys = "fgsm fgsm-ll ifgsm ifgsm-ll pgd mi-fgsm segpgd cospgd apgd-ce apgd-mce apgd-mce-bal apgd-js apgd-msl padam-ce padam-cos"

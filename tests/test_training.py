@@ -67,6 +67,14 @@ def test_training_learns(small_data, tmp_path):
     assert segmentation_loss(trained(x), labels).item() < before
 
 
+def test_stopped_run_goes_on_later(small_data, tmp_path, tiny_recipe):
+    half = train(fresh(), small_data, tmp_path, tiny_recipe, CPU, stop_after=1)
+    assert (tmp_path / "log.jsonl").read_text().count("epoch") == 1
+    whole = train(fresh(), small_data, tmp_path, tiny_recipe, CPU)
+    assert (tmp_path / "log.jsonl").read_text().count("epoch") == 2
+    assert not torch.equal(whole.head.classify.weight, half.head.classify.weight)
+
+
 def test_frozen_encoder_stays_as_it_is(small_data, tmp_path):
     model = fresh()
     before = {name: value.clone() for name, value in model.state_dict().items()}

@@ -61,6 +61,18 @@ MODELS = {
             data="EfficientNet-Lite0 encoder, FCN-8s decoder, trained on photos of animals and people of Pascal VOC 2012",
             licence="Apache-2.0",
         ),
+        ModelEntry(
+            key="voc7-pspnet",
+            title="PSPNet, 7 classes (bundled)",
+            build=partial(build_voc7, "pspnet"),
+            weights=WEIGHTS / "voc7-pspnet.safetensors",
+            sha256="35914056d10e383f1cdb7398e2d492c5209e4c996fd149082bc7b30caad3b8b9",
+            label_set=VOC7,
+            working_size=320,
+            val_miou=0.6825,
+            data="EfficientNet-Lite0 encoder, pyramid pooling (PSPNet), trained on photos of animals and people of Pascal VOC 2012",
+            licence="Apache-2.0",
+        ),
     )
 }
 

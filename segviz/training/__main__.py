@@ -40,6 +40,7 @@ def main() -> None:
     parser.add_argument(
         "--decoder", type=Path, metavar="FILE", help="start from those decoder weights of a bundled model that are named alike"
     )
+    parser.add_argument("--stop-after", type=int, metavar="N", help="export after N epochs of the schedule")
     for field in fields(Recipe):
         parser.add_argument(f"--{field.name.replace('_', '-')}", type=type(field.default), default=field.default)
     arguments = vars(parser.parse_args())
@@ -55,7 +56,7 @@ def main() -> None:
         model.encoder.load_imagenet(imagenet_weights())
     if arguments["decoder"]:
         load_part(model.head, "head.", arguments["decoder"])
-    average = train(model, arguments["data"] / "train", out, recipe, device)
+    average = train(model, arguments["data"] / "train", out, recipe, device, arguments["stop_after"])
     halves = {key: value.half().cpu().contiguous() for key, value in average.state_dict().items() if value.is_floating_point()}
     save_file(halves, out / f"{arguments['model']}.safetensors")
     print(f"wrote {out / arguments['model']}.safetensors")

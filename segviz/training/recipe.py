@@ -59,10 +59,11 @@ def learning_rate_factor(step: int, total: int) -> float:
     return 0.5 * (1 + math.cos(math.pi * (step - warm_up) / (total - warm_up)))
 
 
-def train(model: Segmenter, folder: Path, out: Path, recipe: Recipe, device: torch.device) -> Segmenter:
+def train(model: Segmenter, folder: Path, out: Path, recipe: Recipe, device: torch.device, stop_after: int | None = None) -> Segmenter:
     """Train on `folder` (images/ and labels/), save the state to `out` after every epoch, and return the averaged model.
 
-    A later call with the same `out` goes on after the last finished epoch. Writes `recipe.json`, `log.jsonl` and `state.pt`.
+    With `stop_after`, only that many epochs of the schedule are done. A later call with the same `out` goes on after the last finished
+    epoch. Writes `recipe.json`, `log.jsonl` and `state.pt`.
     Raises ValueError where `out` holds a run of another recipe.
     """
     out.mkdir(parents=True, exist_ok=True)
@@ -95,7 +96,7 @@ def train(model: Segmenter, folder: Path, out: Path, recipe: Recipe, device: tor
             part.load_state_dict(state[name])
         first_epoch = state["epoch"]
 
-    for epoch in range(first_epoch, recipe.epochs):
+    for epoch in range(first_epoch, min(recipe.epochs, stop_after or recipe.epochs)):
         data.epoch = epoch
         order = torch.Generator().manual_seed(recipe.seed * 1000 + epoch)
         loader = DataLoader(data, recipe.batch, shuffle=True, drop_last=True, generator=order)
