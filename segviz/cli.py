@@ -14,6 +14,7 @@ from segviz.attacks.catalog import attack_entry, iterations_of, published
 from segviz.attacks.constraints import NORMS
 from segviz.attacks.regions import FORMS
 from segviz.attacks.rows import ATTACKS
+from segviz.attacks.transforms import TRANSFORMS
 from segviz.data.datasets import labelled_pairs
 from segviz.data.label_sets import LabelSet
 from segviz.data.samples import sample_of_file
@@ -92,7 +93,9 @@ def add_settings(command: argparse.ArgumentParser, attack_required: bool) -> Non
     command.add_argument("--seed", type=int, default=defaults.seed)
     command.add_argument("--variant", default="", help="variant of the attack; see attacks --json")
     command.add_argument("--layer", default="", metavar="NAME", help="layer of cira and cira-plus; default: the encoder")
-    command.add_argument("--transform", action="append", default=[], metavar="KEY", help="input transform; may be given several times")
+    command.add_argument(
+        "--transform", action="append", default=[], metavar="KEY", help=f"input transform, any number of times: {', '.join(TRANSFORMS)}"
+    )
     command.add_argument("--unclipped", action="store_true", help="do not bring a smallest perturbation into the ball of radius eps")
     command.add_argument("--published", action="store_true", help="the paper's own settings at this eps, in place of the options they set")
     command.add_argument("--json", type=Path, metavar="FILE", help="write the result here instead of to stdout")

@@ -105,6 +105,9 @@ def test_published_settings_region_and_variant(small_photo, capsys):
     assert main([*command, "--attack", "apgd-js", "--steps", "2", "--variant", "constant", "--region", polygon]) == 0
     result = json.loads(capsys.readouterr().out)
     assert (result["variant"], result["region"]) == ("constant", polygon)
+    assert main([*command, "--attack", "mi-fgsm", "--steps", "2", "--transform", "si", "--transform", "ti"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert (result["transforms"], result["gradient_evaluations"]) == (["si", "ti"], 10)
 
 
 def test_listings(capsys):
@@ -139,6 +142,8 @@ def test_listings(capsys):
         ["attack", "--image", CHELSEA, "--attack", "cira", "--layer", "nowhere"],
         ["attack", "--image", CHELSEA, "--attack", "pgd", "--published"],
         ["attack", "--image", CHELSEA, "--attack", "pgd", "--region", "circle:1"],
+        ["attack", "--image", CHELSEA, "--attack", "pgd", "--transform", "magic"],
+        ["attack", "--image", CHELSEA, "--attack", "cira", "--transform", "di"],
         ["attack", "--image", CHELSEA, "--attack", "pgd", "--goal", "swap", "--target", "cat"],
         ["attack", "--image", "no/such/file.png", "--attack", "pgd"],
         ["attack", "--image", __file__, "--attack", "pgd"],

@@ -8,11 +8,14 @@ from typing import Any
 import numpy as np
 
 from segviz.attacks import losses
+from segviz.attacks.alma_prox import ALMAProx
+from segviz.attacks.dag import DAG
 from segviz.attacks.entry import AttackEntry, Radii, bounded, of
 from segviz.attacks.erosion import VARIANTS, erosion
 from segviz.attacks.internal import Internal
 from segviz.attacks.loop import RED_EPS
 from segviz.attacks.objectives import ObjectiveBuilder
+from segviz.attacks.pdpgd import PDPGD
 from segviz.attacks.rules import AutoStep, padam, uncorrected_adam
 from segviz.settings import Settings
 
@@ -400,4 +403,57 @@ SUITES = (
     ),
 )
 
-ATTACKS = {entry.key: entry for entry in ROWS + SUITES}
+# Each clips its result as in Halmosi, Mohos & Jelasity (2407.09150), whose settings are the published ones here.
+SMALLEST = (
+    AttackEntry(
+        key="dag",
+        title="DAG",
+        summary="Steps of one length along the gradient of all pixels that still resist, until 99 % have given in.",
+        formula=r"r = \sum_{j\,\in\,\mathrm{active}} \nabla_x\big(\max_{k \ne y_j} u_{jk} - u_{j y_j}\big),"
+        r"\quad x_{t+1} = \mathrm{clip}_{[0,1]}\big(x_t + \gamma\, r / \|r\|_\infty\big)",
+        paper="Xie et al., Adversarial Examples for Semantic Segmentation and Object Detection, ICCV 2017",
+        url="https://arxiv.org/abs/1703.08603",
+        build=lambda plan: DAG(plan.constraint, plan.steps, clip=plan.settings.clip, gamma=plan.alpha),
+        auto_alpha=lambda eps, steps: 0.255,
+        family="smallest",
+        takes_transforms=False,
+        norms=("linf",),
+        published=lambda eps: {"norm": "linf", "steps": 200, "alpha": 0.255, "against": "truth"},
+        ours="Where 99 % are not reached, the published code returns the clean picture; here the strongest iterate is the result.",
+    ),
+    AttackEntry(
+        key="alma-prox",
+        title="ALMAProx",
+        summary="Looks for the smallest perturbation with one penalty per pixel, raised where nothing helps. Wants hundreds of steps.",
+        formula=r"\min_\delta \|\delta\|_\infty \ \text{s.t.}\ \mathrm{DLR}_j(x + \delta) < 0 \ \text{on 99\,\% of the pixels},"
+        r"\quad \delta \leftarrow \mathrm{prox}^H_{\lambda\|\cdot\|_\infty}"
+        r"\big(\delta - \lambda H^{-1} \nabla \textstyle\sum_j P(c_j, \rho_j, \mu_j)\big)",
+        paper="Rony, Pesquet & Ben Ayed, Proximal Splitting Adversarial Attacks for Semantic Segmentation, CVPR 2023",
+        url="https://arxiv.org/abs/2206.07179",
+        build=lambda plan: ALMAProx(plan.constraint, plan.steps, clip=plan.settings.clip, lr=plan.alpha),
+        auto_alpha=lambda eps, steps: 0.255,
+        family="smallest",
+        takes_transforms=False,
+        norms=("linf",),
+        published=lambda eps: {"norm": "linf", "steps": 500, "alpha": 0.0255, "against": "truth"},
+        ours="The derivative of the penalty is that of the paper's formula, from which the published code differs.",
+    ),
+    AttackEntry(
+        key="pdpgd",
+        title="PDPGD",
+        summary="Looks for the smallest perturbation by descent on the picture and ascent on one multiplier per pixel.",
+        formula=r"\min_r \max_\lambda\ \lambda_0 \|r\|_\infty + \textstyle\sum_j \lambda_j\, \mathrm{softplus}(m_j),"
+        r"\quad \lambda_0 + \sum_j \lambda_j = 1",
+        paper="Matyasko & Chau, PDPGD: Primal-Dual Proximal Gradient Descent Adversarial Attack, 2021",
+        url="https://arxiv.org/abs/2106.01538",
+        build=lambda plan: PDPGD(plan.constraint, plan.steps, clip=plan.settings.clip, lr=plan.alpha),
+        auto_alpha=lambda eps, steps: 2.55,
+        family="smallest",
+        takes_transforms=False,
+        norms=("linf",),
+        published=lambda eps: {"norm": "linf", "steps": 500, "alpha": 2.55, "against": "truth"},
+        ours="The proximal step is solved exactly; the published code takes up to five inner iterations.",
+    ),
+)
+
+ATTACKS = {entry.key: entry for entry in ROWS + SMALLEST + SUITES}

@@ -10,6 +10,7 @@ import streamlit as st
 from segviz.attacks.catalog import alpha_of, gradients_of
 from segviz.attacks.constraints import NORMS
 from segviz.attacks.rows import ATTACKS
+from segviz.attacks.transforms import TRANSFORMS
 from segviz.data.samples import samples
 from segviz.lab import Picture, open_picture, sample_picture
 from segviz.models.zoo import MODELS, ModelEntry
@@ -68,6 +69,8 @@ def read_link(query: Mapping[str, str]) -> dict[str, Any]:
                 continue
             if low <= value <= high:
                 found[name] = value
+        elif name == "transforms":
+            found[name] = [key for key in dict.fromkeys(text.split(",")) if key in TRANSFORMS]
         elif name in TEXTS and TEXTS[name].fullmatch(text):
             found[name] = text
     return found
@@ -234,11 +237,41 @@ def expert_controls(settings: Settings) -> Settings:
             persist_state="session",
         )
     region = region_control(settings)
+    transforms = transforms_control() if row.takes_transforms else ()
     restarts = 1
     if row.random_start:
         restarts = st.number_input("Restarts", *RANGES["restarts"][1:], key="restarts", persist_state="session")
     seed = st.number_input("Seed", *RANGES["seed"][1:], key="seed", persist_state="session")
-    return replace(settings, alpha=alpha, against=str(against), layer=layer, clip=clip, region=region, restarts=restarts, seed=seed)
+    return replace(
+        settings,
+        alpha=alpha,
+        against=str(against),
+        layer=layer,
+        clip=clip,
+        region=region,
+        transforms=transforms,
+        restarts=restarts,
+        seed=seed,
+    )
+
+
+def transforms_control() -> tuple[str, ...]:
+    """The choice of input transforms."""
+    chosen = st.multiselect(
+        "Input transforms",
+        TRANSFORMS,
+        format_func=lambda key: TRANSFORMS[key].title,
+        help="Other views of the picture through which the gradient is taken. They cost white-box strength and help an attack to transfer "
+        "to other networks; what you see is always measured on the picture itself.",
+        key="transforms",
+        persist_state="session",
+    )
+    for key in chosen:
+        row = TRANSFORMS[key]
+        samples = f" {row.samples} gradients per step." if row.samples > 1 else ""
+        ours = f" *Ours, not the paper's: {row.ours}*" if row.ours else ""
+        st.caption(f"**{row.title}**: {row.summary}{samples} [{row.paper}]({row.url}).{ours}")
+    return tuple(chosen)
 
 
 def region_control(settings: Settings) -> str:

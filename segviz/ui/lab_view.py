@@ -10,6 +10,7 @@ import streamlit as st
 from segviz import draw
 from segviz.attacks.catalog import iterations_of, steps_of
 from segviz.attacks.rows import ATTACKS
+from segviz.attacks.transforms import TRANSFORMS
 from segviz.data.label_sets import LabelSet
 from segviz.data.samples import samples
 from segviz.engine.jobs import Job, State
@@ -51,11 +52,13 @@ def describe(settings: Settings) -> str:
     if entry.members is not None:
         steps += f" × {len(entry.members(settings))} attacks"
     restarts = f" × {settings.restarts} restarts" if settings.restarts > 1 else ""
-    seed = f", seed {settings.seed}" if entry.random_start else ""
+    random = entry.random_start or any(TRANSFORMS[key].random for key in settings.transforms)
+    seed = f", seed {settings.seed}" if random else ""
     variant = f" ({settings.variant})" if settings.variant else ""
+    through = "".join(f" + {TRANSFORMS[key].title}" for key in settings.transforms)
     radius = f"ε = {settings.eps:g}/255{unit}" if settings.clip else "not clipped"
     where = f", changing only {where_of(settings.region)}" if settings.region else ""
-    return f"**{entry.title}**{variant} on {image}: {goals[settings.goal]}, {radius}, {steps}{restarts}{seed}{where}."
+    return f"**{entry.title}**{variant}{through} on {image}: {goals[settings.goal]}, {radius}, {steps}{restarts}{seed}{where}."
 
 
 def where_of(region: str) -> str:

@@ -102,7 +102,7 @@ def test_hooks_are_gone_after_the_look(problem):
 def test_the_representation_of_the_bundled_model_moves(model, key, variant):
     """At 4/255 the encoder's output turns by far more than random signs of the same size turn it, and the map breaks."""
     with Image.open(samples()["chelsea"].photo) as photo:
-        x = to_tensor(np.asarray(photo.convert("RGB").resize((160, 112))), torch.device("cpu"))
+        x = to_tensor(np.array(photo.convert("RGB").resize((160, 112))), torch.device("cpu"))
     labels = model(x).argmax(1)
     *_, result = build_attack(Settings(attack=key, variant=variant, eps=4, steps=8), 112, 160).run(model, x, Goal(labels))
     random_signs = torch.randn(x.shape, generator=torch.Generator().manual_seed(0)).sign()

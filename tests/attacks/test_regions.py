@@ -66,7 +66,7 @@ def test_every_attack_stays_in_its_region(model, key):
     x = torch.linspace(0, 255, 48).round().div(255).expand(1, 3, 48, 48).contiguous()
     region = torch.zeros(1, 48, 48, dtype=torch.bool)
     region[:, 10:30, 20:40] = True
-    settings = Settings(attack=key, eps=6, steps=3, norm=ATTACKS[key].norms[0])
+    settings = Settings(attack=key, eps=6, steps=8, norm=ATTACKS[key].norms[0])
     *_, result = build_attack(settings, 48, 48, region=region).run(model, x, Goal(model(x).argmax(1)))
     changed = (result.x_adv != x).any(1)
     assert not changed[~region].any()

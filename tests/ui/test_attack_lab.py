@@ -232,6 +232,51 @@ def test_about_page():
     assert "voc7" in text(app) or "EfficientNet" in text(app)
 
 
+def test_suite_shows_its_attacks(monkeypatch):
+    app = until_done(open_page(image="camera", attack="quick", steps="2", eps="2.0"))
+    table = next(frame.value for frame in app.dataframe if "pixels won" in frame.value)
+    assert set(table["attack"]) == {"apgd-mce constant", "apgd-js constant", "padam-cos"}
+    assert table["pixels won"].is_monotonic_decreasing
+    assert "× 3 attacks" in text(app)
+    assert "One run takes 6 gradient evaluations" in text(app)
+
+
+def test_settings_of_the_paper():
+    app = open_page(attack="ifgsm")
+    app.slider(key="eps").set_value(8.0).run()
+    app.button(key="published").click().run()
+    assert not app.exception
+    assert app.select_slider(key="steps").value == 10
+    assert app.number_input(key="alpha").value == 1
+    assert dict(app.query_params)["against"] == "prediction"
+
+
+def test_variant_transforms_and_region_reach_the_run():
+    app = open_page(image="camera", attack="apgd-js", steps="2", variant="constant", transforms="ti,si", region="outside:person", eps="4.0")
+    settings = until_done(app).session_state.trajectory.settings
+    assert settings == Settings(
+        image="camera", attack="apgd-js", steps=2, variant="constant", transforms=("ti", "si"), region="outside:person"
+    )
+    assert app.session_state.trajectory.report.gradient_evaluations == 10
+    assert "changing only what is not person" in text(app)
+    changed = (app.session_state.trajectory.final.pixels != app.session_state.trajectory.picture.pixels).any(2)
+    assert not changed[app.session_state.trajectory.picture.labels == VOC7.classes.index("person")].any()
+
+
+def test_swap_needs_two_classes_the_model_sees():
+    app = open_page(image="person")
+    app.selectbox(key="goal").set_value("swap").run()
+    app.selectbox(key="target").set_value("person").run()
+    app.selectbox(key="other").set_value("horse")
+    app.select_slider(key="steps").set_value(2)
+    app.button(key="run").click().run()
+    until_done(app)
+    assert "swap person and horse" in text(app)
+    target, clean = app.session_state.trajectory.target, app.session_state.trajectory.frames[0].prediction
+    assert ((target == 5) == (clean == 4)).all()
+    assert ((target == 4) == (clean == 5)).all()
+
+
 def test_downloads_repeat_the_run(tmp_path, monkeypatch):
     app = open_page(image="camera", attack="pgd", steps="1", eps="3.0")
     trajectory = until_done(app).session_state.trajectory
