@@ -4,11 +4,14 @@ import shutil
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from segviz.data.label_sets import VOC7
 from segviz.models.build import build_voc7
 from segviz.models.encoder import EfficientNetLite0
+from segviz.models.zoo import MODELS
 from segviz.training import recipe as module
+from segviz.training.__main__ import load_part
 from segviz.training.augment import TrainingPairs
 from segviz.training.recipe import Recipe, segmentation_loss, train
 from segviz.types import VOID
@@ -62,6 +65,32 @@ def test_training_learns(small_data, tmp_path):
     before = segmentation_loss(model.eval()(x), labels).item()
     trained = train(model, folder, tmp_path / "run", Recipe(epochs=8, crop=64, batch=4, lr_encoder=2e-3, lr_head=1e-2, ema=0.5), CPU)
     assert segmentation_loss(trained(x), labels).item() < before
+
+
+def test_stopped_run_goes_on_later(small_data, tmp_path, tiny_recipe):
+    half = train(fresh(), small_data, tmp_path, tiny_recipe, CPU, stop_after=1)
+    assert (tmp_path / "log.jsonl").read_text().count("epoch") == 1
+    whole = train(fresh(), small_data, tmp_path, tiny_recipe, CPU)
+    assert (tmp_path / "log.jsonl").read_text().count("epoch") == 2
+    assert not torch.equal(whole.head.classify.weight, half.head.classify.weight)
+
+
+def test_frozen_encoder_stays_as_it_is(small_data, tmp_path):
+    model = fresh()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    trained = train(model, small_data, tmp_path, Recipe(epochs=1, crop=64, batch=2, frozen=16), CPU)
+    changed = {name.split(".")[0] for name, value in trained.state_dict().items() if not torch.equal(value, before[name])}
+    assert changed == {"head"}
+
+
+def test_weights_of_a_bundled_model_are_taken_over(model, tmp_path):
+    encoder = EfficientNetLite0()
+    load_part(encoder, "encoder.", MODELS["voc7-lraspp"].weights)
+    torch.testing.assert_close(encoder.state_dict(), model.encoder.state_dict())
+    file = tmp_path / "other.safetensors"
+    save_file({"encoder.tail.weight": torch.zeros(1)}, file)
+    with pytest.raises(SystemExit, match=r"no encoder\.tail\.weight"):
+        load_part(encoder, "encoder.", file)
 
 
 def test_loss_ignores_void_and_knows_the_optimum():

@@ -1,14 +1,31 @@
 """Networks by name, with random weights."""
 
+from collections.abc import Callable
+
+from torch import nn
+
 from segviz.data.label_sets import VOC7
-from segviz.models.encoder import EfficientNetLite0
-from segviz.models.heads import LRASPP
+from segviz.models import heads
+from segviz.models.encoder import CascadeEncoder, EfficientNetLite0
 from segviz.models.segmenter import Segmenter
 
 # Input statistics of EfficientNet-Lite: (grey level - 127) / 128.
 MEAN, STD = (127 / 255,) * 3, (128 / 255,) * 3
 
+# decoder: encoder, head
+FAMILY: dict[str, tuple[Callable[[], EfficientNetLite0], Callable[[int], nn.Module]]] = {
+    "lraspp": (EfficientNetLite0, heads.LRASPP),
+    "fcn8s": (EfficientNetLite0, heads.FCN8s),
+    "pspnet": (lambda: EfficientNetLite0(dilated=(32,)), heads.PSPNet),
+    "deeplab": (lambda: EfficientNetLite0(dilated=(32,)), heads.DeepLab),
+    "dilated": (lambda: EfficientNetLite0(dilated=(16, 32)), heads.FrontEnd),
+    "dilated-context": (lambda: EfficientNetLite0(dilated=(16, 32)), heads.FrontEndWithContext),
+    "icnet": (CascadeEncoder, heads.ICNet),
+    "segnet": (EfficientNetLite0, heads.SegNet),
+}
 
-def build_voc7() -> Segmenter:
-    """EfficientNet-Lite0 with the LR-ASPP-style head for the seven classes of `VOC7`."""
-    return Segmenter(EfficientNetLite0(), LRASPP(len(VOC7.classes)), MEAN, STD, VOC7)
+
+def build_voc7(decoder: str = "lraspp") -> Segmenter:
+    """EfficientNet-Lite0 with one of the decoders of `FAMILY`, for the seven classes of `VOC7`."""
+    encoder, head = FAMILY[decoder]
+    return Segmenter(encoder(), head(len(VOC7.classes)), MEAN, STD, VOC7)

@@ -30,30 +30,30 @@ class SameConv2d(nn.Conv2d):
     """Convolution with TensorFlow's SAME padding, under which the pretrained weights were learned: output side ceil(side / stride)."""
 
     def forward(self, x: Tensor) -> Tensor:
-        kernel, stride = self.kernel_size[0], self.stride[0]
+        kernel, stride = self.dilation[0] * (self.kernel_size[0] - 1) + 1, self.stride[0]
         pad_h, pad_w = (max((math.ceil(side / stride) - 1) * stride + kernel - side, 0) for side in x.shape[-2:])
         x = F.pad(x, (pad_w // 2, pad_w - pad_w // 2, pad_h // 2, pad_h - pad_h // 2))
         return super().forward(x)
 
 
-def conv_bn(inputs: int, outputs: int, kernel: int = 1, stride: int = 1, groups: int = 1) -> nn.Sequential:
+def conv_bn(inputs: int, outputs: int, kernel: int = 1, stride: int = 1, groups: int = 1, dilation: int = 1) -> nn.Sequential:
     """Convolution without bias, then batch normalisation; keeps the side at stride 1."""
     conv: nn.Conv2d
     if stride == 1:
-        conv = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, groups=groups, bias=False)
+        conv = nn.Conv2d(inputs, outputs, kernel, padding=dilation * (kernel // 2), dilation=dilation, groups=groups, bias=False)
     else:
-        conv = SameConv2d(inputs, outputs, kernel, stride, groups=groups, bias=False)
+        conv = SameConv2d(inputs, outputs, kernel, stride, dilation=dilation, groups=groups, bias=False)
     return nn.Sequential(conv, nn.BatchNorm2d(outputs, eps=1e-3, momentum=0.01))
 
 
 class InvertedResidual(nn.Module):
     """Expand, filter each channel on its own, project (MBConv without squeeze-and-excitation)."""
 
-    def __init__(self, inputs: int, outputs: int, expansion: int, kernel: int, stride: int):
+    def __init__(self, inputs: int, outputs: int, expansion: int, kernel: int, stride: int, dilation: int = 1):
         super().__init__()
         hidden = inputs * expansion
         self.expand = conv_bn(inputs, hidden) if expansion > 1 else None
-        self.depthwise = conv_bn(hidden, hidden, kernel, stride, groups=hidden)
+        self.depthwise = conv_bn(hidden, hidden, kernel, stride, groups=hidden, dilation=dilation)
         self.project = conv_bn(hidden, outputs)
         self.residual = stride == 1 and inputs == outputs
 
@@ -64,20 +64,32 @@ class InvertedResidual(nn.Module):
 
 
 class EfficientNetLite0(nn.Module):
-    """Encoder without the classification head (3.4 M parameters)."""
+    """Encoder without the classification head (3.0 M parameters).
 
-    def __init__(self) -> None:
+    Each stride named in `dilated` (16, 32 or both) is not taken: the filters that come after it are dilated by two instead, so that they
+    see what they were trained on, on a finer grid (Yu & Koltun, ICLR 2016, 1511.07122). The weights are the same.
+    """
+
+    def __init__(self, dilated: tuple[int, ...] = ()) -> None:
         super().__init__()
         self.stem = conv_bn(3, 32, 3, 2)
         blocks, inputs = [], 32
+        reached, dilation = 2, 1
         for expansion, outputs, kernel, first_stride, count in STAGES:
+            reached *= first_stride
+            stride, rate = (1, first_stride) if reached in dilated else (first_stride, 1)
             for index in range(count):
-                blocks.append(InvertedResidual(inputs, outputs, expansion, kernel, first_stride if index == 0 else 1))
+                blocks.append(InvertedResidual(inputs, outputs, expansion, kernel, stride if index == 0 else 1, dilation))
                 inputs = outputs
+                if index == 0:
+                    dilation *= rate
         self.blocks = nn.ModuleList(blocks)
 
     def forward(self, x: Tensor) -> dict[int, Tensor]:
-        """Normalised images (N,3,H,W) to {stride: (N, CHANNELS[stride], ceil(H/stride), ceil(W/stride))}."""
+        """Normalised images (N,3,H,W) to {stride: (N, CHANNELS[stride], ceil(H/stride), ceil(W/stride))}.
+
+        Features keep the name of their stride in the network without dilation; dilated ones are on the grid of the next smaller stride.
+        """
         x = F.relu6(self.stem(x))
         features = {}
         for index, block in enumerate(self.blocks):
@@ -93,7 +105,7 @@ class EfficientNetLite0(nn.Module):
         """
         parts = {"expand": ("_expand_conv", "_bn0"), "depthwise": ("_depthwise_conv", "_bn1"), "project": ("_project_conv", "_bn2")}
         renamed = {}
-        for key in self.state_dict():
+        for key in EfficientNetLite0().state_dict():
             path, tensor = key.rsplit(".", 1)
             if path.startswith("stem"):
                 source = "_conv_stem" if path == "stem.0" else "_bn0"
@@ -102,4 +114,25 @@ class EfficientNetLite0(nn.Module):
                 source = f"_blocks.{index}.{parts[part][int(layer)]}"
             renamed[key] = state[f"{source}.{tensor}"]
         with torch.no_grad():
-            self.load_state_dict(renamed)
+            self.load_state_dict(renamed, strict=False)
+
+
+class CascadeEncoder(EfficientNetLite0):
+    """The branches of ICNet (Zhao et al., ECCV 2018, 1704.08545): three light convolutions on the full image, EfficientNet-Lite0 on half.
+
+    The features at stride 8 are those of the light branch; those at 16 and 32 come from the half-size image. What goes on to stride 32
+    is the paper's quarter-size branch, which shares its first layers with the half-size one there, too. The encoder sees images of one
+    size only, so that its batch statistics hold.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(dilated=(16,))
+        self.light = nn.Sequential(
+            conv_bn(3, 32, 3, 2), nn.ReLU6(), conv_bn(32, 32, 3, 2), nn.ReLU6(), conv_bn(32, CHANNELS[8], 3, 2), nn.ReLU6()
+        )
+
+    def forward(self, x: Tensor) -> dict[int, Tensor]:
+        """Normalised images (N,3,H,W) to {stride: (N, CHANNELS[stride], ceil(H/stride), ceil(W/stride))} for strides 8, 16 and 32."""
+        half = F.interpolate(x, [math.ceil(side / 2) for side in x.shape[-2:]], mode="bilinear", align_corners=False)
+        features = super().forward(half)
+        return {8: self.light(x), 16: features[16], 32: features[32]}

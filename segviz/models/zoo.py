@@ -1,5 +1,6 @@
 """The model catalogue: entries are data."""
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from segviz.models.enet import ENet
 from segviz.models.entry import ModelEntry
 from segviz.models.espnetv2 import ESPNetv2
 from segviz.models.torchvision_models import TORCHVISION
+from segviz.models.wrappers import split_key
 from segviz.types import UserError
 
 __all__ = ["MODELS", "ModelEntry", "catalogue", "model_entry"]
@@ -45,19 +47,29 @@ ESPNETV2_CITY = (
     (2.0, (1024, 512), "a72d59699801c7ce8e8b89a53af9097eaaa60dc12180ecde86fd700ba1222fe8", 66.4),
 )
 
+# head, title, decoder, sha256, our mIoU on VOC7_VAL
+VOC7_FAMILY = (
+    ("lraspp", "LR-ASPP", "LR-ASPP-style head", "b898bfd09b4fedb68f5836f5bd462668f46090f6b03273f61ea9d90c81aad812", 0.7500),
+    ("fcn8s", "FCN-8s", "FCN-8s decoder", "e900b970dcac4736c6367ead8667c077c371530759efe5802fece70c8e8467de", 0.7108),
+    ("pspnet", "PSPNet", "pyramid pooling", "35914056d10e383f1cdb7398e2d492c5209e4c996fd149082bc7b30caad3b8b9", 0.6825),
+)
+
 ENTRIES = (
-    ModelEntry(
-        key="voc7-lraspp",
-        title="LR-ASPP, 7 classes (bundled)",
-        build=build_voc7,
-        weights=WEIGHTS / "voc7-lraspp.safetensors",
-        sha256="b898bfd09b4fedb68f5836f5bd462668f46090f6b03273f61ea9d90c81aad812",
-        label_set=VOC7,
-        working_size=320,
-        val_miou=0.7500,
-        val_data=VOC7_VAL,
-        data="EfficientNet-Lite0 encoder, LR-ASPP-style head, trained on photos of animals and people of Pascal VOC 2012",
-        licence="Apache-2.0",
+    *(
+        ModelEntry(
+            key=f"voc7-{head}",
+            title=f"{title}, 7 classes (bundled)",
+            build=partial(build_voc7, head),
+            weights=WEIGHTS / f"voc7-{head}.safetensors",
+            sha256=sha256,
+            label_set=VOC7,
+            working_size=320,
+            val_miou=measured,
+            val_data=VOC7_VAL,
+            data=f"EfficientNet-Lite0 encoder, {decoder}, trained on photos of animals and people of Pascal VOC 2012",
+            licence="Apache-2.0",
+        )
+        for head, title, decoder, sha256, measured in VOC7_FAMILY
     ),
     *TORCHVISION,
     *(
@@ -129,8 +141,13 @@ def catalogue() -> dict[str, ModelEntry]:
 def model_entry(key: str) -> ModelEntry:
     """Entry of a model; raises UserError for an unknown key.
 
-    Besides the keys of `catalogue`: `hf:` or `smp:` with a hub id or folder, and `path/to/factory.py:callable`, whose code is run.
+    Besides the keys of `catalogue`: `hf:` or `smp:` with a hub id or folder, and `path/to/factory.py:callable`, whose code is run. Any of
+    them may end in wrappers, as in `voc7-lraspp+crf`; the entry is then that of the network inside, by another name.
     """
+    base, names = split_key(key)
+    if names:
+        inside = model_entry(base)
+        return replace(inside, key=key, title=" + ".join([inside.title, *names]), val_miou=None)
     if key in MODELS:
         return MODELS[key]
     if key.startswith("hf:"):

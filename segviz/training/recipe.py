@@ -10,10 +10,11 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
+from segviz.models.encoder import EfficientNetLite0
 from segviz.models.segmenter import Segmenter
 from segviz.training.augment import TrainingPairs
 from segviz.types import VOID
@@ -21,7 +22,10 @@ from segviz.types import VOID
 
 @dataclass(frozen=True)
 class Recipe:
-    """Settings of one training run."""
+    """Settings of one training run.
+
+    The encoder's stem and its first `frozen` blocks (of 16) stay as they are, batch statistics included; with 0 all is trained.
+    """
 
     epochs: int = 14
     crop: int = 224
@@ -31,6 +35,7 @@ class Recipe:
     weight_decay: float = 0.02
     ema: float = 0.998
     seed: int = 0
+    frozen: int = 0
 
 
 def segmentation_loss(logits: Tensor, labels: Tensor) -> Tensor:
@@ -54,10 +59,11 @@ def learning_rate_factor(step: int, total: int) -> float:
     return 0.5 * (1 + math.cos(math.pi * (step - warm_up) / (total - warm_up)))
 
 
-def train(model: Segmenter, folder: Path, out: Path, recipe: Recipe, device: torch.device) -> Segmenter:
+def train(model: Segmenter, folder: Path, out: Path, recipe: Recipe, device: torch.device, stop_after: int | None = None) -> Segmenter:
     """Train on `folder` (images/ and labels/), save the state to `out` after every epoch, and return the averaged model.
 
-    A later call with the same `out` goes on after the last finished epoch. Writes `recipe.json`, `log.jsonl` and `state.pt`.
+    With `stop_after`, only that many epochs of the schedule are done. A later call with the same `out` goes on after the last finished
+    epoch. Writes `recipe.json`, `log.jsonl` and `state.pt`.
     Raises ValueError where `out` holds a run of another recipe.
     """
     out.mkdir(parents=True, exist_ok=True)
@@ -72,6 +78,7 @@ def train(model: Segmenter, folder: Path, out: Path, recipe: Recipe, device: tor
     steps_per_epoch = len(data) // recipe.batch
     total = recipe.epochs * steps_per_epoch
     model.to(device).to(memory_format=torch.channels_last)
+    frozen = frozen_part(model.encoder, recipe.frozen).requires_grad_(False)
     average = copy.deepcopy(model).eval()
     optimizer = torch.optim.AdamW(
         [
@@ -89,12 +96,13 @@ def train(model: Segmenter, folder: Path, out: Path, recipe: Recipe, device: tor
             part.load_state_dict(state[name])
         first_epoch = state["epoch"]
 
-    for epoch in range(first_epoch, recipe.epochs):
+    for epoch in range(first_epoch, min(recipe.epochs, stop_after or recipe.epochs)):
         data.epoch = epoch
         order = torch.Generator().manual_seed(recipe.seed * 1000 + epoch)
         loader = DataLoader(data, recipe.batch, shuffle=True, drop_last=True, generator=order)
         torch.manual_seed(recipe.seed * 1000 + epoch)
         model.train()
+        frozen.eval()
         mean_loss = 0.0
         progress = tqdm(loader, desc=f"epoch {epoch + 1}/{recipe.epochs}")
         for step, (x, labels) in enumerate(progress):
@@ -114,6 +122,14 @@ def train(model: Segmenter, folder: Path, out: Path, recipe: Recipe, device: tor
         torch.save(state, out / "state.pt.part")
         os.replace(out / "state.pt.part", state_file)
     return average
+
+
+def frozen_part(encoder: nn.Module, blocks: int) -> nn.ModuleList:
+    """The stem and the first `blocks` blocks of the encoder; nothing for 0."""
+    if blocks == 0:
+        return nn.ModuleList()
+    assert isinstance(encoder, EfficientNetLite0)
+    return nn.ModuleList([encoder.stem, *encoder.blocks[:blocks]])
 
 
 @torch.no_grad()

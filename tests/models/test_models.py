@@ -8,12 +8,15 @@ from safetensors.torch import load_file, save_file
 
 from segviz.data.samples import samples
 from segviz.lab import figures_of, sample_picture, to_tensor
-from segviz.models.encoder import CHANNELS, STRIDES
+from segviz.models.build import FAMILY, build_voc7
+from segviz.models.encoder import CHANNELS, STRIDES, EfficientNetLite0
+from segviz.models.heads import FrontEnd, FrontEndWithContext
 from segviz.models.load import load_entry, load_model
 from segviz.models.zoo import MODELS
 from segviz.types import UserError
 
 ENTRY = MODELS["voc7-lraspp"]
+BUNDLED = [key for key in MODELS if key.removeprefix("voc7-") in FAMILY]
 
 
 @pytest.mark.parametrize(("height", "width"), [(64, 96), (65, 97), (213, 320), (33, 500)])
@@ -23,6 +26,54 @@ def test_logits_have_the_size_of_the_image(model, height, width):
     for stride, feature in model.features(x).items():
         assert feature.shape == (1, CHANNELS[stride], -(-height // stride), -(-width // stride))
     assert tuple(model.features(x)) == STRIDES
+
+
+@pytest.mark.parametrize("decoder", FAMILY)
+@pytest.mark.parametrize(("height", "width"), [(65, 97), (33, 50)])
+def test_every_decoder_gives_logits_of_the_size_of_the_image(decoder, height, width):
+    model = build_voc7(decoder).eval()
+    x = torch.rand(2, 3, height, width)
+    assert model(x).shape == (2, 7, height, width)
+    assert {stride: feature.shape[1] for stride, feature in model.features(x).items()}.items() <= CHANNELS.items()
+
+
+@pytest.mark.parametrize("dilated", [(32,), (16, 32)])
+def test_dilation_keeps_the_features_on_a_finer_grid(model, dilated):
+    """With the same weights, every cell of the plain encoder's features is found again on the dilated encoder's grid."""
+    encoder = EfficientNetLite0(dilated).eval()
+    encoder.load_state_dict(model.encoder.state_dict())
+    x = torch.randn(1, 3, 64, 96, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        plain, fine = model.encoder(x)[32], encoder(x)[32]
+    step = 2 ** len(dilated)
+    assert fine.shape[-2:] == (plain.shape[-2] * step, plain.shape[-1] * step)
+    torch.testing.assert_close(fine[..., step - 1 :: step, step - 1 :: step], plain, rtol=1e-3, atol=1e-4)
+
+
+def test_context_module_starts_as_the_identity():
+    """On scores that are positive, which the truncation in between leaves alone."""
+    head = FrontEndWithContext(7).eval()
+    with torch.no_grad():
+        head.classify.bias.fill_(50.0)
+        features = {32: torch.rand(1, 320, 9, 11)}
+        torch.testing.assert_close(head(features), FrontEnd.forward(head, features))
+
+
+@pytest.mark.parametrize("key", BUNDLED)
+def test_bundled_models_find_the_cat(key):
+    """Weights load strictly, fit in the box, and see chelsea at half its size."""
+    entry = MODELS[key]
+    model = load_model(key, torch.device("cpu"))
+    picture = sample_picture("chelsea", dataclasses.replace(entry, working_size=160))
+    with torch.no_grad():
+        prediction = model(to_tensor(picture.pixels, torch.device("cpu"))).argmax(1)
+    iou = figures_of(prediction, torch.from_numpy(picture.labels).unsqueeze(0), 7).iou
+    assert iou[entry.label_set.classes.index("cat")] > 0.8
+    assert entry.weights.stat().st_size < 10e6
+
+
+def test_bundled_models_fit_in_the_box_together():
+    assert sum(MODELS[key].weights.stat().st_size for key in BUNDLED) <= 60e6
 
 
 def test_model_is_frozen_shared_and_small(model):
