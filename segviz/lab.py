@@ -184,8 +184,10 @@ def attack_picture(
         if (reference == VOID).all():
             raise UserError("Every pixel of the label map is void (255), so there is nothing to attack or measure.")
     goal = build_goal(settings, reference, clean_prediction, model.label_set)
-    region = region_mask(settings.region, reference, model.label_set) if settings.region else None
-    attack = build_attack(settings, *picture.pixels.shape[:2], label_set=model.label_set, region=region)
+    region = region_mask(settings.region, reference, model.label_set)
+    if not region.any():
+        raise UserError(f"The region '{settings.region}' holds no pixel of the picture. Choose or draw another one.")
+    attack = build_attack(settings, *picture.pixels.shape[:2], label_set=model.label_set, region=region if settings.region else None)
     kept = stored_iterations(attack.iterations)
 
     steps = attack.run(model, x, goal)

@@ -85,6 +85,18 @@ def test_evaluate(small_data, tmp_path):
     assert clean_only["adversarial"] is None
 
 
+def test_evaluate_leaves_out_images_without_the_class(small_data, capsys):
+    command = ["evaluate", "--data", str(small_data), "--attack", "ifgsm", "--eps", "8", "--steps", "5"]
+    assert main([*command, "--goal", "class", "--target", "cat"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["images"] == 1
+    assert result["success"] > 0.2
+    assert main([*command, "--region", "class:horse"]) == 0
+    assert json.loads(capsys.readouterr().out)["images"] == 2
+    assert main([*command, "--goal", "class", "--target", "sheep"]) == 2
+    assert "No picture of the data set" in capsys.readouterr().err
+
+
 def test_evaluate_a_suite(small_data, capsys):
     assert main(["evaluate", "--data", str(small_data), "--attack", "sea", "--eps", "1", "--steps", "3"]) == 0
     result = json.loads(capsys.readouterr().out)
