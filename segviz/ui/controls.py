@@ -13,7 +13,8 @@ from segviz.attacks.rows import ATTACKS
 from segviz.attacks.transforms import TRANSFORMS
 from segviz.data.samples import samples
 from segviz.lab import Picture, open_picture, sample_picture
-from segviz.models.zoo import ModelEntry, catalogue
+from segviz.models.wrappers import WRAPPERS, split_key
+from segviz.models.zoo import ModelEntry, catalogue, model_entry
 from segviz.settings import GOALS, LABEL_SOURCES, MAX_STEPS, Settings
 from segviz.types import UserError
 from segviz.ui.models import download_panel, is_here, model_facts, model_keys, model_title
@@ -27,6 +28,12 @@ GOAL_TITLES = {
     "swap": "Swap two classes",
 }
 NOTHING_DRAWN = "polygon:"
+WRAPPER_TITLES = {
+    "": "Nothing",
+    "multiscale": "Multi-scale: 50, 75, 100 %, maximum",
+    "multiscale-mean": "Multi-scale: 50, 75, 100 %, mean",
+    "crf": "Mean-field CRF",
+}
 REGION_TITLES = {"": "Whole picture", "class": "One class", "outside": "All but one class", "polygon": "Drawn"}
 NORM_TITLES = {"linf": "L∞", "l2": "L2"}
 LABEL_TITLES = {"truth": "Labels", "prediction": "Prediction"}
@@ -34,7 +41,7 @@ STEPS = (1, 2, 5, 10, 20, 50, 100, 200, 300, 500)
 MAX_EPS = 16.0
 
 CHOICES: dict[str, Callable[[], Iterable[Any]]] = {
-    "model": catalogue,
+    "model": lambda: [key + wrapper for key in catalogue() for wrapper in ("", *(f"+{name}" for name in WRAPPERS))],
     "image": lambda: image_keys(),
     "goal": lambda: GOALS,
     "target": lambda: {name for entry in catalogue().values() for name in entry.label_set.classes},
@@ -104,6 +111,16 @@ def settings_controls() -> Settings:
     entry = catalogue()[model]
     st.caption(model_facts(entry))
     download_panel(entry)
+    wrapper = st.selectbox(
+        "Around the network",
+        WRAPPER_TITLES,
+        format_func=WRAPPER_TITLES.__getitem__,
+        help="Attacked as a whole: gradients go through it.",
+        key="wrapper",
+        persist_state="session",
+    )
+    if wrapper:
+        model = f"{model}+{wrapper}"
     if state.target not in entry.label_set.classes:
         state.target = entry.label_set.classes[0]
     image = st.selectbox("Picture", image_keys(), format_func=image_title, key="image", persist_state="session")
@@ -160,6 +177,8 @@ def settings_controls() -> Settings:
 def fill(values: dict[str, Any]) -> None:
     """Put settings into the state of the widgets."""
     kind, _, rest = values["region"].partition(":")
+    base, wrappers = split_key(values["model"])
+    values = values | {"model": base, "wrapper": "+".join(wrappers)}
     state = st.session_state
     state.region_kind = kind
     state.region_class = rest if kind in ("class", "outside") else values["target"]
@@ -292,7 +311,7 @@ def region_control(settings: Settings) -> str:
         persist_state="session",
     )
     if kind in ("class", "outside"):
-        classes = catalogue()[settings.model].label_set.classes
+        classes = model_entry(settings.model).label_set.classes
         if state.region_class not in classes:
             state.region_class = classes[0]
         return f"{kind}:{st.selectbox('Class of the region', classes, key='region_class', persist_state='session')}"
@@ -350,7 +369,7 @@ def upload_controls(entry: ModelEntry) -> None:
 
 def chosen_picture(settings: Settings) -> Picture | None:
     """The picture that the settings name; None while no own picture has been uploaded or the model is not here."""
-    entry = catalogue()[settings.model]
+    entry = model_entry(settings.model)
     if not is_here(entry):
         return None
     if settings.image == OWN:
