@@ -93,8 +93,46 @@ def settings_controls() -> Settings:
     Raises UserError where they make no valid settings.
     """
     state = st.session_state
-    if "model" not in state:
-        fill(asdict(Settings()) | {"target": "cat", "other": "dog"} | read_link(st.query_params.to_dict()))
+    open_with(read_link(st.query_params.to_dict()))
+    settings = subject_controls()
+    attack = attack_control(settings.goal)
+    row = ATTACKS[attack]
+    variant = ""
+    if row.variants:
+        if state.variant not in row.variants:
+            state.variant = next(iter(row.variants))
+        chosen = st.selectbox(
+            "Variant", row.variants, format_func=lambda key: f"{key}: {row.variants[key]}", key="variant", persist_state="session"
+        )
+        variant = "" if chosen == next(iter(row.variants)) else chosen
+    eps = eps_control()
+    steps = st.select_slider(
+        "Steps",
+        sorted({*STEPS, state.steps}),
+        help="Gradient steps; of a suite those of each attack. FGSM always takes one.",
+        key="steps",
+        disabled=row.one_step,
+        persist_state="session",
+    )
+    settings = replace(settings, attack=attack, variant=variant, eps=eps, steps=steps)
+    published_button(settings)
+    with st.expander("More settings", key="more_settings"):
+        settings = expert_controls(settings)
+    cost = gradients_of(settings)
+    st.caption(f"One run takes {cost} gradient evaluation{'s' if cost != 1 else ''}.")
+    st.query_params.from_dict(link_of(settings))
+    return settings
+
+
+def open_with(link: dict[str, Any]) -> None:
+    """Fill the widgets when a session opens: with the settings of a link, and defaults for the rest."""
+    if "model" not in st.session_state:
+        fill(asdict(Settings()) | {"target": "cat", "other": "dog"} | link)
+
+
+def subject_controls() -> Settings:
+    """Model, picture and goal from their widgets."""
+    state = st.session_state
     model = st.selectbox("Model", list(MODELS), format_func=lambda key: MODELS[key].title, key="model", persist_state="session")
     entry = MODELS[model]
     image = st.selectbox("Picture", image_keys(), format_func=image_title, key="image", persist_state="session")
@@ -109,17 +147,12 @@ def settings_controls() -> Settings:
         if state.other not in others:
             state.other = others[0]
         other = st.selectbox("With", others, key="other", persist_state="session")
-    attack = attack_control(goal)
-    row = ATTACKS[attack]
-    variant = ""
-    if row.variants:
-        if state.variant not in row.variants:
-            state.variant = next(iter(row.variants))
-        chosen = st.selectbox(
-            "Variant", row.variants, format_func=lambda key: f"{key}: {row.variants[key]}", key="variant", persist_state="session"
-        )
-        variant = "" if chosen == next(iter(row.variants)) else chosen
-    eps = st.slider(
+    return Settings(model=model, image=image, goal=goal, target=target, other=other)
+
+
+def eps_control() -> float:
+    """The radius, in grey levels."""
+    return st.slider(
         "Epsilon, in n/255",
         0.0,
         MAX_EPS,
@@ -128,24 +161,6 @@ def settings_controls() -> Settings:
         key="eps",
         persist_state="session",
     )
-    steps = st.select_slider(
-        "Steps",
-        sorted({*STEPS, state.steps}),
-        help="Gradient steps; of a suite those of each attack. FGSM always takes one.",
-        key="steps",
-        disabled=row.one_step,
-        persist_state="session",
-    )
-    settings = Settings(
-        model=model, image=image, goal=goal, target=target, other=other, attack=attack, variant=variant, eps=eps, steps=steps
-    )
-    published_button(settings)
-    with st.expander("More settings", key="more_settings"):
-        settings = expert_controls(settings)
-    cost = gradients_of(settings)
-    st.caption(f"One run takes {cost} gradient evaluation{'s' if cost != 1 else ''}.")
-    st.query_params.from_dict(link_of(settings))
-    return settings
 
 
 def fill(values: dict[str, Any]) -> None:
@@ -207,15 +222,7 @@ def expert_controls(settings: Settings) -> Settings:
             key="alpha",
             persist_state="session",
         )
-    against = st.segmented_control(
-        "Attack and measure against",
-        LABEL_SOURCES,
-        required=True,
-        format_func=LABEL_TITLES.__getitem__,
-        help="The label map, or the model's own clean prediction. Without a label map it is always the prediction.",
-        key="against",
-        persist_state="session",
-    )
+    against = labels_control()
     layer = ""
     if row.takes_layer:
         layer = st.text_input(
@@ -238,7 +245,21 @@ def expert_controls(settings: Settings) -> Settings:
     if row.random_start:
         restarts = st.number_input("Restarts", *RANGES["restarts"][1:], key="restarts", persist_state="session")
     seed = st.number_input("Seed", *RANGES["seed"][1:], key="seed", persist_state="session")
-    return replace(settings, alpha=alpha, against=str(against), layer=layer, clip=clip, region=region, restarts=restarts, seed=seed)
+    return replace(settings, alpha=alpha, against=against, layer=layer, clip=clip, region=region, restarts=restarts, seed=seed)
+
+
+def labels_control() -> str:
+    """Which labels are broken and measured against."""
+    against = st.segmented_control(
+        "Attack and measure against",
+        LABEL_SOURCES,
+        required=True,
+        format_func=LABEL_TITLES.__getitem__,
+        help="The label map, or the model's own clean prediction. Without a label map it is always the prediction.",
+        key="against",
+        persist_state="session",
+    )
+    return str(against)
 
 
 def region_control(settings: Settings) -> str:
