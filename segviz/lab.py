@@ -158,12 +158,12 @@ def to_tensor(pixels: np.ndarray, device: torch.device) -> Tensor:
 
 
 def attack_picture(
-    settings: Settings, picture: Picture, model: Segmenter, stopped: Callable[[], bool] = lambda: False, frames: int = MAX_FRAMES
+    settings: Settings, picture: Picture, model: Segmenter, stopped: Callable[[], bool] = lambda: False, max_frames: int = MAX_FRAMES
 ) -> Iterator[Trajectory]:
     """Run the attack and yield a Trajectory after the clean look, after every iteration, and with the result.
 
     `stopped` is asked before every iteration; once it says yes, the result of what was reached is the next and last one.
-    About `frames` iterations are stored.
+    At most `max_frames` iterations are stored beside the clean look.
     Raises UserError where the settings do not fit the attack, the model or the picture.
     """
     seconds, resumed = 0.0, time.perf_counter()
@@ -182,7 +182,7 @@ def attack_picture(
     goal = build_goal(settings, reference, clean_prediction, model.label_set)
     region = region_mask(settings.region, reference, model.label_set) if settings.region else None
     attack = build_attack(settings, *picture.pixels.shape[:2], label_set=model.label_set, region=region)
-    kept = stored_iterations(attack.iterations, frames)
+    kept = stored_iterations(attack.iterations, max_frames)
 
     steps = attack.run(model, x, goal)
     step = next(steps)

@@ -14,6 +14,7 @@ from segviz.types import UserError
 from segviz.ui.controls import (
     NORM_TITLES,
     RANGES,
+    SHARED,
     eps_control,
     fill,
     labels_control,
@@ -27,7 +28,6 @@ DEFAULT_ATTACKS = ("pgd", "segpgd", "cospgd", "apgd-js", "padam-cos")
 DEFAULT_BUDGET = 20
 BUDGETS = (1, 2, 5, 10, 20, 50, 100, 200, 300, 500)
 MAX_ATTACKS = 8
-SHARED = ("model", "image", "goal", "target", "other", "against", "norm", "eps", "seed")
 
 
 @dataclass(frozen=True)
@@ -95,9 +95,9 @@ def link_of_wish(wish: Wish, name_attacks: bool) -> dict[str, str]:
 def wish_controls() -> Wish:
     """Draw the controls, filled from the link at first, and return what they say. Raises UserError where they make no valid settings."""
     state = st.session_state
+    query = st.query_params.to_dict()
+    open_with({name: value for name, value in read_link(query).items() if name in SHARED}, "compare")
     if "compare_attacks" not in state:
-        query = st.query_params.to_dict()
-        open_with({name: value for name, value in read_link(query).items() if name in SHARED})
         attacks, budget = read_wish(query)
         state.compare_attacks = [name for name in attacks or DEFAULT_ATTACKS if name in choices()]
         state.compare_budget = budget or DEFAULT_BUDGET

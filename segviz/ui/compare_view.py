@@ -161,21 +161,22 @@ def show_clean(trajectory: Trajectory, on_photo: bool) -> None:
         f"**Clean picture** · mIoU of this image {trajectory.clean.miou:.1%} · pixel accuracy {trajectory.clean.pixel_accuracy:.1%}"
     )
     found = layers(trajectory, trajectory.frames[0], label_set_of(trajectory), None, on_photo)
-    show_pictures({name: found[name] for name in ("Input", "Clean map", "Label map", "Target map") if name in found}, trajectory.settings)
+    show_pictures({name: found[name] for name in ("Input", "Clean map", "Label map", "Target map") if name in found})
 
 
 def show_rows(entrants: Sequence[Entrant], on_photo: bool, active: bool) -> None:
     """Per attack its picture, map, flipped pixels and perturbation: of the 8-bit result, or of the newest stored iterate until then."""
-    colours = colours_of(entrants)
+    colours, settings = colours_of(entrants), entrants[0].settings
+    st.caption(f"{title(FLIPPED, settings)}. {title(PERTURBATION, settings)}.")
     for entrant in entrants:
         trajectory = entrant.trajectory
         bar = st.container(horizontal=True, vertical_alignment="center")
         name = f"{entrant.settings.attack}-{entrant.settings.variant}".strip("-")
-        dot = f'<span style="color:{colours[entrant.settings]}">⬤</span>'
+        bar.image(swatch(colours[entrant.settings]), width=16, alt="")
         if entrant.error is not None or trajectory is None:
-            bar.markdown(f"{dot} **{title_of(entrant.settings)}** · {state_of(entrant, active)}", unsafe_allow_html=True)
+            bar.markdown(f"**{title_of(entrant.settings)}** · {state_of(entrant, active)}")
             continue
-        bar.markdown(f"{dot} **{title_of(entrant.settings)}** · {entrant.success:.1%} of the pixels won", unsafe_allow_html=True)
+        bar.markdown(f"**{title_of(entrant.settings)}** · {entrant.success:.1%} of the pixels won")
         if trajectory.final is not None and bar.button(
             "Open in the attack lab",
             icon=":material/science:",
@@ -186,14 +187,14 @@ def show_rows(entrants: Sequence[Entrant], on_photo: bool, active: bool) -> None
         ):
             st.switch_page("pages/attack_lab.py")
         found = layers(trajectory, trajectory.final or trajectory.frames[-1], label_set_of(trajectory), None, on_photo)
-        show_pictures({name: found[name] for name in ROW}, entrant.settings)
+        show_pictures({name: found[name] for name in ROW})
 
 
-def show_pictures(pictures: dict[str, Callable[[], np.ndarray]], settings: Settings) -> None:
+def show_pictures(pictures: dict[str, Callable[[], np.ndarray]]) -> None:
     """Pictures in a row; two abreast on a phone."""
     with st.grid(4, min_column_width=150, gap="small"):
         for name, drawn in pictures.items():
-            st.image(data_url(drawn()), caption=title(name, settings), width="stretch", alt=name)
+            st.image(data_url(drawn()), caption=name, width="stretch", alt=name)
 
 
 def hand_over(trajectory: Trajectory) -> None:

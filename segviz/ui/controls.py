@@ -29,6 +29,8 @@ NORM_TITLES = {"linf": "L∞", "l2": "L2"}
 LABEL_TITLES = {"truth": "Labels", "prediction": "Prediction"}
 STEPS = (1, 2, 5, 10, 20, 50, 100, 200, 300, 500)
 MAX_EPS = 16.0
+SHARED = ("model", "image", "goal", "target", "other", "against", "norm", "eps", "seed")
+"""Settings that mean the same whatever is attacked how; pages carry them over to one another."""
 
 CHOICES: dict[str, Callable[[], Iterable[Any]]] = {
     "model": lambda: MODELS,
@@ -93,7 +95,7 @@ def settings_controls() -> Settings:
     Raises UserError where they make no valid settings.
     """
     state = st.session_state
-    open_with(read_link(st.query_params.to_dict()))
+    open_with(read_link(st.query_params.to_dict()), "attack lab")
     settings = subject_controls()
     attack = attack_control(settings.goal)
     row = ATTACKS[attack]
@@ -124,10 +126,16 @@ def settings_controls() -> Settings:
     return settings
 
 
-def open_with(link: dict[str, Any]) -> None:
-    """Fill the widgets when a session opens: with the settings of a link, and defaults for the rest."""
-    if "model" not in st.session_state:
+def open_with(link: dict[str, Any], page: str) -> None:
+    """Fill the widgets when a session opens, with the settings of a link and defaults for the rest; take them over from another page."""
+    state = st.session_state
+    if "model" not in state:
         fill(asdict(Settings()) | {"target": "cat", "other": "dog"} | link)
+    elif state.page != page:
+        # A page's widget does not start with the value of its namesake on another page, unless that is written once more.
+        for name in SHARED:
+            state[name] = state[name]
+    state.page = page
 
 
 def subject_controls() -> Settings:
