@@ -76,10 +76,11 @@ def live() -> None:
         compare_view.show_table(entrants, budget, job.active)
         st.caption(compare_view.basis_of(clean))
         compare_view.show_curves(entrants, budget)
+    run = job.id if job is not None else "precomputed"
     on_photo = st.toggle("Maps over the photo", True, key="compare_on_photo")
-    compare_view.show_clean(clean, on_photo)
+    compare_view.show_clean(clean, on_photo, run)
     if not looking:
-        compare_view.show_rows(entrants, on_photo, job.active)
+        compare_view.show_rows(entrants, on_photo, job.active, run)
         if not job.active:
             compare_view.show_downloads(entrants, budget)
 

@@ -1,11 +1,13 @@
 """Parts of the compare page: status, table, curves, rows of maps, downloads."""
 
-from collections.abc import Callable, Sequence
+import base64
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 
 import numpy as np
 import streamlit as st
 
+from segviz import draw
 from segviz.attacks.catalog import gradients_of
 from segviz.attacks.rows import ATTACKS
 from segviz.data.samples import samples
@@ -84,12 +86,12 @@ def show_table(entrants: Sequence[Entrant], budget: int, active: bool) -> None:
         column_config={
             "": st.column_config.ImageColumn(width=30),
             "pixels won": st.column_config.ProgressColumn(
-                format="%.1f %%", min_value=0, max_value=100, help="Share of the counted pixels that are as the goal wants them."
+                format="%.1f %%", width=130, min_value=0, max_value=100, help="Share of the counted pixels that are as the goal wants them."
             ),
-            "pixel accuracy": percent,
+            "accuracy": percent,
             "mIoU of this image": percent,
             "IoU ratio": st.column_config.NumberColumn(format="%.2f", help="mIoU of the adversarial over that of the clean image."),
-            "largest change": st.column_config.NumberColumn(format="%.0f/255", help="max |d| of the 8-bit result."),
+            "max |d|": st.column_config.NumberColumn(format="%.0f/255", help="Largest change of any colour value in the 8-bit result."),
             "PSNR": st.column_config.NumberColumn(format="%.1f dB"),
             "gradients": st.column_config.NumberColumn(format="%d", help=f"Gradient evaluations spent, of {budget}."),
             "seconds": st.column_config.NumberColumn(format="%.2f", help="Time of attacking on this server, waiting not counted."),
@@ -110,10 +112,10 @@ def table_row(entrant: Entrant, colour: str, active: bool) -> dict[str, str | fl
     miou = adversarial.miou if adversarial else point.miou if point else None
     accuracy = adversarial.pixel_accuracy if adversarial else point.pixel_accuracy if point else None
     row["pixels won"] = 100 * entrant.success if shown else None
-    row["pixel accuracy"] = None if accuracy is None else 100 * accuracy
+    row["accuracy"] = None if accuracy is None else 100 * accuracy
     row["mIoU of this image"] = None if miou is None else 100 * miou
     row["IoU ratio"] = miou / clean if miou is not None and clean > 0 else None
-    row["largest change"] = report.linf if report else None
+    row["max |d|"] = report.linf if report else None
     row["PSNR"] = report.psnr if report else None
     row["gradients"] = point.gradients if point else None
     row["seconds"] = report.seconds if report else None
@@ -155,19 +157,20 @@ def show_curves(entrants: Sequence[Entrant], budget: int) -> None:
     )
 
 
-def show_clean(trajectory: Trajectory, on_photo: bool) -> None:
-    """The picture before any attack, with its maps."""
+def show_clean(trajectory: Trajectory, on_photo: bool, run: str) -> None:
+    """The picture before any attack, with its maps; `run` is the identity of what is on screen."""
     st.markdown(
         f"**Clean picture** · mIoU of this image {trajectory.clean.miou:.1%} · pixel accuracy {trajectory.clean.pixel_accuracy:.1%}"
     )
     found = layers(trajectory, trajectory.frames[0], label_set_of(trajectory), None, on_photo)
-    show_pictures({name: found[name] for name in ("Input", "Clean map", "Label map", "Target map") if name in found})
+    names = ("Input", "Clean map", "Label map", "Target map")
+    show_pictures({name: found[name] for name in names if name in found}, (run, on_photo, "clean"))
 
 
-def show_rows(entrants: Sequence[Entrant], on_photo: bool, active: bool) -> None:
+def show_rows(entrants: Sequence[Entrant], on_photo: bool, active: bool, run: str) -> None:
     """Per attack its picture, map, flipped pixels and perturbation: of the 8-bit result, or of the newest stored iterate until then."""
     colours, settings = colours_of(entrants), entrants[0].settings
-    st.caption(f"{title(FLIPPED, settings)}. {title(PERTURBATION, settings)}.")
+    st.caption(f"{title(FLIPPED, settings)}. {title(PERTURBATION, settings)}. Until an attack has ended its pictures are small JPEG previews.")
     for entrant in entrants:
         trajectory = entrant.trajectory
         bar = st.container(horizontal=True, vertical_alignment="center")
@@ -186,15 +189,28 @@ def show_rows(entrants: Sequence[Entrant], on_photo: bool, active: bool) -> None
             args=(trajectory,),
         ):
             st.switch_page("pages/attack_lab.py")
-        found = layers(trajectory, trajectory.final or trajectory.frames[-1], label_set_of(trajectory), None, on_photo)
-        show_pictures({name: found[name] for name in ROW})
+        frame = trajectory.final or trajectory.frames[-1]
+        found = layers(trajectory, frame, label_set_of(trajectory), None, on_photo)
+        moment = frame.index if trajectory.final is None else "result"
+        show_pictures({layer: found[layer] for layer in ROW}, (run, on_photo, name, moment), preview=trajectory.final is None)
 
 
-def show_pictures(pictures: dict[str, Callable[[], np.ndarray]]) -> None:
-    """Pictures in a row; two abreast on a phone."""
+@st.cache_resource(max_entries=256, show_spinner=False)
+def encoded(identity: tuple[Hashable, ...], preview: bool, _drawn: Callable[[], np.ndarray]) -> str:
+    """A picture as a data URL, drawn once for all polls that show it; a `preview` is lossy."""
+    if preview:
+        return "data:image/jpeg;base64," + base64.b64encode(draw.preview(_drawn())).decode()
+    return data_url(_drawn())
+
+
+def show_pictures(pictures: dict[str, Callable[[], np.ndarray]], identity: tuple[Hashable, ...], preview: bool = False) -> None:
+    """Pictures in a row, two abreast on a phone; `identity` tells them from all others of the same names.
+
+    All the pictures of a comparison, lossless and twice a second, are more than a browser on a busy computer can take.
+    """
     with st.grid(4, min_column_width=150, gap="small"):
         for name, drawn in pictures.items():
-            st.image(data_url(drawn()), caption=name, width="stretch", alt=name)
+            st.image(encoded((*identity, name), preview, drawn), caption=name, width="stretch", alt=name)
 
 
 def hand_over(trajectory: Trajectory) -> None:
