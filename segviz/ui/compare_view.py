@@ -170,7 +170,9 @@ def show_clean(trajectory: Trajectory, on_photo: bool, run: str) -> None:
 def show_rows(entrants: Sequence[Entrant], on_photo: bool, active: bool, run: str) -> None:
     """Per attack its picture, map, flipped pixels and perturbation: of the 8-bit result, or of the newest stored iterate until then."""
     colours, settings = colours_of(entrants), entrants[0].settings
-    st.caption(f"{title(FLIPPED, settings)}. {title(PERTURBATION, settings)}. Until an attack has ended its pictures are small JPEG previews.")
+    st.caption(
+        f"{title(FLIPPED, settings)}. {title(PERTURBATION, settings)}. Until an attack has ended its pictures are small JPEG previews."
+    )
     for entrant in entrants:
         trajectory = entrant.trajectory
         bar = st.container(horizontal=True, vertical_alignment="center")
