@@ -15,6 +15,7 @@ def points(page: Page, curve: int) -> int:
 
 def open_compare(page: Page, url: str) -> None:
     page.goto(url)
+    page.wait_for_selector("[data-testid=segviz-viewer][data-frame]")
     page.get_by_role("link", name="Compare").click()
     expect(page.get_by_text("Clean picture")).to_be_visible()
 
