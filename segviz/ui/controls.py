@@ -39,6 +39,8 @@ NORM_TITLES = {"linf": "L∞", "l2": "L2"}
 LABEL_TITLES = {"truth": "Labels", "prediction": "Prediction"}
 STEPS = (1, 2, 5, 10, 20, 50, 100, 200, 300, 500)
 MAX_EPS = 16.0
+SHARED = ("model", "wrapper", "image", "goal", "target", "other", "against", "norm", "eps", "seed")
+"""Settings that mean the same whatever is attacked how; pages carry them over to one another."""
 
 CHOICES: dict[str, Callable[[], Iterable[Any]]] = {
     "model": lambda: [key + wrapper for key in catalogue() for wrapper in ("", *(f"+{name}" for name in WRAPPERS))],
@@ -105,8 +107,52 @@ def settings_controls() -> Settings:
     Raises UserError where they make no valid settings.
     """
     state = st.session_state
+    open_with(read_link(st.query_params.to_dict()), "attack lab")
+    settings = subject_controls()
+    attack = attack_control(settings.goal)
+    row = ATTACKS[attack]
+    variant = ""
+    if row.variants:
+        if state.variant not in row.variants:
+            state.variant = next(iter(row.variants))
+        chosen = st.selectbox(
+            "Variant", row.variants, format_func=lambda key: f"{key}: {row.variants[key]}", key="variant", persist_state="session"
+        )
+        variant = "" if chosen == next(iter(row.variants)) else chosen
+    eps = eps_control()
+    steps = st.select_slider(
+        "Steps",
+        sorted({*STEPS, state.steps}),
+        help="Gradient steps; of a suite those of each attack. FGSM always takes one.",
+        key="steps",
+        disabled=row.one_step,
+        persist_state="session",
+    )
+    settings = replace(settings, attack=attack, variant=variant, eps=eps, steps=steps)
+    published_button(settings)
+    with st.expander("More settings", key="more_settings"):
+        settings = expert_controls(settings)
+    cost = gradients_of(settings)
+    st.caption(f"One run takes {cost} gradient evaluation{'s' if cost != 1 else ''}.")
+    st.query_params.from_dict(link_of(settings))
+    return settings
+
+
+def open_with(link: dict[str, Any], page: str) -> None:
+    """Fill the widgets when a session opens, with the settings of a link and defaults for the rest; take them over from another page."""
+    state = st.session_state
     if "model" not in state:
-        fill(asdict(Settings()) | {"target": "cat", "other": "dog"} | read_link(st.query_params.to_dict()))
+        fill(asdict(Settings()) | {"target": "cat", "other": "dog"} | link)
+    elif state.page != page:
+        # A page's widget does not start with the value of its namesake on another page, unless that is written once more.
+        for name in SHARED:
+            state[name] = state[name]
+    state.page = page
+
+
+def subject_controls() -> Settings:
+    """Model, picture and goal from their widgets."""
+    state = st.session_state
     model = st.selectbox("Model", model_keys(), format_func=model_title, key="model", persist_state="session")
     entry = catalogue()[model]
     st.caption(model_facts(entry))
@@ -135,17 +181,12 @@ def settings_controls() -> Settings:
         if state.other not in others:
             state.other = others[0]
         other = st.selectbox("With", others, key="other", persist_state="session")
-    attack = attack_control(goal)
-    row = ATTACKS[attack]
-    variant = ""
-    if row.variants:
-        if state.variant not in row.variants:
-            state.variant = next(iter(row.variants))
-        chosen = st.selectbox(
-            "Variant", row.variants, format_func=lambda key: f"{key}: {row.variants[key]}", key="variant", persist_state="session"
-        )
-        variant = "" if chosen == next(iter(row.variants)) else chosen
-    eps = st.slider(
+    return Settings(model=model, image=image, goal=goal, target=target, other=other)
+
+
+def eps_control() -> float:
+    """The radius, in grey levels."""
+    return st.slider(
         "Epsilon, in n/255",
         0.0,
         MAX_EPS,
@@ -154,24 +195,6 @@ def settings_controls() -> Settings:
         key="eps",
         persist_state="session",
     )
-    steps = st.select_slider(
-        "Steps",
-        sorted({*STEPS, state.steps}),
-        help="Gradient steps; of a suite those of each attack. FGSM always takes one.",
-        key="steps",
-        disabled=row.one_step,
-        persist_state="session",
-    )
-    settings = Settings(
-        model=model, image=image, goal=goal, target=target, other=other, attack=attack, variant=variant, eps=eps, steps=steps
-    )
-    published_button(settings)
-    with st.expander("More settings", key="more_settings"):
-        settings = expert_controls(settings)
-    cost = gradients_of(settings)
-    st.caption(f"One run takes {cost} gradient evaluation{'s' if cost != 1 else ''}.")
-    st.query_params.from_dict(link_of(settings))
-    return settings
 
 
 def fill(values: dict[str, Any]) -> None:
@@ -235,15 +258,7 @@ def expert_controls(settings: Settings) -> Settings:
             key="alpha",
             persist_state="session",
         )
-    against = st.segmented_control(
-        "Attack and measure against",
-        LABEL_SOURCES,
-        required=True,
-        format_func=LABEL_TITLES.__getitem__,
-        help="The label map, or the model's own clean prediction. Without a label map it is always the prediction.",
-        key="against",
-        persist_state="session",
-    )
+    against = labels_control()
     layer = ""
     if row.takes_layer:
         layer = st.text_input(
@@ -270,7 +285,7 @@ def expert_controls(settings: Settings) -> Settings:
     return replace(
         settings,
         alpha=alpha,
-        against=str(against),
+        against=against,
         layer=layer,
         clip=clip,
         region=region,
@@ -297,6 +312,20 @@ def transforms_control() -> tuple[str, ...]:
         ours = f" *Ours, not the paper's: {row.ours}*" if row.ours else ""
         st.caption(f"**{row.title}**: {row.summary}{samples} [{row.paper}]({row.url}).{ours}")
     return tuple(chosen)
+
+
+def labels_control() -> str:
+    """Which labels are broken and measured against."""
+    against = st.segmented_control(
+        "Attack and measure against",
+        LABEL_SOURCES,
+        required=True,
+        format_func=LABEL_TITLES.__getitem__,
+        help="The label map, or the model's own clean prediction. Without a label map it is always the prediction.",
+        key="against",
+        persist_state="session",
+    )
+    return str(against)
 
 
 def region_control(settings: Settings) -> str:
