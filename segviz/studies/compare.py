@@ -54,10 +54,10 @@ def within_budget(settings: Settings, budget: int) -> Settings:
         )
     if entry.one_step:
         return replace(settings, steps=1)
-    steps = min(budget // least, MAX_STEPS)
-    # The attacks of a suite may round their shares of the steps up.
-    while gradients_of(replace(settings, steps=steps)) > budget:
-        steps -= 1
+    # Not simply budget // least: the attacks of a suite may have rounded shares of the steps.
+    steps = 1
+    while steps < MAX_STEPS and gradients_of(replace(settings, steps=steps + 1)) <= budget:
+        steps += 1
     return replace(settings, steps=steps)
 
 
