@@ -144,7 +144,8 @@ def cospgd_sigmoid(look: Look) -> Tensor:
 
 def cosine_weight(look: Look, scores: Tensor) -> Tensor:
     """cos(scores, e_y), or targeted 1 - cos(scores, e_y), along the classes; (N,C,H,W) to (N,H,W)."""
-    cosine = F.normalize(scores, dim=1).gather(1, look.labels).squeeze(1)
+    length = scores.square().sum(1).sqrt()
+    cosine = scores.gather(1, look.labels).squeeze(1) / length
     return 1 - cosine if look.goal.targeted else cosine
 
 
