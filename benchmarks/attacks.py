@@ -1,8 +1,8 @@
 """Time per step of the attack loop over the bare forward plus backward of the same model, measured side by side.
 
 `python -m benchmarks.attacks`: a step of the loop and a bare pass in turn; prints the median of the ratios, which a noisy machine disturbs
-less than seconds. "step" is the loop between two Steps; "whole run" spreads the clean look, the last look and the one at the 8-bit result
-over the steps.
+less than seconds. Suites are left out, being made of the others. "step" is the loop between two Steps; "whole run" spreads the clean look,
+the last look and the one at the 8-bit result over the steps.
 """
 
 import argparse
@@ -12,7 +12,7 @@ import time
 import torch
 import torch.nn.functional as F
 
-from segviz.attacks.catalog import build_attack
+from segviz.attacks.catalog import build_attack, cost_of
 from segviz.attacks.rows import ATTACKS
 from segviz.models.load import default_device, load_model
 from segviz.models.segmenter import Segmenter
@@ -55,6 +55,8 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=224)
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--rounds", type=int, default=5)
+    measurable = [key for key, entry in ATTACKS.items() if not entry.one_step and entry.family != "suite"]
+    parser.add_argument("--attacks", nargs="+", choices=measurable, default=measurable, metavar="KEY")
     options = parser.parse_args()
     device = default_device()
     model = load_model("voc7-lraspp", device)
@@ -64,11 +66,13 @@ def main() -> None:
         x = (levels / 255).to(device).contiguous(memory_format=torch.channels_last)
         with torch.no_grad():
             labels = model(x).argmax(1)
-        for key in (key for key, entry in ATTACKS.items() if not entry.one_step):
-            side_by_side(model, x, labels, key, 3)
+        for key in options.attacks:
+            side_by_side(model, x, labels, key, 4)
             rounds = [side_by_side(model, x, labels, key, options.steps) for _ in range(options.rounds)]
             step, whole = (statistics.median(ratios) for ratios in zip(*rounds, strict=True))
-            print(f"batch {batch}  {key:10} step {step:.3f}  whole run {whole:.3f}")
+            cost = cost_of(Settings(attack=key))
+            per_step = f"  ({cost} gradient evaluations per step)" if cost > 1 else ""
+            print(f"batch {batch}  {key:12} step {step:.3f}  whole run {whole:.3f}{per_step}", flush=True)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from segviz.attacks.catalog import attack_entry, gradients_of, name_of
+from segviz.attacks.catalog import attack_entry, gradients_of
 from segviz.attacks.rows import ATTACKS
 from segviz.data.datasets import labelled_pairs
 from segviz.data.samples import samples
@@ -79,7 +79,7 @@ def main() -> None:
                     evaluation = evaluate(pairs, entry, model, settings, bar.update)
                 done[identity] = {
                     "key": identity,
-                    "name": name_of(settings),
+                    "name": key,
                     **evaluation_result(evaluation, settings, model.label_set),
                 }
                 with options.out.open("a") as file:

@@ -41,6 +41,8 @@ st.dataframe(
 )
 st.subheader("Models")
 for model in MODELS.values():
+    if model.state != "bundled":
+        continue
     st.markdown(
         f"**{model.title}**: {', '.join(model.label_set.classes)}. Photos are brought to at most {model.working_size} px. "
         f"{model.data}; mIoU on the validation set {model.val_miou:.1%} (ours). Licence: {model.licence}."

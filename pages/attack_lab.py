@@ -2,10 +2,12 @@
 
 import streamlit as st
 
+from segviz.models.zoo import model_entry
 from segviz.studies import first_view
 from segviz.types import UserError
 from segviz.ui import lab_view
-from segviz.ui.controls import chosen_picture, settings_controls
+from segviz.ui.controls import NOTHING_DRAWN, chosen_picture, settings_controls
+from segviz.ui.models import is_here
 from segviz.ui.session import submit
 
 state = st.session_state
@@ -32,20 +34,22 @@ if settings is not None and picture is not None:
             state.trajectory, state.job = precomputed, None
         else:
             # A link with settings of its own is run at once; another picture is only looked at.
-            state.job = submit(settings if opened else lab_view.look_only(settings), picture)
+            state.job = submit(settings if opened and settings.region != NOTHING_DRAWN else lab_view.look_only(settings), picture)
 state.setdefault("trajectory", precomputed)
 state.setdefault("job", None)
 
 job = state.job
 active = job is not None and job.active
 buttons, progress = st.columns([1, 3], vertical_alignment="center")
+ready = settings is not None and picture is not None and lab_view.show_region_editor(settings, picture)
 with buttons, st.container(horizontal=True):
-    if st.button("Run", type="primary", icon=":material/play_arrow:", key="run", disabled=picture is None) and settings and picture:
+    if st.button("Run", type="primary", icon=":material/play_arrow:", key="run", disabled=not ready) and settings and picture:
         state.job = submit(settings, picture)
         st.rerun()
     st.button("Stop", icon=":material/stop:", key="stop", disabled=not active, on_click=job.stop if job else None)
 if picture is None and settings is not None:
-    st.info("Upload a picture on the left to attack it. Until then the last view stays.")
+    missing = "Upload a picture" if is_here(model_entry(settings.model)) else "Download the model"
+    st.info(f"{missing} on the left to attack it. Until then the last view stays.")
 
 
 @st.fragment(run_every=0.5 if active else None)

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any, NoReturn
@@ -15,15 +16,15 @@ from segviz.attacks.constraints import NORMS
 from segviz.attacks.regions import FORMS
 from segviz.attacks.rows import ATTACKS
 from segviz.attacks.transforms import TRANSFORMS
-from segviz.data.datasets import labelled_pairs
-from segviz.data.label_sets import LabelSet
+from segviz.data.datasets import open_data_set
+from segviz.data.label_sets import LabelSet, label_set_named
 from segviz.data.samples import sample_of_file
-from segviz.lab import Trajectory, attack_picture, device_name, open_picture
+from segviz.lab import Trajectory, attack_picture, device_name, labels_of_sample, open_picture
 from segviz.models.load import default_device, load_model
-from segviz.models.zoo import MODELS, model_entry
+from segviz.models.zoo import catalogue, model_entry
 from segviz.results import attack_result, evaluation_result
 from segviz.settings import GOALS, LABEL_SOURCES, Settings
-from segviz.studies.evaluate import evaluate
+from segviz.studies.evaluate import evaluate, in_label_set
 from segviz.types import UserError
 
 
@@ -63,7 +64,17 @@ def parser() -> argparse.ArgumentParser:
     attack.set_defaults(command=attack_command)
 
     over = commands.add_parser("evaluate", help="clean and adversarial figures over a data-set folder")
-    over.add_argument("--data", type=Path, required=True, help="folder with images/ and labels/")
+    data = os.environ.get("SEGVIZ_DATA")
+    over.add_argument(
+        "--data",
+        type=Path,
+        required=data is None,
+        default=data and Path(data),
+        help="folder with images/ and labels/, or of VOC, Cityscapes, ADE20K or CamVid; default: the environment variable SEGVIZ_DATA",
+    )
+    over.add_argument("--split", help="part of the data set: val, test ...; default: the usual one")
+    over.add_argument("--data-labels", metavar="SET", help="what the ids in the label maps mean, where the folder does not tell")
+    over.add_argument("--label-set", metavar="SET", help="read model and labels in this coarser label set, such as VOC7")
     over.add_argument("--limit", type=positive, help="only the first N pairs")
     add_settings(over, attack_required=False)
     over.set_defaults(command=evaluate_command)
@@ -141,7 +152,7 @@ def attack_command(options: argparse.Namespace) -> None:
     attack_entry(options.attack)
     settings = settings_from(options, str(options.image))
     sample = sample_of_file(options.image)
-    labels = options.labels or (sample.labels if sample else None)
+    labels = options.labels or (labels_of_sample(sample, entry) if sample else None)
     picture = open_picture(options.image.stem, options.image, labels, entry)
     model = load_model(options.model, default_device())
     make_folders(options.json and options.json.parent, options.save)
@@ -189,13 +200,21 @@ def evaluate_command(options: argparse.Namespace) -> None:
     if options.attack is not None:
         attack_entry(options.attack)
         settings = settings_from(options, str(options.data))
-    model = load_model(options.model, default_device())
+    data = open_data_set(options.data, options.split)
+    stored = label_set_named(options.data_labels) if options.data_labels else data.label_set
+    wanted = label_set_named(options.label_set) if options.label_set else None
     make_folders(options.json and options.json.parent)
-    pairs = labelled_pairs(options.data)[: options.limit]
+    entry, model = in_label_set(entry, load_model(options.model, default_device()), stored, wanted)
+    pairs = data.pairs[: options.limit]
     with tqdm(total=len(pairs), unit="image", file=sys.stderr) as bar:
         evaluation = evaluate(pairs, entry, model, settings, bar.update)
     result = evaluation_result(evaluation, settings, model.label_set)
-    result |= {"model": options.model, "data": str(options.data), "device": device_name(model.mean.device)}
+    result |= {
+        "model": options.model,
+        "data": str(options.data),
+        "label_set": model.label_set.name,
+        "device": device_name(model.mean.device),
+    }
     write_json(result, options.json)
     say_outcome(result)
 
@@ -205,15 +224,20 @@ def list_models() -> list[dict[str, Any]]:
         {
             "key": entry.key,
             "title": entry.title,
-            "state": "bundled" if entry.weights.is_file() else "missing",
+            "state": entry.state,
+            "label_set": entry.label_set.name,
             "classes": entry.label_set.classes,
+            "bytes": entry.bytes,
             "working_size": entry.working_size,
             "val_miou": entry.val_miou,
+            "val_data": entry.val_data if entry.val_miou is not None else None,
+            "published": entry.published or None,
             "data": entry.data,
             "licence": entry.licence,
-            "sha256": entry.sha256,
+            "sha256": entry.sha256 or None,
+            "url": entry.url,
         }
-        for entry in MODELS.values()
+        for entry in catalogue().values()
     ]
 
 
@@ -240,10 +264,25 @@ def list_command(options: argparse.Namespace) -> None:
     rows = options.rows()
     if options.json:
         write_json(rows, None)
-    else:
-        width = max(len(row["key"]) for row in rows)
-        for row in rows:
-            print(f"{row['key']:<{width}}  {row['title']}")
+        return
+    columns = MODEL_COLUMNS if options.rows is list_models else ATTACK_COLUMNS
+    table = [{name: shown(name, row[name]) for name in columns} for row in rows]
+    if options.rows is list_models:
+        table.insert(0, {name: name.replace("_", " ") for name in columns})
+    widths = {name: max(len(row[name]) for row in table) for name in columns}
+    for row in table:
+        print("  ".join(f"{row[name]:<{widths[name]}}" for name in columns).rstrip())
+
+
+MODEL_COLUMNS = ("key", "state", "label_set", "bytes", "val_miou", "licence", "title")
+ATTACK_COLUMNS = ("key", "title")
+
+
+def shown(name: str, value: Any) -> str:
+    """A value of a listing as text."""
+    if value is None:
+        return "–"
+    return {"bytes": lambda: f"{value / 10**6:.1f} MB", "val_miou": lambda: f"{value:.1%}"}.get(name, lambda: str(value))()
 
 
 def write_json(result: Any, file: Path | None) -> None:

@@ -65,6 +65,11 @@ def flipped(before: np.ndarray, after: np.ndarray, photo: np.ndarray) -> np.ndar
     return picture
 
 
+def within(mask: np.ndarray, photo: np.ndarray) -> np.ndarray:
+    """The photo (H,W,3) uint8 inside `mask` (H,W) bool, and darkened without colour outside."""
+    return np.where(mask[..., None], photo, grey(photo) // 2)
+
+
 def heat(confidence: np.ndarray) -> np.ndarray:
     """Confidence (H,W) uint8 on the viridis scale: dark 0, yellow 1. Returns (H,W,3) uint8."""
     return cv2.cvtColor(cv2.applyColorMap(confidence, cv2.COLORMAP_VIRIDIS), cv2.COLOR_BGR2RGB)

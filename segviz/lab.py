@@ -15,7 +15,7 @@ from segviz.attacks.catalog import build_attack
 from segviz.attacks.goals import build_goal
 from segviz.attacks.regions import region_mask
 from segviz.data.images import Photo, read_label_map, read_photo
-from segviz.data.samples import samples
+from segviz.data.samples import Sample, samples
 from segviz.models.segmenter import Segmenter
 from segviz.models.zoo import ModelEntry
 from segviz.settings import Settings
@@ -144,11 +144,16 @@ def label_indices(labels: Path | bytes, photo: Photo, entry: ModelEntry) -> np.n
 
 
 def sample_picture(key: str, entry: ModelEntry) -> Picture:
-    """A sample photo with its label map; raises UserError for an unknown key."""
+    """A sample photo with its label map if the model's classes can be read from it; raises UserError for an unknown key."""
     if key not in samples():
         raise UserError(f"Unknown sample '{key}'. Known: {', '.join(samples())}.")
     sample = samples()[key]
-    return open_picture(key, sample.photo, sample.labels, entry)
+    return open_picture(key, sample.photo, labels_of_sample(sample, entry), entry)
+
+
+def labels_of_sample(sample: Sample, entry: ModelEntry) -> Path | None:
+    """The sample's label map, None where the model's classes are of another vocabulary, so that it has no truth there."""
+    return sample.labels if sample.vocabulary == entry.label_set.vocabulary else None
 
 
 def to_tensor(pixels: np.ndarray, device: torch.device) -> Tensor:
@@ -179,8 +184,10 @@ def attack_picture(
         if (reference == VOID).all():
             raise UserError("Every pixel of the label map is void (255), so there is nothing to attack or measure.")
     goal = build_goal(settings, reference, clean_prediction, model.label_set)
-    region = region_mask(settings.region, reference, model.label_set) if settings.region else None
-    attack = build_attack(settings, *picture.pixels.shape[:2], label_set=model.label_set, region=region)
+    region = region_mask(settings.region, reference, model.label_set)
+    if not region.any():
+        raise UserError(f"The region '{settings.region}' holds no pixel of the picture. Choose or draw another one.")
+    attack = build_attack(settings, *picture.pixels.shape[:2], label_set=model.label_set, region=region if settings.region else None)
     kept = stored_iterations(attack.iterations)
 
     steps = attack.run(model, x, goal)

@@ -12,6 +12,7 @@ from PIL import Image
 from segviz.attacks.rows import ATTACKS
 from segviz.cli import main
 from segviz.data.samples import ASSETS
+from segviz.models.zoo import MODELS
 
 CHELSEA = str(ASSETS / "samples" / "chelsea.png")
 
@@ -84,6 +85,18 @@ def test_evaluate(small_data, tmp_path):
     assert clean_only["adversarial"] is None
 
 
+def test_evaluate_leaves_out_images_without_the_class(small_data, capsys):
+    command = ["evaluate", "--data", str(small_data), "--attack", "ifgsm", "--eps", "8", "--steps", "5"]
+    assert main([*command, "--goal", "class", "--target", "cat"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["images"] == 1
+    assert result["success"] > 0.2
+    assert main([*command, "--region", "class:horse"]) == 0
+    assert json.loads(capsys.readouterr().out)["images"] == 2
+    assert main([*command, "--goal", "class", "--target", "sheep"]) == 2
+    assert "No picture of the data set" in capsys.readouterr().err
+
+
 def test_evaluate_a_suite(small_data, capsys):
     assert main(["evaluate", "--data", str(small_data), "--attack", "sea", "--eps", "1", "--steps", "3"]) == 0
     result = json.loads(capsys.readouterr().out)
@@ -110,17 +123,34 @@ def test_published_settings_region_and_variant(small_photo, capsys):
     assert (result["transforms"], result["gradient_evaluations"]) == (["si", "ti"], 10)
 
 
-def test_listings(capsys):
+def test_evaluate_takes_the_folder_from_the_environment_and_checks_label_sets(small_data, monkeypatch, capsys):
+    monkeypatch.setenv("SEGVIZ_DATA", str(small_data))
+    assert main(["evaluate", "--limit", "1"]) == 0
+    assert json.loads(capsys.readouterr().out)["label_set"] == "VOC7"
+    assert main(["evaluate", "--limit", "1", "--data-labels", "Cityscapes19"]) == 2
+    assert "no meaningful counterpart" in capsys.readouterr().err
+
+
+def test_listings(capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("SEGVIZ_CACHE", str(tmp_path))
     assert main(["models", "--json"]) == 0
     models = json.loads(capsys.readouterr().out)
-    assert [model["key"] for model in models] == ["voc7-lraspp", "voc7-fcn8s", "voc7-pspnet"]
+    assert [model["key"] for model in models] == list(MODELS)
+    family = [model["key"] for model in models if model["key"].startswith("voc7-")]
+    assert family == ["voc7-lraspp", "voc7-fcn8s", "voc7-pspnet", "voc7-deeplab"]
     assert models[0]["state"] == "bundled"
+    espnet = next(model for model in models if model["key"] == "espnetv2-voc-2.0-384")
+    assert (espnet["state"], espnet["label_set"], espnet["licence"]) == ("to be downloaded", "VOC21", "MIT")
+    assert {"enet-city", "torchvision-deeplabv3-resnet50", "espnetv2-city-2.0-1024x512"} <= {model["key"] for model in models}
     assert main(["attacks", "--json"]) == 0
     keys = "fgsm fgsm-ll ifgsm ifgsm-ll pgd mi-fgsm segpgd cospgd apgd-ce apgd-mce apgd-mce-bal apgd-js apgd-msl padam-ce padam-cos"
     further = "cira cira-plus dag almaprox pdpgd eroseg sea battery quick"
     assert set(f"{keys} {further}".split()) <= {attack["key"] for attack in json.loads(capsys.readouterr().out)}
     assert main(["models"]) == main(["attacks"]) == 0
-    assert "voc7-lraspp" in capsys.readouterr().out
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 1 + len(MODELS) + len(ATTACKS)
+    row = next(line for line in lines if line.startswith("espnetv2-voc-2.0-384 "))
+    assert all(part in row for part in ("to be downloaded", "VOC21", "3.4 MB", "MIT"))
 
 
 @pytest.mark.parametrize(

@@ -88,6 +88,11 @@ def test_a_region_confines_the_change_and_nothing_else(model, picture):
     assert final.report.adversarial.pixel_accuracy < final.clean.pixel_accuracy
 
 
+def test_a_region_without_a_pixel_gets_a_message(model, picture):
+    with pytest.raises(UserError, match="holds no pixel"):
+        next(attack_picture(Settings(region="class:sheep"), picture, model))
+
+
 def test_suite_reports_its_attacks_and_the_worst_is_the_result(model, picture):
     final = list(attack_picture(Settings(attack="sea", steps=3, eps=1), picture, model))[-1]
     assert [outcome.member for outcome in final.outcomes] == ["apgd-mce-bal", "apgd-mce", "apgd-js"]

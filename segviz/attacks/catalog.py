@@ -37,27 +37,20 @@ def alpha_of(settings: Settings) -> float:
     return attack_entry(settings.attack).auto_alpha(settings.eps, max(steps_of(settings), 1))
 
 
-def members_of(settings: Settings) -> tuple[Settings, ...]:
-    """The settings of each attack of a suite; of any other attack the settings themselves."""
+def members_of(settings: Settings) -> dict[str, Settings]:
+    """The settings of each attack of a suite, by name; of any other attack the settings themselves, by its key."""
     entry = attack_entry(settings.attack)
-    return (settings,) if entry.members is None else entry.members(settings)
-
-
-def name_of(settings: Settings) -> str:
-    """Key of the settings' attack, with the variant where it is not the attack's usual one."""
-    entry = attack_entry(settings.attack)
-    variant = entry.variant(settings)
-    return settings.attack if variant == next(iter(entry.variants), "") else f"{settings.attack} {variant}"
+    return {settings.attack: settings} if entry.members is None else entry.members(settings)
 
 
 def iterations_of(settings: Settings) -> int:
     """Iterations of a whole run, over restarts and members of a suite."""
-    return sum(steps_of(member) * member.restarts for member in members_of(settings))
+    return sum(steps_of(member) * member.restarts for member in members_of(settings).values())
 
 
 def gradients_of(settings: Settings) -> int:
     """Gradient evaluations per image of a whole run."""
-    return sum(steps_of(member) * member.restarts * cost_of(member) for member in members_of(settings))
+    return sum(steps_of(member) * member.restarts * cost_of(member) for member in members_of(settings).values())
 
 
 def cost_of(settings: Settings) -> int:
@@ -106,8 +99,8 @@ def build_attack(
     """
     entry = check_settings(settings)
     if entry.members is not None:
-        parts = [(name_of(one), build_attack(one, height, width, label_set=label_set, region=region)) for one in entry.members(settings)]
-        return Suite(tuple(parts))
+        members = members_of(settings).items()
+        return Suite(tuple((name, build_attack(one, height, width, label_set=label_set, region=region)) for name, one in members))
     assert entry.build is not None
     constraint: Constraint
     if settings.norm == "linf":

@@ -39,10 +39,10 @@ Radii = tuple[tuple[float, float], ...]
 class AttackEntry:
     """One named attack; `formula` is LaTeX, with y the label map of the goal.
 
-    `build` makes the attack of a plan; a suite has instead `members`, the settings of its attacks. `auto_alpha` maps (eps, steps) to the
-    step size, all in grey levels. A one-step attack ignores the wished number of steps. `variants` names the settings' `variant`s with what
-    they mean, the first being the default. `cost` is the number of gradient evaluations per step, by variant. `published` gives the
-    changes to the settings that reproduce the paper's own at an eps in grey levels. `ours` says which part is not from the paper.
+    `build` makes the attack of a plan; a suite has instead `members`, the settings of its attacks by name. `auto_alpha` maps (eps, steps)
+    to the step size, all in grey levels. A one-step attack ignores the wished number of steps. `variants` names the settings' `variant`s
+    with what they mean, the first being the default. `cost` is the number of gradient evaluations per step, by variant. `published` maps
+    an eps in grey levels to the changes to the settings that reproduce the paper's own. `ours` says which part is not from the paper.
     """
 
     key: str
@@ -53,7 +53,7 @@ class AttackEntry:
     url: str
     auto_alpha: Callable[[float, int], float]
     build: Callable[[Plan], Runnable] | None = None
-    members: Callable[[Settings], tuple[Settings, ...]] | None = None
+    members: Callable[[Settings], dict[str, Settings]] | None = None
     family: str = "bounded"
     one_step: bool = False
     random_start: bool = False

@@ -17,25 +17,45 @@ def class_index(label_set: LabelSet, name: str) -> int:
     return label_set.classes.index(name)
 
 
+def fitting(settings: Settings, reference: Tensor, clean_prediction: Tensor, label_set: LabelSet) -> Tensor:
+    """The pictures (N,) bool that have the classes which the goal of `settings` speaks of, for maps as in `build_goal`."""
+    fits = torch.ones(len(reference), dtype=torch.bool, device=reference.device)
+    if settings.goal == "class":
+        fits &= present(reference, [settings.target], label_set)
+    elif settings.goal in ("remove", "swap"):
+        names = [settings.target] if settings.goal == "remove" else [settings.target, settings.other]
+        fits &= present(clean_prediction, names, label_set)
+    return fits
+
+
+def present(labels: Tensor, names: list[str | None], label_set: LabelSet) -> Tensor:
+    """The maps (N,) bool of `labels` (N,H,W) that hold at least one of the classes."""
+    classes = torch.tensor([class_index(label_set, name) for name in names if name is not None]).to(labels)
+    return torch.isin(labels, classes).flatten(1).any(1)
+
+
 def build_goal(settings: Settings, reference: Tensor, clean_prediction: Tensor, label_set: LabelSet) -> Goal:
-    """The goal that `settings` name, for maps (N,H,W): `reference` is to be broken, targets start from `clean_prediction`."""
+    """The goal that `settings` name, for maps (N,H,W): `reference` is to be broken, targets start from `clean_prediction`.
+
+    Raises UserError for a class that the label set does not have, and where a picture lacks the classes that the goal speaks of.
+    """
     if settings.goal == "break":
         return Goal(reference)
     assert settings.target is not None
     target = class_index(label_set, settings.target)
     if settings.goal == "class":
-        if not (reference == target).any():
+        if not fitting(settings, reference, clean_prediction, label_set).all():
             raise UserError(f"No pixel is labelled {settings.target}, so there is nothing to break. Choose another class.")
         return Goal(reference, mask=reference == target)
     if settings.goal == "everywhere":
         return Goal(torch.full_like(clean_prediction, target), targeted=True)
-    classes = [target] if settings.other is None or settings.goal == "remove" else [target, class_index(label_set, settings.other)]
-    if not torch.isin(clean_prediction, torch.tensor(classes).to(clean_prediction)).any():
+    if not fitting(settings, reference, clean_prediction, label_set).all():
         seen = [label_set.classes[index] for index in clean_prediction.unique().tolist()]
-        names = " and no ".join(label_set.classes[index] for index in classes)
+        names = settings.target if settings.goal == "remove" else f"{settings.target} and no {settings.other}"
         raise UserError(f"The model sees no {names} in this picture, so there is none to {settings.goal}. It sees: {', '.join(seen)}.")
     if settings.goal == "swap":
-        return Goal(swapped(clean_prediction, *classes), targeted=True)
+        assert settings.other is not None
+        return Goal(swapped(clean_prediction, target, class_index(label_set, settings.other)), targeted=True)
     return Goal(torch.stack([without_class(labels, target) for labels in clean_prediction]), targeted=True)
 
 

@@ -50,7 +50,7 @@ class PDPGDSearch:
         self.r = torch.zeros_like(x)
         self.mean = torch.zeros_like(x)
         self.square = torch.zeros_like(x)
-        self.log_ratio = -goal.pixels.log().view(-1, 1, 1).expand(goal.labels.shape)
+        self.log_ratio = -goal.pixels.to(x).log().view(-1, 1, 1).expand(goal.labels.shape)
         self.multipliers = self.simplex()
 
     def simplex(self) -> Tensor:

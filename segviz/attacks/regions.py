@@ -48,20 +48,18 @@ class Within:
 
 
 def region_mask(region: str, labels: Tensor, label_set: LabelSet) -> Tensor:
-    """The pixels (N,H,W) bool that `region` names in pictures with these `labels` (N,H,W).
+    """The pixels (N,H,W) bool that `region` names in pictures with these `labels` (N,H,W); all of them if it is empty.
 
-    Raises UserError for text that is no region, an unknown class, or a region without a pixel.
+    Raises UserError for text that is no region and for an unknown class.
     """
     kind, _, rest = region.partition(":")
+    if not region:
+        return torch.ones_like(labels, dtype=torch.bool)
     if kind in ("class", "outside"):
-        mask = (labels == class_index(label_set, rest)) == (kind == "class")
-    elif kind == "polygon":
-        mask = torch.from_numpy(inside(rest, *labels.shape[1:])).to(labels.device).expand(labels.shape)
-    else:
-        raise UserError(f"'{region}' is no region. Write {FORMS}.")
-    if not mask.flatten(1).any(1).all():
-        raise UserError(f"The region '{region}' holds no pixel of the picture. Choose or draw another one.")
-    return mask
+        return (labels == class_index(label_set, rest)) == (kind == "class")
+    if kind == "polygon":
+        return torch.from_numpy(inside(rest, *labels.shape[1:])).to(labels.device).expand(labels.shape)
+    raise UserError(f"'{region}' is no region. Write {FORMS}.")
 
 
 def inside(text: str, height: int, width: int) -> np.ndarray:

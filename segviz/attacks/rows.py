@@ -17,7 +17,7 @@ from segviz.attacks.loop import RED_EPS
 from segviz.attacks.objectives import ObjectiveBuilder
 from segviz.attacks.pdpgd import PDPGD
 from segviz.attacks.rules import AutoStep, padam, uncorrected_adam
-from segviz.settings import Settings
+from segviz.settings import MAX_STEPS, Settings
 
 SEA_PAPER = "Croce, Singh & Hein, Towards Reliable Evaluation and Fast Training of Robust Semantic Segmentation Models, ECCV 2024"
 APGD_PAPER = "Croce & Hein, Reliable Evaluation of Adversarial Robustness with an Ensemble of Diverse Parameter-free Attacks, ICML 2020"
@@ -362,15 +362,37 @@ ROWS = (
 )
 
 
-def sea(settings: Settings) -> tuple[Settings, ...]:
+def sea(settings: Settings) -> dict[str, Settings]:
     """The three attacks of SEA, each with all the steps."""
-    return tuple(replace(settings, attack=key, alpha=None) for key in ("apgd-mce-bal", "apgd-mce", "apgd-js"))
+    return {key: replace(settings, attack=key, alpha=None) for key in ("apgd-mce-bal", "apgd-mce", "apgd-js")}
 
 
-def quick(settings: Settings) -> tuple[Settings, ...]:
+def quick(settings: Settings) -> dict[str, Settings]:
     """Three attacks that differ in loss and update rule, with constant radius, fit for few steps."""
-    keys = (("apgd-mce", "constant"), ("apgd-js", "constant"), ("padam-cos", ""))
-    return tuple(replace(settings, attack=key, variant=variant, alpha=None) for key, variant in keys)
+    attacks = {"apgd-mce": "constant", "apgd-js": "constant", "padam-cos": ""}
+    return {key: replace(settings, attack=key, variant=variant, alpha=None) for key, variant in attacks.items()}
+
+
+def battery(settings: Settings) -> dict[str, Settings]:
+    """The ten attacks of 2407.09150 with their step sizes, and with their numbers of steps in proportion: as published at 300 steps."""
+
+    def member(key: str, steps: int, variant: str = "", alpha: float | None = None) -> Settings:
+        share = min(max(round(settings.steps * steps / 300), 1), MAX_STEPS)
+        restarts = settings.restarts if "apgd" in key or "padam" in key else 1
+        return replace(settings, attack=key, variant=variant, alpha=alpha, steps=share, restarts=restarts)
+
+    return {
+        "padam-ce": member("padam-ce", 200),
+        "padam-cos": member("padam-cos", 200),
+        "apgd-mce": member("apgd-mce", 300, "constant"),
+        "apgd-segpgd": member("apgd-segpgd", 300),
+        "apgd-js": member("apgd-js", 300, "constant"),
+        "apgd-msl": member("apgd-msl", 300, "constant"),
+        "dag 0.001": member("dag", 200, alpha=0.255),
+        "dag 0.003": member("dag", 200, alpha=0.765),
+        "pdpgd": member("pdpgd", 500),
+        "almaprox": member("almaprox", 500, alpha=0.0255),
+    }
 
 
 SUITES = (
@@ -378,7 +400,7 @@ SUITES = (
         key="sea",
         title="SEA",
         summary="Three attacks with losses made for segmentation; of each picture the worst result counts. Steps are per attack.",
-        formula=r"\min_{a\,\in\,\{	ext{MCE-Bal},\ 	ext{MCE},\ 	ext{JS}\}} \mathrm{accuracy}ig(f(x'_a), yig)",
+        formula=r"\min_{a\,\in\,\{\text{MCE-Bal},\ \text{MCE},\ \text{JS}\}} \mathrm{accuracy}\big(f(x'_a), y\big)",
         paper=SEA_PAPER,
         url=SEA_URL,
         auto_alpha=twice_radius,
@@ -389,10 +411,28 @@ SUITES = (
         published=three_hundred,
     ),
     AttackEntry(
+        key="battery",
+        title="Battery of ten",
+        summary="PAdam, APGD with four losses, and four smallest-perturbation attacks clipped to epsilon; of each picture the worst result "
+        "counts. Steps are those of APGD; the others have 2/3 or 5/3 as many.",
+        formula=r"\min_{a\,\in\,\{\text{PAdam} \times 2,\ \text{APGD} \times 4,\ \text{DAG} \times 2,\ \text{PDPGD},\ \text{ALMAProx}\}}"
+        r" \mathrm{accuracy}\big(f(x'_a), y\big)",
+        paper=PADAM_PAPER,
+        url=PADAM_URL,
+        auto_alpha=twice_radius,
+        members=battery,
+        family="suite",
+        random_start=True,
+        takes_transforms=False,
+        norms=("linf",),
+        published=three_hundred,
+        ours="Each attack returns its strongest iterate, also where its paper's code returns the last one or the clean picture.",
+    ),
+    AttackEntry(
         key="quick",
         title="Quick suite",
         summary="Masked CE, Jensen-Shannon and PAdam-cosine with few steps each, for a live demo. Steps are per attack.",
-        formula=r"\min_{a\,\in\,\{	ext{MCE},\ 	ext{JS},\ 	ext{PAdam-cos}\}} \mathrm{accuracy}ig(f(x'_a), yig)",
+        formula=r"\min_{a\,\in\,\{\text{MCE},\ \text{JS},\ \text{PAdam-cos}\}} \mathrm{accuracy}\big(f(x'_a), y\big)",
         paper="Our selection from SEA (2306.12941) and the battery of Halmosi, Mohos & Jelasity (2407.09150)",
         url=SEA_URL,
         auto_alpha=twice_radius,
@@ -422,7 +462,7 @@ SMALLEST = (
         ours="Where 99 % are not reached, the published code returns the clean picture; here the strongest iterate is the result.",
     ),
     AttackEntry(
-        key="alma-prox",
+        key="almaprox",
         title="ALMAProx",
         summary="Looks for the smallest perturbation with one penalty per pixel, raised where nothing helps. Wants hundreds of steps.",
         formula=r"\min_\delta \|\delta\|_\infty \ \text{s.t.}\ \mathrm{DLR}_j(x + \delta) < 0 \ \text{on 99\,\% of the pixels},"

@@ -1,10 +1,17 @@
-"""Label sets: class names, colours, and how stored label maps are read into them."""
+"""Label sets: class names, colours, how stored label maps are read into them, and which of them translate into which."""
 
+import colorsys
+import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
+from segviz.data import ade20k
 from segviz.types import VOID, UserError
+
+Colour = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
@@ -12,14 +19,16 @@ class LabelSet:
     """Classes of a model.
 
     `stored_ids` are the ids that label-map files may hold, besides 255 for void; `index_of` maps the ones that are classes of their
-    own to class indices, every other stored id counts as class 0 (background).
+    own to class indices (or to 255, void), every other stored id counts as class 0 (background). `vocabulary` names what the stored ids
+    mean: sets that share it read the same files. `training_pixels`: how many pixels of each class a model was trained on, if known.
     """
 
     name: str
     classes: tuple[str, ...]
-    palette: tuple[tuple[int, int, int], ...]
+    palette: tuple[Colour, ...]
     stored_ids: range
     index_of: dict[int, int]
+    vocabulary: str = ""
     training_pixels: tuple[float, ...] | None = None
 
     def from_stored(self, stored: np.ndarray) -> np.ndarray:
@@ -31,7 +40,7 @@ class LabelSet:
         if unknown:
             shown = ", ".join(map(str, unknown[:5])) + (", ..." if len(unknown) > 5 else "")
             raise UserError(
-                f"The label map holds the values {shown}, which are no {self.name} labels. "
+                f"The label map holds the values {shown}, which are no {self.vocabulary or self.name} labels. "
                 f"Expected ids {self.stored_ids[0]} to {self.stored_ids[-1]} and {VOID} for void."
             )
         table = np.full(256, VOID, np.uint8)
@@ -39,21 +48,165 @@ class LabelSet:
         return table[stored]
 
 
-VOC_COLOURS = {
-    0: (0, 0, 0),
-    8: (64, 0, 0),
-    10: (64, 128, 0),
-    12: (64, 0, 128),
-    13: (192, 0, 128),
-    15: (192, 128, 128),
-    17: (128, 64, 0),
-}
+def plain_label_set(name: str, classes: Sequence[str], palette: Sequence[Colour] | None = None) -> LabelSet:
+    """A label set whose files hold class indices; without a palette, colours are generated."""
+    count = len(classes)
+    return LabelSet(name, tuple(classes), tuple(palette or generated_palette(count)), range(count), {i: i for i in range(count)}, name)
+
+
+def generated_palette(count: int) -> tuple[Colour, ...]:
+    """Colours that differ, for classes that have none: hues a golden angle apart at three levels of brightness."""
+    hues = ((index * 0.381966) % 1 for index in range(count))
+    tones = (colorsys.hsv_to_rgb(hue, 0.75, (0.95, 0.7, 0.5)[index % 3]) for index, hue in enumerate(hues))
+    return tuple((round(255 * r), round(255 * g), round(255 * b)) for r, g, b in tones)
+
+
+def hex_palette(text: str) -> tuple[Colour, ...]:
+    """Colours written as rrggbb words."""
+    return tuple((int(word[:2], 16), int(word[2:4], 16), int(word[4:], 16)) for word in text.split())
+
+
+def words(text: str) -> tuple[str, ...]:
+    """Names separated by commas."""
+    return tuple(" ".join(name.split()) for name in text.split(","))
+
+
+VOC_NAMES = words(
+    "background, aeroplane, bicycle, bird, boat, bottle, bus, car, cat, chair, cow, diningtable, dog, horse, motorbike, person, "
+    "pottedplant, sheep, sofa, train, tvmonitor"
+)
+VOC_COLOURS = hex_palette(
+    "000000 800000 008000 808000 000080 800080 008080 808080 400000 c00000 408000 c08000 400080 c00080 408080 c08080 004000 804000 "
+    "00c000 80c000 004080"
+)
+VOC7_IDS = (0, 8, 10, 12, 13, 15, 17)
+
+VOC21 = LabelSet("VOC21", VOC_NAMES, VOC_COLOURS, range(21), {index: index for index in range(21)}, "VOC")
 
 VOC7 = LabelSet(
-    name="VOC",
-    classes=("background", "cat", "cow", "dog", "horse", "person", "sheep"),
-    palette=tuple(VOC_COLOURS.values()),
+    name="VOC7",
+    classes=tuple(VOC_NAMES[voc_id] for voc_id in VOC7_IDS),
+    palette=tuple(VOC_COLOURS[voc_id] for voc_id in VOC7_IDS),
     stored_ids=range(21),
-    index_of={voc_id: index for index, voc_id in enumerate(VOC_COLOURS)},
+    index_of={voc_id: index for index, voc_id in enumerate(VOC7_IDS)},
+    vocabulary="VOC",
     training_pixels=(130604624, 20730594, 3458462, 18508673, 5784097, 5716235, 3849981),
 )
+
+CITYSCAPES19 = plain_label_set(
+    "Cityscapes19",
+    words(
+        "road, sidewalk, building, wall, fence, pole, traffic light, traffic sign, vegetation, terrain, sky, person, rider, car, truck, "
+        "bus, train, motorcycle, bicycle"
+    ),
+    hex_palette(
+        "804080 f423e8 464646 66669c be9999 999999 faaa1e dcdc00 6b8e23 98fb98 4682b4 dc143c ff0000 00008e 000046 003c64 005064 0000e6 "
+        "770b20"
+    ),
+)
+"""Label maps hold trainIds."""
+
+CAMVID11 = LabelSet(
+    name="CamVid11",
+    classes=words("sky, building, pole, road, pavement, tree, sign, fence, car, pedestrian, bicyclist"),
+    palette=hex_palette("808080 800000 c0c080 804080 3c28de 808000 c08080 404080 400080 404000 0080c0"),
+    stored_ids=range(12),
+    # The distributed maps mark unlabelled pixels with 11.
+    index_of={**{index: index for index in range(11)}, 11: VOID},
+    vocabulary="CamVid11",
+)
+
+ADE20K150 = LabelSet(
+    name="ADE20K150",
+    classes=words(ade20k.NAMES),
+    palette=hex_palette(ade20k.COLOURS),
+    stored_ids=range(151),
+    # 0 stands for "other objects", which the benchmark does not count.
+    index_of={0: VOID, **{index + 1: index for index in range(150)}},
+    vocabulary="ADE20K150",
+)
+
+LABEL_SETS = {label_set.name: label_set for label_set in (VOC7, VOC21, CITYSCAPES19, CAMVID11, ADE20K150)}
+
+CITYSCAPES_TO_CAMVID = {
+    "sky": "sky",
+    "building": "building wall",
+    "pole": "pole",
+    "road": "road",
+    "pavement": "sidewalk",
+    "tree": "vegetation terrain",
+    "sign": "traffic-light traffic-sign",
+    "fence": "fence",
+    "car": "car truck bus train",
+    "pedestrian": "person",
+    "bicyclist": "rider bicycle motorcycle",
+}
+"""CamVid class to the Cityscapes classes that it takes in."""
+
+
+def translation(source: LabelSet, target: LabelSet) -> tuple[int, ...]:
+    """The index in `target` of every class of `source`; raises UserError where there is no meaningful mapping.
+
+    VOC21 goes to VOC7 (classes that VOC7 lacks become background) and Cityscapes19 to CamVid11; every set goes to itself.
+    """
+    if source == target:
+        return tuple(range(len(source.classes)))
+    if (source.name, target.name) == (VOC21.name, VOC7.name):
+        return tuple(VOC7.index_of.get(voc_id, 0) for voc_id in range(21))
+    if (source.name, target.name) == (CITYSCAPES19.name, CAMVID11.name):
+        taken = {part.replace("-", " "): name for name, parts in CITYSCAPES_TO_CAMVID.items() for part in parts.split()}
+        return tuple(CAMVID11.classes.index(taken[name]) for name in CITYSCAPES19.classes)
+    raise UserError(
+        f"The classes of {source.name} have no meaningful counterpart in {target.name}. "
+        "VOC21 translates to VOC7 and Cityscapes19 to CamVid11; choose a model or a data set of one label set."
+    )
+
+
+def convert(labels: np.ndarray, source: LabelSet, target: LabelSet) -> np.ndarray:
+    """Class indices (H,W) of `source` as class indices (H,W) uint8 of `target`, 255 stays void; raises UserError as `translation`."""
+    table = np.full(256, VOID, np.uint8)
+    table[: len(source.classes)] = translation(source, target)
+    return table[labels]
+
+
+def label_set_named(name: str) -> LabelSet:
+    """A label set by its name, whatever its case; raises UserError for an unknown one."""
+    found = {known.lower(): label_set for known, label_set in LABEL_SETS.items()}.get(name.lower())
+    if found is None:
+        raise UserError(f"Unknown label set '{name}'. Known: {', '.join(LABEL_SETS)}.")
+    return found
+
+
+def read_label_file(source: str, folder: Path = Path()) -> LabelSet:
+    """A label set from its name, or from a TOML file (relative to `folder`).
+
+    The file holds `classes` (names), and if wanted `name`, `palette` ([r, g, b] per class) and `ids` (the id per class in label maps;
+    by default their position). Raises UserError where the file is missing or says something else.
+    """
+    if source.lower() in {name.lower() for name in LABEL_SETS}:
+        return label_set_named(source)
+    path = folder / source
+    if not path.is_file():
+        raise UserError(f"There is no label file {path}. Give a TOML file with classes = [...], or one of {', '.join(LABEL_SETS)}.")
+    try:
+        table = tomllib.loads(path.read_text())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"The label file {path} is no TOML: {error}.") from None
+    classes = table.get("classes")
+    if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes) or not 2 <= len(classes) <= 255:
+        raise UserError(f"The label file {path} needs classes = [...], a list of 2 to 255 names.")
+    palette = table.get("palette")
+    if palette is not None and not (isinstance(palette, list) and len(palette) == len(classes) and all(map(is_colour, palette))):
+        raise UserError(f"palette in {path} must hold one [r, g, b] of 0 to 255 for each of the {len(classes)} classes.")
+    ids = table.get("ids", list(range(len(classes))))
+    right = isinstance(ids, list) and all(isinstance(i, int) and 0 <= i < VOID for i in ids)
+    if not right or len(set(ids)) != len(classes):
+        raise UserError(f"ids in {path} must hold one id of 0 to 254 for each of the {len(classes)} classes, each once.")
+    name = str(table.get("name", path.stem))
+    colours = tuple((r, g, b) for r, g, b in palette) if palette else generated_palette(len(classes))
+    return LabelSet(name, tuple(classes), colours, range(max(ids) + 1), {stored: index for index, stored in enumerate(ids)}, name)
+
+
+def is_colour(value: object) -> bool:
+    """Whether a value from a file is [r, g, b]."""
+    return isinstance(value, list) and len(value) == 3 and all(isinstance(level, int) and 0 <= level <= 255 for level in value)

@@ -10,7 +10,7 @@ ASSETS = Path(__file__).parents[2] / "assets"
 
 @dataclass(frozen=True)
 class Sample:
-    """A sample photo; `labels` holds Pascal VOC ids, 255 for void."""
+    """A sample photo; `labels` holds ids of `vocabulary`, 255 for void."""
 
     key: str
     title: str
@@ -19,6 +19,7 @@ class Sample:
     source: str
     credit: str
     licence: str
+    vocabulary: str = "VOC"
 
 
 @cache

@@ -1,16 +1,22 @@
-"""Loading: from a catalogue entry to a frozen network on a device."""
+"""Loading: from a catalogue entry to a frozen network on a device; and which networks are kept in memory."""
 
-import hashlib
-from functools import lru_cache
+import os
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 
+from segviz.models.adapt import AdaptedSegmenter, check_network
+from segviz.models.checkpoint import load_weights, read_checkpoint
+from segviz.models.entry import ModelEntry
+from segviz.models.fetch import Progress, digest, fetch
 from segviz.models.segmenter import Segmenter
 from segviz.models.wrappers import split_key, wrap
-from segviz.models.zoo import ModelEntry, model_entry
+from segviz.models.zoo import model_entry
 from segviz.types import UserError
+
+DEFAULT_BUDGET_MB = 1024
 
 
 def default_device() -> torch.device:
@@ -18,35 +24,107 @@ def default_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-@lru_cache(maxsize=4)
-def load_model(key: str, device: torch.device) -> Segmenter:
-    """The model of a catalogue entry: weights verified, in eval mode and frozen. The same object for everyone who asks.
+@dataclass(frozen=True)
+class Loaded:
+    """A model in memory; `bytes` are those of its weights and statistics."""
 
-    A key may end in wrappers, applied from left to right: `voc7-lraspp+multiscale+crf`.
-    Raises UserError for an unknown key or wrapper and for weights that are missing or damaged.
+    entry: ModelEntry
+    device: torch.device
+    model: Segmenter
+    bytes: int
+
+
+class ModelCache:
+    """The models in memory, least recently used first; safe to use from several threads.
+
+    Once they take more than `budget` bytes together, the least recently used ones are let go of, never the newest. A run under way keeps
+    its model until it ends.
+    """
+
+    def __init__(self, budget: int):
+        self.budget = budget
+        self._lock = threading.Lock()
+        self._loading: dict[tuple[str, str], threading.Lock] = {}
+        self._loaded: OrderedDict[tuple[str, str], Loaded] = OrderedDict()
+
+    def get(self, entry: ModelEntry, device: torch.device, progress: Progress) -> Segmenter:
+        """The model of an entry: the same object for everyone who asks while it is in memory."""
+        place = (entry.key, str(device))
+        with self._lock:
+            loading = self._loading.setdefault(place, threading.Lock())
+        with loading:
+            with self._lock:
+                found = self._loaded.get(place)
+                if found is not None and found.entry is entry:
+                    self._loaded.move_to_end(place)
+                    return found.model
+            model = load_entry(entry, device, progress)
+            with self._lock:
+                self._loaded[place] = Loaded(entry, device, model, bytes_of(model))
+                self._loaded.move_to_end(place)
+                self._free()
+            return model
+
+    def _free(self) -> None:
+        """Let go of the least recently used models beyond the budget."""
+        while len(self._loaded) > 1 and sum(loaded.bytes for loaded in self._loaded.values()) > self.budget:
+            self._loaded.popitem(last=False)
+
+    def loaded(self) -> list[Loaded]:
+        """What is in memory, least recently used first."""
+        with self._lock:
+            return list(self._loaded.values())
+
+
+def bytes_of(model: torch.nn.Module) -> int:
+    """Bytes of a model's weights and statistics."""
+    return sum(tensor.nbytes for tensor in (*model.parameters(), *model.buffers()))
+
+
+def budget_from_environment() -> int:
+    """Bytes that models in memory may take: SEGVIZ_MODEL_MB megabytes, 1024 by default or where that is no number."""
+    text = os.environ.get("SEGVIZ_MODEL_MB", "")
+    return (int(text) if text.isdecimal() else DEFAULT_BUDGET_MB) * 2**20
+
+
+CACHE = ModelCache(budget_from_environment())
+
+
+def loaded() -> list[Loaded]:
+    """The models in memory, least recently used first."""
+    return CACHE.loaded()
+
+
+def load_model(key: str, device: torch.device, progress: Progress = lambda done, total: None) -> Segmenter:
+    """The model of a catalogue entry: weights there and verified, in eval mode and frozen. The same object for everyone who asks.
+
+    A key may end in wrappers, applied from left to right: `voc7-lraspp+multiscale+crf`. They are put around the shared network anew for
+    everyone. Weights that are not on this machine are downloaded; `progress` is told how far that is. Raises UserError for an unknown key
+    or wrapper and for weights that are missing, damaged or cannot be downloaded.
     """
     base, names = split_key(key)
-    model = load_entry(model_entry(base), device)
+    model = CACHE.get(model_entry(base), device, progress)
     for name in names:
         model = wrap(model, name)
     return model
 
 
-def load_entry(entry: ModelEntry, device: torch.device) -> Segmenter:
+def load_entry(entry: ModelEntry, device: torch.device, progress: Progress = lambda done, total: None) -> Segmenter:
     """`load_model` for an entry that need not be in the catalogue, not cached."""
-    if not entry.weights.is_file():
-        raise UserError(f"The weights of {entry.key} are missing: {entry.weights.name} belongs in {entry.weights.parent}.")
-    if hashlib.sha256(entry.weights.read_bytes()).hexdigest() != entry.sha256:
-        raise UserError(f"The weights of {entry.key} are damaged (sha256 differs). Get {entry.weights.name} again.")
-    model = entry.build()
-    try:
-        halves = load_file(entry.weights)
-        incompatible = model.load_state_dict({name: value.float() for name, value in halves.items()}, strict=False)
-    except (SafetensorError, RuntimeError) as error:
-        raise UserError(f"The weights of {entry.key} do not fit its network: {error}") from None
-    # The counters of batch normalisation are the only entries that a weights file leaves out.
-    absent = [name for name in incompatible.missing_keys if not name.endswith("num_batches_tracked")]
-    if absent or incompatible.unexpected_keys:
-        raise UserError(f"The weights of {entry.key} do not fit its network: {(absent + incompatible.unexpected_keys)[0]}.")
+    file = entry.file
+    if entry.url is not None and file is not None:
+        fetch(entry.url, file, entry.sha256, progress)
+    elif file is not None:
+        if not file.is_file():
+            raise UserError(f"The weights of {entry.key} are missing: {file.name} belongs in {file.parent}.")
+        if entry.sha256 and not digest(file).startswith(entry.sha256):
+            raise UserError(f"The weights of {entry.key} are damaged (sha256 differs). Get {file.name} again.")
+    network = entry.build()
+    if file is not None:
+        load_weights(network, read_checkpoint(file), entry.key)
+    model = network if isinstance(network, Segmenter) else AdaptedSegmenter(network, entry)
     model.eval().requires_grad_(False)
-    return model.to(device).to(memory_format=torch.channels_last)
+    model = model.to(device).to(memory_format=torch.channels_last)
+    if entry.state == "own":
+        check_network(model, entry.key)
+    return model

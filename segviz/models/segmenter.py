@@ -1,5 +1,7 @@
 """The Segmenter: images in [0,1] to logits at the same size, with normalisation inside."""
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -26,7 +28,7 @@ class Segmenter(nn.Module):
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
 
-    def features(self, x: Tensor) -> dict[int, Tensor]:
+    def features(self, x: Tensor) -> dict[Any, Tensor]:
         """Images (N,3,H,W) in [0,1] to encoder features {stride: (N, channels, ~H/stride, ~W/stride)}."""
         return self.encoder((x - self.mean) / self.std)
 

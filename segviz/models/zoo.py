@@ -1,85 +1,169 @@
 """The model catalogue: entries are data."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from segviz.data.label_sets import VOC7, LabelSet
+from segviz.data.label_sets import CITYSCAPES19, VOC7, VOC21
+from segviz.models import hub, own
 from segviz.models.build import build_voc7
-from segviz.models.segmenter import Segmenter
+from segviz.models.enet import ENet
+from segviz.models.entry import ModelEntry
+from segviz.models.espnetv2 import ESPNetv2
+from segviz.models.torchvision_models import TORCHVISION
 from segviz.models.wrappers import split_key
 from segviz.types import UserError
 
+__all__ = ["MODELS", "ModelEntry", "catalogue", "model_entry"]
+
 WEIGHTS = Path(__file__).parents[2] / "assets" / "models"
 
+VOC7_VAL = "445 VOC val photos of animals and people, 7 classes"
+EDGENETS = (
+    "https://raw.githubusercontent.com/sacmehta/EdgeNets/2b232d3f7fb60658755dad1ebca0ffc895cc795e/model/segmentation/model_zoo/espnetv2"
+)
+ZH320 = "https://raw.githubusercontent.com/zh320/realtime-semantic-segmentation-pytorch/e8c8ab0138ab92d89900c137869f50489841dbed/weights"
+ESPNETV2_LAYERS = ("base_net.level1", "base_net.level2_0", "base_net.level3.2", "base_net.level4.6")
+# bytes, parameters
+ESPNETV2_SIZES = {0.5: (469_000, 80_353), 1.0: (1_102_000, 234_021), 2.0: (3_376_000, 789_253)}
+ENET_LAYERS = ("initial", "bottleneck1.conv_regular", "bottleneck2.conv_regular", "bottleneck3.conv_regular")
 
-@dataclass(frozen=True)
-class ModelEntry:
-    """A pretrained model.
+# decoder, title, head, sha256, our mIoU on VOC7_VAL
+VOC7_FAMILY = (
+    ("fcn8s", "FCN-8s", "FCN-8s head", "e900b970dcac4736c6367ead8667c077c371530759efe5802fece70c8e8467de", 0.7108),
+    ("pspnet", "PSPNet", "pyramid pooling", "35914056d10e383f1cdb7398e2d492c5209e4c996fd149082bc7b30caad3b8b9", 0.6825),
+    ("deeplab", "DeepLab", "atrous spatial pyramid pooling", "138fd2e7bd1f343db8ac6c247313e63cd099003907d276f6af84340ab6d77e2a", 0.6863),
+)
+# width, input side, sha256, published mIoU on VOC 2012, our mIoU on VOC7_VAL
+ESPNETV2_VOC = (
+    (0.5, 256, "9c7bebecd73c603a7eb2d8833eb2c54d0627e37e731548b7833291873e0a2e67", None, 0.459),
+    (0.5, 384, "3352b32b209e1e6492d1481734f5333876b28d8866f5c1702d01ec70255eb20c", 47.18, None),
+    (1.0, 256, "276d738e38733c136abf5ee9e8a801f5455b2751078c7c1d52a2b485460264be", None, None),
+    (1.0, 384, "7ce2df106b62661a4e8e30098398d6b96a2a946b9546d2287500379f984301a8", 60.22, None),
+    (2.0, 256, "e4883abccf8f042d422f2c66d69bd21b7af8d41680335e117eb2ee205f303d32", 63.36, None),
+    (2.0, 384, "bc479586b0ba9254e02589020346931a14d99028ad6bac4817198be6d9e719a6", 67.01, 0.730),
+)
+# width, input size, sha256, published mIoU on Cityscapes
+ESPNETV2_CITY = (
+    (0.5, (512, 256), "63e398dec148f63c8ad117497864f99f021926b347fd4ee608036c36041e7f36", None),
+    (0.5, (1024, 512), "9412a86a30f137540ef945d08da3cb7191448956c56c41a64210dab443a9f65f", None),
+    (1.0, (512, 256), "002121eee40c31c8b74186153878452e02ef834d35f3e4a8801b3a84fdc3ec7d", None),
+    (1.0, (1024, 512), "0918c833fed889e32901ce739b1784fdd2b79f95a9aea199a469ca3394dd7a14", None),
+    (2.0, (512, 256), "6b6f26b567c82bb4d6624387f24ed505613edafad19222e1707993fbe0d1d8f6", 50.4),
+    (2.0, (1024, 512), "a72d59699801c7ce8e8b89a53af9097eaaa60dc12180ecde86fd700ba1222fe8", 66.4),
+)
 
-    `working_size`: a photo's longer side is brought to at most this many pixels before anything else happens. `val_miou` is ours,
-    measured with the command on the model card.
-    """
-
-    key: str
-    title: str
-    build: Callable[[], Segmenter]
-    weights: Path
-    sha256: str
-    label_set: LabelSet
-    working_size: int
-    val_miou: float
-    data: str
-    licence: str
-
-
-MODELS = {
-    entry.key: entry
-    for entry in (
+ENTRIES = (
+    ModelEntry(
+        key="voc7-lraspp",
+        title="LR-ASPP, 7 classes (bundled)",
+        build=build_voc7,
+        weights=WEIGHTS / "voc7-lraspp.safetensors",
+        sha256="b898bfd09b4fedb68f5836f5bd462668f46090f6b03273f61ea9d90c81aad812",
+        label_set=VOC7,
+        working_size=320,
+        val_miou=0.7500,
+        val_data=VOC7_VAL,
+        data="EfficientNet-Lite0 encoder, LR-ASPP-style head, trained on photos of animals and people of Pascal VOC 2012",
+        licence="Apache-2.0",
+    ),
+    *(
         ModelEntry(
-            key="voc7-lraspp",
-            title="LR-ASPP, 7 classes (bundled)",
-            build=build_voc7,
-            weights=WEIGHTS / "voc7-lraspp.safetensors",
-            sha256="b898bfd09b4fedb68f5836f5bd462668f46090f6b03273f61ea9d90c81aad812",
+            key=f"voc7-{decoder}",
+            title=f"{title}, 7 classes (bundled)",
+            build=partial(build_voc7, decoder),
+            weights=WEIGHTS / f"voc7-{decoder}.safetensors",
+            sha256=sha256,
             label_set=VOC7,
             working_size=320,
-            val_miou=0.7500,
-            data="EfficientNet-Lite0 encoder, LR-ASPP-style head, trained on photos of animals and people of Pascal VOC 2012",
+            val_miou=measured,
+            val_data=VOC7_VAL,
+            data=f"EfficientNet-Lite0 encoder, {head}, trained on photos of animals and people of Pascal VOC 2012",
             licence="Apache-2.0",
-        ),
+        )
+        for decoder, title, head, sha256, measured in VOC7_FAMILY
+    ),
+    *TORCHVISION,
+    *(
         ModelEntry(
-            key="voc7-fcn8s",
-            title="FCN-8s, 7 classes (bundled)",
-            build=partial(build_voc7, "fcn8s"),
-            weights=WEIGHTS / "voc7-fcn8s.safetensors",
-            sha256="e900b970dcac4736c6367ead8667c077c371530759efe5802fece70c8e8467de",
-            label_set=VOC7,
-            working_size=320,
-            val_miou=0.7108,
-            data="EfficientNet-Lite0 encoder, FCN-8s decoder, trained on photos of animals and people of Pascal VOC 2012",
-            licence="Apache-2.0",
-        ),
+            key=f"espnetv2-voc-{width}-{side}",
+            title=f"ESPNetv2 {width} at {side}x{side}",
+            build=partial(ESPNetv2, width, 21),
+            url=f"{EDGENETS}/espnetv2_s_{width}_pascal_{side}x{side}.pth",
+            sha256=sha256,
+            size=ESPNETV2_SIZES[width][0],
+            parameters=ESPNETV2_SIZES[width][1],
+            label_set=VOC21,
+            working_size=max(side, 320),
+            input_size=(side, side),
+            layers=ESPNETV2_LAYERS,
+            published=f"{published} % mIoU on VOC 2012 (the authors' repository)" if published else "",
+            val_miou=measured,
+            val_data=VOC7_VAL,
+            data="ESPNetv2 (Mehta et al., CVPR 2019) of its authors, trained on Pascal VOC 2012",
+            licence="MIT",
+        )
+        for width, side, sha256, published, measured in ESPNETV2_VOC
+    ),
+    *(
         ModelEntry(
-            key="voc7-pspnet",
-            title="PSPNet, 7 classes (bundled)",
-            build=partial(build_voc7, "pspnet"),
-            weights=WEIGHTS / "voc7-pspnet.safetensors",
-            sha256="35914056d10e383f1cdb7398e2d492c5209e4c996fd149082bc7b30caad3b8b9",
-            label_set=VOC7,
-            working_size=320,
-            val_miou=0.6825,
-            data="EfficientNet-Lite0 encoder, pyramid pooling (PSPNet), trained on photos of animals and people of Pascal VOC 2012",
-            licence="Apache-2.0",
-        ),
-    )
-}
+            key=f"espnetv2-city-{width}-{size[0]}x{size[1]}",
+            title=f"ESPNetv2 {width} at {size[0]}x{size[1]}, streets",
+            build=partial(ESPNetv2, width, 20, len(CITYSCAPES19.classes)),
+            url=f"{EDGENETS}/espnetv2_s_{width}_city_{size[0]}x{size[1]}.pth",
+            sha256=sha256,
+            size=ESPNETV2_SIZES[width][0],
+            parameters=ESPNETV2_SIZES[width][1] - 11,  # One output fewer.
+            label_set=CITYSCAPES19,
+            working_size=size[0],
+            input_size=size,
+            layers=ESPNETV2_LAYERS,
+            published=f"{published} % mIoU on Cityscapes (the authors' repository)" if published else "",
+            data="ESPNetv2 (Mehta et al., CVPR 2019) of its authors, trained on Cityscapes",
+            licence="MIT",
+        )
+        for width, size, sha256, published in ESPNETV2_CITY
+    ),
+    ModelEntry(
+        key="enet-city",
+        title="ENet, streets",
+        build=partial(ENet, len(CITYSCAPES19.classes)),
+        url=f"{ZH320}/enet_crop-1024_800epoch.pth",
+        sha256="a2813d0505a689c80e84f49c218a853b7bf37c70b862b81ccfae58ec6dd138be",
+        size=1_660_549,
+        parameters=365_100,
+        label_set=CITYSCAPES19,
+        working_size=1024,
+        multiple=8,
+        layers=ENET_LAYERS,
+        published="71.31 % mIoU on Cityscapes val at 2048x1024 (stored in the checkpoint)",
+        data="ENet (Paszke et al. 2016) as trained on Cityscapes by zh320",
+        licence="Apache-2.0",
+    ),
+)
+
+MODELS = {entry.key: entry for entry in ENTRIES}
+
+
+def catalogue() -> dict[str, ModelEntry]:
+    """All entries by key: `MODELS`, those of `segviz.toml`, uploaded ones; raises UserError where that file says something wrong."""
+    return {**MODELS, **own.configured_entries(), **own.UPLOADED}
 
 
 def model_entry(key: str) -> ModelEntry:
-    """Entry of a model, of the one inside for a key with wrappers (`voc7-lraspp+crf`); raises UserError for an unknown key."""
-    base, _ = split_key(key)
-    if base not in MODELS:
-        raise UserError(f"Unknown model '{base}'. Known: {', '.join(MODELS)}.")
-    return MODELS[base]
+    """Entry of a model, of the one inside for a key with wrappers (`voc7-lraspp+crf`); raises UserError for an unknown key.
+
+    Besides the keys of `catalogue`: `hf:` or `smp:` with a hub id or folder, and `path/to/factory.py:callable`, whose code is run.
+    """
+    key, _ = split_key(key)
+    if key in MODELS:
+        return MODELS[key]
+    if key.startswith("hf:"):
+        return hub.transformers_entry(key)
+    if key.startswith("smp:"):
+        return hub.smp_entry(key)
+    if ".py:" in key:
+        return own.factory_entry(key)
+    known = catalogue()
+    if key not in known:
+        raise UserError(f"Unknown model '{key}'. Known: {', '.join(known)}; or hf:HUB_ID, smp:HUB_ID, path/to/factory.py:callable.")
+    return known[key]

@@ -4,7 +4,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 
@@ -13,16 +13,18 @@ from PIL import Image
 from torch import Tensor
 
 from segviz import metrics
-from segviz.attacks.catalog import build_attack, members_of, name_of
+from segviz.attacks.catalog import build_attack, members_of
 from segviz.attacks.constraints import GREY_LEVELS
-from segviz.attacks.goals import build_goal
+from segviz.attacks.goals import build_goal, fitting
 from segviz.attacks.regions import region_mask
+from segviz.data.label_sets import LabelSet
 from segviz.lab import Picture, open_picture, to_tensor
+from segviz.models.adapt import RelabelledSegmenter
 from segviz.models.segmenter import Segmenter
 from segviz.models.zoo import ModelEntry
 from segviz.settings import Settings
 from segviz.studies import worst_case
-from segviz.types import THRESHOLDS
+from segviz.types import THRESHOLDS, UserError
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,8 @@ class SmallestNorm:
 class Evaluation:
     """Figures over a data set; `linf` is the largest change of any value in grey levels, `gradient_evaluations` is per image.
 
+    `success` is the mean over images of the share of counted pixels that are as the goal wants them.
+
     Of a suite, `adversarial` is the worst case over its `members`: the accuracies with the attack that lowers each image's accuracy most,
     the NmIoU with the one that lowers its mIoU most, and mIoU and IoU with the choice of `worst_case.greedy_miou`.
     `smallest` is there for an attack that looks for the smallest perturbation.
@@ -78,6 +82,7 @@ class Evaluation:
     clean: SetFigures
     adversarial: SetFigures | None
     iou_ratio: float | None
+    success: float | None
     linf: float | None
     gradient_evaluations: int
     seconds: float
@@ -94,35 +99,47 @@ def evaluate(
     """Figures of `model` over pairs of photo and label map, and under the attack in `settings` if there is one.
 
     Adversarial figures are those of the 8-bit results. `progress` is told how many images each finished batch held. Images of one size
-    are attacked together; what comes out does not depend on that. Raises UserError for bad pictures, label maps and settings.
+    are attacked together; what comes out does not depend on that. Images that lack the classes of the goal or of the region are left out
+    of an attack and of all figures. Raises UserError for bad pictures, label maps and settings, and where every image is left out.
     """
     start = time.perf_counter()
     classes = len(model.label_set.classes)
-    runs = members_of(settings) if settings is not None else ()
+    runs = members_of(settings) if settings is not None else {}
     clean: list[Tensor] = []
     adversarial: list[list[Tensor]] = [[] for _ in runs]
     smallest: list[Tensor] = []
+    success: list[Tensor] = []
     linf, spent, seconds = 0.0, [0] * len(runs), [0.0] * len(runs)
     for batch in same_size_batches(pairs, entry):
         x = torch.cat([to_tensor(picture.pixels, model.mean.device) for picture in batch])
         labels = torch.stack([torch.from_numpy(picture.labels) for picture in batch]).to(x.device).long()
         with torch.no_grad():
             prediction = model(x).argmax(1)
+        progress(len(batch))
+        if settings is not None:
+            reference = prediction if settings.against == "prediction" else labels
+            region = region_mask(settings.region, reference, model.label_set)
+            fits = fitting(settings, reference, prediction, model.label_set) & region.flatten(1).any(1)
+            if not fits.any():
+                continue
+            x, labels, prediction, reference, region = x[fits], labels[fits], prediction[fits], reference[fits], region[fits]
         clean.append(metrics.confusion_matrix(prediction, labels, classes).cpu())
-        for number, run in enumerate(runs):
+        won = torch.zeros(len(x))
+        for number, run in enumerate(runs.values()):
             begun = time.perf_counter()
-            reference = prediction if run.against == "prediction" else labels
             goal = build_goal(run, reference, prediction, model.label_set)
-            region = region_mask(run.region, reference, model.label_set) if run.region else None
-            attack = build_attack(run, *x.shape[2:], label_set=model.label_set, region=region)
+            attack = build_attack(run, *x.shape[2:], label_set=model.label_set, region=region if run.region else None)
             step = deque(attack.run(model, x, goal), maxlen=1).pop()
             adversarial[number].append(metrics.confusion_matrix(step.prediction, labels, classes).cpu())
+            won = torch.maximum(won, step.success.cpu())
             linf = max(linf, metrics.linf(step.x_adv, x).max().item())
             spent[number] = step.gradient_evaluations
             if step.smallest is not None and len(runs) == 1:
                 smallest.append(step.smallest.cpu() * GREY_LEVELS)
             seconds[number] += time.perf_counter() - begun
-        progress(len(batch))
+        success.append(won)
+    if not clean:
+        raise UserError("No picture of the data set has the classes that the goal or the region speaks of. Choose others.")
     before = set_figures(torch.cat(clean))
     after: SetFigures | None = None
     members: tuple[MemberFigures, ...] = ()
@@ -132,18 +149,34 @@ def evaluate(
         if len(runs) > 1:
             after = worst_figures(counts)
             own = zip(runs, counts, worst_case.wins(counts).tolist(), spent, seconds, strict=True)
-            members = tuple(MemberFigures(name_of(run), set_figures(its), share, cost, time) for run, its, share, cost, time in own)
+            members = tuple(MemberFigures(name, set_figures(its), share, cost, time) for name, its, share, cost, time in own)
     return Evaluation(
         images=sum(map(len, clean)),
         clean=before,
         adversarial=after,
         iou_ratio=after.miou / before.miou if after is not None and before.miou > 0 else None,
+        success=torch.cat(success).mean().item() if runs else None,
         linf=linf if runs else None,
         gradient_evaluations=sum(spent),
         seconds=time.perf_counter() - start,
         members=members,
         smallest=smallest_norms(torch.cat(smallest)) if smallest else (),
     )
+
+
+def in_label_set(entry: ModelEntry, model: Segmenter, stored: LabelSet | None, wanted: LabelSet | None) -> tuple[ModelEntry, Segmenter]:
+    """Entry and model for label maps whose ids are those of `stored` (None: of the model), read in the label set `wanted`.
+
+    Without `wanted` the model keeps its label set if it reads such ids, else it is read in `stored`. Raises UserError where a translation
+    is not meaningful.
+    """
+    if wanted is None:
+        wanted = model.label_set if stored is None or stored.vocabulary == model.label_set.vocabulary else stored
+    if stored is not None and stored.vocabulary != wanted.vocabulary:
+        raise UserError(f"Label maps of {stored.name} cannot be read as {wanted.name}.")
+    if wanted == model.label_set:
+        return entry, model
+    return replace(entry, label_set=wanted), RelabelledSegmenter(model, wanted)
 
 
 def worst_figures(counts: Tensor) -> SetFigures:

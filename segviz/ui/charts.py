@@ -46,12 +46,11 @@ def run_curves(trajectory: Trajectory, total: int, cursor: int | None) -> go.Fig
             col=1,
         )
     for before, after in pairwise(curve):
+        x = before.index + 0.5
         if after.stage != before.stage:
-            figure.add_vline(x=before.index + 0.5, line_color="#adb5bd", line_width=1)
-            if after.member != before.member:
-                figure.add_annotation(
-                    x=before.index + 0.5, y=1, yref="y domain", text=after.member, showarrow=False, xanchor="left", font_size=10
-                )
+            figure.add_vline(x=x, line_color="#adb5bd", line_width=1)
+        if after.member != before.member:
+            figure.add_annotation(x=x, y=1, yref="y domain", text=after.member, showarrow=False, xanchor="left", font_size=10)
     if cursor is not None:
         figure.add_vline(x=cursor, line_dash="dot", line_color="#868e96")
     figure.update_xaxes(range=[-0.02 * total, 1.03 * max(total, 1)])

@@ -13,9 +13,10 @@ from segviz.attacks.rows import ATTACKS
 from segviz.attacks.transforms import TRANSFORMS
 from segviz.data.samples import samples
 from segviz.lab import Picture, open_picture, sample_picture
-from segviz.models.zoo import MODELS, ModelEntry
+from segviz.models.zoo import ModelEntry, catalogue
 from segviz.settings import GOALS, LABEL_SOURCES, MAX_STEPS, Settings
 from segviz.types import UserError
+from segviz.ui.models import download_panel, is_here, model_facts, model_keys, model_title
 
 OWN = "own"
 GOAL_TITLES = {
@@ -25,6 +26,7 @@ GOAL_TITLES = {
     "remove": "Hide one class",
     "swap": "Swap two classes",
 }
+NOTHING_DRAWN = "polygon:"
 REGION_TITLES = {"": "Whole picture", "class": "One class", "outside": "All but one class", "polygon": "Drawn"}
 NORM_TITLES = {"linf": "L∞", "l2": "L2"}
 LABEL_TITLES = {"truth": "Labels", "prediction": "Prediction"}
@@ -32,10 +34,10 @@ STEPS = (1, 2, 5, 10, 20, 50, 100, 200, 300, 500)
 MAX_EPS = 16.0
 
 CHOICES: dict[str, Callable[[], Iterable[Any]]] = {
-    "model": lambda: MODELS,
+    "model": catalogue,
     "image": lambda: image_keys(),
     "goal": lambda: GOALS,
-    "target": lambda: {name for entry in MODELS.values() for name in entry.label_set.classes},
+    "target": lambda: {name for entry in catalogue().values() for name in entry.label_set.classes},
     "against": lambda: LABEL_SOURCES,
     "attack": lambda: ATTACKS,
     "norm": lambda: NORMS,
@@ -50,7 +52,7 @@ RANGES: dict[str, tuple[type, Any, Any]] = {
     "restarts": (int, 1, 20),
     "seed": (int, 0, 2**31 - 1),
 }
-TEXTS = {"region": re.compile(r"(class|outside):[\w ]+|polygon:[\d., |-]+"), "layer": re.compile(r"[\w.]+")}
+TEXTS = {"region": re.compile(r"(class|outside):[\w ]+|polygon:[\d., |-]*"), "layer": re.compile(r"[\w.]+")}
 
 
 def read_link(query: Mapping[str, str]) -> dict[str, Any]:
@@ -98,8 +100,12 @@ def settings_controls() -> Settings:
     state = st.session_state
     if "model" not in state:
         fill(asdict(Settings()) | {"target": "cat", "other": "dog"} | read_link(st.query_params.to_dict()))
-    model = st.selectbox("Model", list(MODELS), format_func=lambda key: MODELS[key].title, key="model", persist_state="session")
-    entry = MODELS[model]
+    model = st.selectbox("Model", model_keys(), format_func=model_title, key="model", persist_state="session")
+    entry = catalogue()[model]
+    st.caption(model_facts(entry))
+    download_panel(entry)
+    if state.target not in entry.label_set.classes:
+        state.target = entry.label_set.classes[0]
     image = st.selectbox("Picture", image_keys(), format_func=image_title, key="image", persist_state="session")
     if image == OWN:
         upload_controls(entry)
@@ -286,11 +292,11 @@ def region_control(settings: Settings) -> str:
         persist_state="session",
     )
     if kind in ("class", "outside"):
-        classes = MODELS[settings.model].label_set.classes
+        classes = catalogue()[settings.model].label_set.classes
         if state.region_class not in classes:
             state.region_class = classes[0]
         return f"{kind}:{st.selectbox('Class of the region', classes, key='region_class', persist_state='session')}"
-    return f"polygon:{state.region_polygon}" if kind == "polygon" and state.region_polygon else ""
+    return f"polygon:{state.region_polygon}" if kind == "polygon" else ""
 
 
 def image_keys() -> list[str]:
@@ -306,27 +312,34 @@ def image_title(key: str) -> str:
 def upload_controls(entry: ModelEntry) -> None:
     """Uploaders for a photo and its label map; a good upload is kept for the session, a bad one gets a message and changes nothing."""
     photo = st.file_uploader("Photo", ["png", "jpg", "jpeg", "webp"], max_upload_size=10, key="photo_upload")
+    ids = f"{entry.label_set.vocabulary} ids 0 to {entry.label_set.stored_ids[-1]}"
     labels = st.file_uploader(
         "Label map (optional)",
         ["png"],
         max_upload_size=10,
-        help=f"PNG of class ids, as large as the photo: {entry.label_set.name} ids 0 to {entry.label_set.stored_ids[-1]}, 255 for void.",
+        help=f"PNG of class ids, as large as the photo: {ids}, 255 for void.",
         key="label_upload",
     )
-    kept: tuple[str, bytes] | None = st.session_state.get("own_photo")
+    state = st.session_state
+    kept: tuple[str, bytes, bytes | None] | None = state.get("own_photo")
     if photo is not None:
-        kept = (photo.name, photo.getvalue())
+        kept = (photo.name, photo.getvalue(), labels.getvalue() if labels else None)
+    elif kept is not None and labels is not None:
+        kept = (*kept[:2], labels.getvalue())
     if kept is None:
         if labels is not None:
             st.error("Upload the photo that this label map belongs to as well.")
-    elif photo is not None or labels is not None:
+    elif photo is not None or labels is not None or state.get("own_model") != entry.key:
         try:
-            picture = open_picture(kept[0], kept[1], labels.getvalue() if labels else None, entry)
+            picture = open_picture(*kept, entry)
         except UserError as error:
             st.error(str(error))
+            if state.get("own_model") != entry.key:
+                # What was opened for another model has another size and other classes.
+                state.own_picture = None
         else:
-            st.session_state.own_photo, st.session_state.own_picture = kept, picture
-    in_use = st.session_state.get("own_picture")
+            state.own_photo, state.own_picture, state.own_model = kept, picture, entry.key
+    in_use = state.get("own_picture")
     if in_use is not None:
         st.caption(f"In use: **{in_use.name}**, " + ("without a label map." if in_use.labels is None else "with a label map."))
     st.caption(
@@ -336,7 +349,10 @@ def upload_controls(entry: ModelEntry) -> None:
 
 
 def chosen_picture(settings: Settings) -> Picture | None:
-    """The picture that the settings name; None while no own picture has been uploaded."""
+    """The picture that the settings name; None while no own picture has been uploaded or the model is not here."""
+    entry = catalogue()[settings.model]
+    if not is_here(entry):
+        return None
     if settings.image == OWN:
         return st.session_state.get("own_picture")
-    return sample_picture(settings.image, MODELS[settings.model])
+    return sample_picture(settings.image, entry)

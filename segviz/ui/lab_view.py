@@ -9,18 +9,21 @@ import streamlit as st
 
 from segviz import draw
 from segviz.attacks.catalog import iterations_of, steps_of
+from segviz.attacks.regions import inside
 from segviz.attacks.rows import ATTACKS
 from segviz.attacks.transforms import TRANSFORMS
 from segviz.data.label_sets import LabelSet
 from segviz.data.samples import samples
 from segviz.engine.jobs import Job, State
-from segviz.lab import Frame, Trajectory, figures_of_frame
-from segviz.models.zoo import MODELS
+from segviz.lab import Frame, Picture, Trajectory, figures_of_frame
+from segviz.models.zoo import model_entry
 from segviz.settings import Settings
-from segviz.types import THRESHOLDS
+from segviz.types import THRESHOLDS, UserError
 from segviz.ui import downloads
 from segviz.ui.charts import run_curves
+from segviz.ui.controls import NOTHING_DRAWN
 from segviz.ui.layers import SIX, layers, read_out, title
+from segviz.ui.region import region_editor
 from segviz.ui.session import engine
 from segviz.ui.viewer import Layer, viewer
 
@@ -65,6 +68,30 @@ def where_of(region: str) -> str:
     """A region in words."""
     kind, _, name = region.partition(":")
     return {"class": f"the {name}", "outside": f"what is not {name}", "polygon": "the drawn region"}[kind]
+
+
+def show_region_editor(settings: Settings, picture: Picture) -> bool:
+    """The picture to draw the region on, if it is to be drawn; returns whether there is a region to attack."""
+    kind, _, polygons = settings.region.partition(":")
+    if kind != "polygon":
+        return True
+
+    def drawn(text: str) -> None:
+        st.session_state.region_polygon = text
+
+    canvas, notes = st.columns([3, 2], gap="medium")
+    with canvas:
+        region_editor(data_url(picture.pixels), polygons, drawn, key="region_editor")
+    if settings.region == NOTHING_DRAWN:
+        notes.info("Draw on the picture where the attack may change it. **Run** waits for that.", icon=":material/draw:")
+        return False
+    try:
+        share = inside(polygons, *picture.pixels.shape[:2]).mean()
+    except UserError as error:
+        notes.error(str(error))
+        return False
+    notes.caption(f"The attack may change {share:.1%} of the pixels. **Run** starts it; drawing alone does not.")
+    return True
 
 
 def show_status(job: Job[Trajectory] | None, trajectory: Trajectory, precomputed: bool) -> None:
@@ -315,9 +342,9 @@ def show_attack(settings: Settings) -> None:
 
 def label_set_of(trajectory: Trajectory) -> LabelSet:
     """The label set of the model that made the run."""
-    return MODELS[trajectory.settings.model].label_set
+    return model_entry(trajectory.settings.model).label_set
 
 
 def look_only(settings: Settings) -> Settings:
     """Settings that only look at the clean picture."""
-    return replace(settings, goal="break", target=None, steps=0)
+    return replace(settings, goal="break", target=None, region="", steps=0)

@@ -4,8 +4,10 @@ from collections.abc import Callable
 
 import cv2
 import numpy as np
+import torch
 
 from segviz import draw
+from segviz.attacks.regions import region_mask
 from segviz.data.label_sets import LabelSet
 from segviz.lab import Frame, Trajectory
 from segviz.settings import Settings
@@ -25,6 +27,10 @@ def layers(
         colours = draw.colour_map(labels, label_set, shown)
         return draw.over_photo(colours, photo) if on_photo else colours
 
+    def drawn_region() -> np.ndarray:
+        mask = region_mask(settings.region, torch.from_numpy(trajectory.reference)[None], label_set)
+        return draw.within(mask[0].numpy(), photo)
+
     found: dict[str, Callable[[], np.ndarray]] = {
         "Input": lambda: photo,
         "Adversarial": lambda: frame.pixels,
@@ -38,6 +44,8 @@ def layers(
     }
     if not trajectory.own_prediction:
         found["Label map"] = lambda: drawn_map(trajectory.reference)
+    if settings.region:
+        found["Region"] = drawn_region
     target = trajectory.target
     if target is not None:
         found["Target map"] = lambda: drawn_map(target)

@@ -130,7 +130,8 @@ def test_a_run_may_end_at_any_step(net, images, key):
 def test_a_target_map_is_approached(net, images, key):
     """Towards the map of the other image; every targeted attack gets nearer than the clean image is."""
     target = net(images).argmax(1).flip(0)
-    settings = Settings(attack=key, goal="everywhere", target="cat", eps=60, steps=25)
+    steps = 25 if ATTACKS[key].family == "bounded" else 150
+    settings = Settings(attack=key, goal="everywhere", target="cat", eps=60, steps=steps)
     first, *_, last = build_attack(settings, 10, 14).run(net, images, Goal(target, targeted=True))
     assert (last.success > first.success + 0.05).all()
 
@@ -140,5 +141,6 @@ def test_the_bundled_model_breaks(model, key):
     with Image.open(samples()["chelsea"].photo) as photo:
         x = to_tensor(np.array(photo.convert("RGB").resize((128, 96))), torch.device("cpu"))
     goal = Goal(model(x).argmax(1))
-    *_, step = build_attack(Settings(attack=key, eps=8, steps=8), 96, 128).run(model, x, goal)
+    steps = 30 if ATTACKS[key].family == "smallest" else 8
+    *_, step = build_attack(Settings(attack=key, eps=8, steps=steps), 96, 128).run(model, x, goal)
     assert step.success.item() > 0.03

@@ -12,8 +12,8 @@ _HERE = Path(__file__).parent
 
 _mount = st.components.v2.component(
     "segviz_viewer",
-    html='<div class="viewer" data-testid="segviz-viewer"></div>',
-    css=(_HERE / "viewer.css").read_text(encoding="utf-8"),
+    html='<div class="component viewer" data-testid="segviz-viewer"></div>',
+    css=(_HERE.parent / "toolbar.css").read_text(encoding="utf-8") + (_HERE / "viewer.css").read_text(encoding="utf-8"),
     js=(_HERE / "viewer.js").read_text(encoding="utf-8"),
 )
 

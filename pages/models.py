@@ -1,0 +1,54 @@
+"""Models: the catalogue, downloads, and one photo through any selection of them."""
+
+import streamlit as st
+
+from segviz.data.samples import samples
+from segviz.models.zoo import model_entry
+from segviz.types import UserError
+from segviz.ui import gallery
+from segviz.ui.models import download_panel, is_here, model_keys, model_title
+from segviz.ui.session import submit_views
+
+state = st.session_state
+state.setdefault("views_job", None)
+
+st.title("Models")
+try:
+    gallery.show_table()
+    absent = [key for key in model_keys() if not is_here(model_entry(key))]
+except UserError as error:
+    st.error(str(error))
+    st.stop()
+gallery.show_memory()
+
+if absent:
+    with st.expander("Get a model that is not here yet", icon=":material/download:", key="get_model"):
+        wanted = st.selectbox("Model to download", absent, format_func=model_title, key="absent_model")
+        download_panel(model_entry(wanted))
+
+with st.expander("Bring your own weights", icon=":material/upload:", key="own_weights"):
+    gallery.upload_weights()
+
+st.subheader("One photo, several models")
+left, right = st.columns([1, 2])
+with left:
+    photo = st.selectbox("Photo", list(samples()), format_func=lambda key: samples()[key].title, key="gallery_photo")
+with right:
+    keys = gallery.choose_models()
+if st.button("Segment and measure", type="primary", icon=":material/speed:", key="segment", disabled=not keys):
+    state.views_job, state.views_wanted = submit_views(keys, samples()[photo]), len(keys)
+st.caption(f"Times are measured on this server ({gallery.device_line()}), medians of three; other people's runs slow them down.")
+active = state.views_job is not None and state.views_job.active
+
+
+@st.fragment(run_every=0.5 if active else None)
+def live() -> None:
+    """What changes while the models take their turns."""
+    job = state.views_job
+    if active and not job.active:
+        st.rerun()
+    if job is not None:
+        gallery.show_views(job, job.latest or (), state.views_wanted)
+
+
+live()

@@ -1,0 +1,75 @@
+"""What a catalogue entry is: all that is known of a model before it is loaded."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import nn
+
+from segviz.data.label_sets import LabelSet
+from segviz.models.fetch import cache_folder
+
+Triple = tuple[float, float, float]
+
+IMAGENET_MEAN: Triple = (0.485, 0.456, 0.406)
+IMAGENET_STD: Triple = (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True)
+class ModelEntry:
+    """A pretrained model.
+
+    `build` makes the network with random weights: a Segmenter, or any module that maps normalised RGB images to class scores; then
+    `mean` and `std` are its input statistics on the [0,1] scale, `input_size` (width, height) the size that it squashes pictures to (None:
+    it takes them as they are, brought to a multiple of `multiple` pixels) and `layers` the modules that `features` reports.
+    The weights are the file `weights`, or are downloaded from `url` (`size` bytes, to within a few percent) on first use; `sha256` in full
+    or its first digits. Without either, `build` brings the weights along. `own` marks
+    what the user brought.
+    `working_size`: a photo's longer side is brought to at most this many pixels before anything else happens. `published` is what its
+    authors report; `val_miou` is ours, on `val_data`, None where nobody measured it.
+    """
+
+    key: str
+    title: str
+    build: Callable[[], nn.Module]
+    label_set: LabelSet
+    working_size: int
+    data: str
+    licence: str
+    weights: Path | None = None
+    url: str | None = None
+    sha256: str = ""
+    size: int | None = None
+    parameters: int | None = None
+    val_miou: float | None = None
+    val_data: str = "the validation set"
+    published: str = ""
+    mean: Triple = IMAGENET_MEAN
+    std: Triple = IMAGENET_STD
+    input_size: tuple[int, int] | None = None
+    multiple: int = 1
+    layers: tuple[str, ...] = ()
+    own: bool = False
+
+    @property
+    def file(self) -> Path | None:
+        """Where the weights are, or will be once they are downloaded."""
+        if self.url is not None:
+            return cache_folder() / self.url.rpartition("/")[2]
+        return self.weights
+
+    @property
+    def state(self) -> str:
+        """ "bundled", "cached", "to be downloaded", "missing", or "own" for what the user brings."""
+        file = self.file
+        if self.own or file is None:
+            return "own"
+        if self.url is not None:
+            return "cached" if file.is_file() else "to be downloaded"
+        return "bundled" if file.is_file() else "missing"
+
+    @property
+    def bytes(self) -> int | None:
+        """Size of the weights file, as far as it is known."""
+        file = self.file
+        return file.stat().st_size if file is not None and file.is_file() else self.size

@@ -1,0 +1,150 @@
+"""Optional extras: models of `transformers` and of `segmentation_models_pytorch`, from the Hugging Face hub or a folder.
+
+Both packages are imported only here and only when such a model is asked for.
+"""
+
+from collections.abc import Callable
+from functools import cache, partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from segviz.data.label_sets import ADE20K150, CITYSCAPES19, VOC21, LabelSet, plain_label_set
+from segviz.models.entry import IMAGENET_MEAN, IMAGENET_STD, ModelEntry
+from segviz.types import UserError
+
+WORKING_SIZE = 512
+
+
+class QueryScores(nn.Module):
+    """A mask-classification network (MaskFormer, Mask2Former) as per-pixel class scores.
+
+    Each query has class probabilities p (without "no object") and a mask m; the score of a class at a pixel is log sum over the
+    queries of p times m: the semantic inference of Cheng et al., "Per-Pixel Classification is Not All You Need for Semantic Segmentation",
+    NeurIPS 2021 (2107.06278), Sec. 3.4, in logarithms, so that their softmax is the normalised sum.
+    """
+
+    def __init__(self, network: nn.Module):
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: Tensor) -> Tensor:
+        output = self.network(pixel_values=x)
+        probabilities = output.class_queries_logits.softmax(-1)[..., :-1]
+        masks = output.masks_queries_logits.sigmoid()
+        return torch.einsum("nqc,nqhw->nchw", probabilities, masks).clamp(min=1e-12).log()
+
+
+class PixelScores(nn.Module):
+    """A per-pixel network of `transformers` as class scores."""
+
+    def __init__(self, network: nn.Module):
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.network(pixel_values=x).logits
+
+
+@cache
+def transformers_entry(key: str) -> ModelEntry:
+    """Entry of `hf:` and a hub id or folder; raises UserError where `transformers` is missing or nothing fitting is found."""
+    name = key.removeprefix("hf:")
+    try:
+        import transformers
+    except ImportError:
+        raise UserError(f"The model {key} needs the package transformers: pip install transformers.") from None
+    config = found(key, lambda: transformers.AutoConfig.from_pretrained(name))
+    names = [config.id2label[index] for index in sorted(config.id2label)]
+    mean, std, size = statistics(found(key, lambda: transformers.AutoImageProcessor.from_pretrained(name)))
+    return ModelEntry(
+        key=key,
+        title=name,
+        build=partial(build_transformers, key, name),
+        label_set=known_label_set(name, names),
+        working_size=WORKING_SIZE,
+        mean=mean,
+        std=std,
+        input_size=size,
+        multiple=32,
+        data=f"{config.model_type}, from the Hugging Face hub or a folder",
+        licence="see its model card",
+    )
+
+
+def build_transformers(key: str, name: str) -> nn.Module:
+    """The network behind `transformers_entry`, with its weights."""
+    import transformers
+
+    config = found(key, lambda: transformers.AutoConfig.from_pretrained(name))
+    if type(config) in transformers.MODEL_FOR_SEMANTIC_SEGMENTATION_MAPPING:
+        return PixelScores(found(key, lambda: transformers.AutoModelForSemanticSegmentation.from_pretrained(name)))
+    if type(config) in transformers.MODEL_FOR_UNIVERSAL_SEGMENTATION_MAPPING:
+        return QueryScores(found(key, lambda: transformers.AutoModelForUniversalSegmentation.from_pretrained(name)))
+    raise UserError(f"{key} is a {config.model_type} model, which is no semantic-segmentation network of transformers.")
+
+
+def statistics(processor: Any) -> tuple[tuple[float, float, float], tuple[float, float, float], tuple[int, int] | None]:
+    """Mean, standard deviation and fixed input size (width, height) that an image processor stands for."""
+    mean, std = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
+    if processor.do_normalize:
+        mean, std = tuple(processor.image_mean), tuple(processor.image_std)
+    size = processor.size if processor.do_resize else {}
+    if "height" in size and "width" in size:
+        return mean, std, (size["width"], size["height"])
+    return mean, std, None
+
+
+@cache
+def smp_entry(key: str) -> ModelEntry:
+    """Entry of `smp:` and a hub id or folder; raises UserError where the package is missing or nothing fitting is found."""
+    name = key.removeprefix("smp:")
+    try:
+        import segmentation_models_pytorch as smp
+    except ImportError:
+        raise UserError(
+            f"The model {key} needs the package segmentation_models_pytorch: pip install segmentation-models-pytorch."
+        ) from None
+    build: Callable[[], nn.Module] = partial(found, key, partial(smp.from_pretrained, name))
+    module: Any = build()
+    classes = module.segmentation_head[0].out_channels
+    if classes < 2:
+        raise UserError(f"{key} has one output, a binary mask; at least two classes are needed.")
+    names = {21: VOC21.classes, 19: CITYSCAPES19.classes, 150: ADE20K150.classes}.get(classes, [f"class {i}" for i in range(classes)])
+    return ModelEntry(
+        key=key,
+        title=name,
+        build=build,
+        label_set=known_label_set(name, list(names)),
+        working_size=WORKING_SIZE,
+        mean=IMAGENET_MEAN,
+        std=IMAGENET_STD,
+        multiple=32,
+        data=f"{type(module).__name__} of segmentation_models_pytorch; a label set taken from the number of classes",
+        licence="see its model card",
+    )
+
+
+def found(key: str, read: Any) -> Any:
+    """What `read` returns; whatever it raises becomes a UserError, as these packages raise all kinds of things."""
+    try:
+        return read()
+    except Exception as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise UserError(
+            f"The model {key} could not be loaded ({reason}). Give the id of a segmentation model on the hub, or a folder that holds it; "
+            "without a network only folders and models in the hub's own cache can be used."
+        ) from None
+
+
+def known_label_set(name: str, names: list[str]) -> LabelSet:
+    """The label set with these class names if it is a known one, else one with generated colours."""
+
+    def plain(classes: Any) -> list[str]:
+        return [str(label).split(",")[0].strip().lower() for label in classes]
+
+    for label_set in (VOC21, CITYSCAPES19, ADE20K150):
+        if plain(names) == plain(label_set.classes):
+            return label_set
+    return plain_label_set(name, names)

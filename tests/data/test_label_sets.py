@@ -1,0 +1,47 @@
+"""Label sets: ids in files, and which sets translate into which."""
+
+import numpy as np
+import pytest
+
+from segviz.data.label_sets import ADE20K150, CAMVID11, CITYSCAPES19, LABEL_SETS, VOC7, VOC21, convert, label_set_named
+from segviz.types import VOID, UserError
+
+
+def test_sets_are_complete():
+    sizes = {"VOC7": 7, "VOC21": 21, "Cityscapes19": 19, "CamVid11": 11, "ADE20K150": 150}
+    assert {name: len(label_set.classes) for name, label_set in LABEL_SETS.items()} == sizes
+    for label_set in LABEL_SETS.values():
+        assert len(label_set.palette) == len(set(label_set.classes)) == len(label_set.classes)
+    # The palette of VOC spreads the bits of the id over the three colours.
+    for voc_id, colour in enumerate(VOC21.palette):
+        bits = [[voc_id >> (3 * level + channel) & 1 for channel in range(3)] for level in range(3)]
+        assert colour == tuple(sum(bits[level][channel] << (7 - level) for level in range(3)) for channel in range(3))
+
+
+def test_ids_in_files():
+    assert VOC21.from_stored(np.array([[0, 8, 20, 255]])).tolist() == [[0, 8, 20, 255]]
+    assert VOC7.from_stored(np.array([[0, 8, 20, 255]])).tolist() == [[0, 1, 0, 255]]
+    assert CAMVID11.from_stored(np.array([[0, 10, 11]])).tolist() == [[0, 10, VOID]]
+    assert ADE20K150.from_stored(np.array([[0, 1, 150]])).tolist() == [[VOID, 0, 149]]
+    with pytest.raises(UserError, match="values 19, which are no Cityscapes19 labels"):
+        CITYSCAPES19.from_stored(np.array([[19]]))
+
+
+def test_conversion():
+    assert convert(np.array([[0, 8, 15, 20, 255]]), VOC21, VOC7).tolist() == [[0, 1, 5, 0, 255]]
+    names = np.array([[CITYSCAPES19.classes.index(name) for name in ("sidewalk", "terrain", "truck", "rider")]])
+    found = [CAMVID11.classes[index] for index in convert(names, CITYSCAPES19, CAMVID11)[0]]
+    assert found == ["pavement", "tree", "car", "bicyclist"]
+    assert convert(names, CITYSCAPES19, CITYSCAPES19).tolist() == names.tolist()
+
+
+@pytest.mark.parametrize(("source", "target"), [(VOC7, VOC21), (CAMVID11, CITYSCAPES19), (VOC21, CITYSCAPES19), (ADE20K150, VOC21)])
+def test_meaningless_conversion_is_refused(source, target):
+    with pytest.raises(UserError, match=f"{source.name} have no meaningful counterpart in {target.name}"):
+        convert(np.zeros((1, 1), np.uint8), source, target)
+
+
+def test_names():
+    assert label_set_named("voc7") is VOC7
+    with pytest.raises(UserError, match="Known: VOC7"):
+        label_set_named("coco")

@@ -1,0 +1,134 @@
+"""Optional extras, from folders with tiny random networks."""
+
+import builtins
+
+import pytest
+import torch
+
+from segviz.data.label_sets import CITYSCAPES19
+from segviz.models.load import load_entry
+from segviz.models.zoo import model_entry
+from segviz.types import UserError
+
+CPU = torch.device("cpu")
+
+
+def labels(names):
+    return {"id2label": dict(enumerate(names)), "label2id": {name: index for index, name in enumerate(names)}}
+
+
+def save_segformer(transformers, folder, names, size):
+    config = transformers.SegformerConfig(
+        num_encoder_blocks=4, depths=[1] * 4, hidden_sizes=[8] * 4, num_attention_heads=[1] * 4, decoder_hidden_size=8, **labels(names)
+    )
+    transformers.SegformerForSemanticSegmentation(config).save_pretrained(folder)
+    save_processor(transformers, folder, size)
+
+
+def save_processor(transformers, folder, size):
+    options = {"do_resize": size is not None, "image_mean": [0.4, 0.5, 0.6], "image_std": [0.2, 0.3, 0.4]}
+    if size:
+        options["size"] = {"height": size[1], "width": size[0]}
+    transformers.SegformerImageProcessor(**options).save_pretrained(folder)
+
+
+def check(key, classes):
+    model = load_entry(model_entry(key), CPU)
+    x = torch.rand(1, 3, 50, 70, requires_grad=True)
+    logits = model(x)
+    assert logits.shape == (1, classes, 50, 70)
+    logits.square().mean().backward()
+    assert x.grad.abs().sum() > 0
+    assert model.features(x.detach())
+    return model
+
+
+def test_segformer(tmp_path):
+    transformers = pytest.importorskip("transformers")
+    save_segformer(transformers, tmp_path, CITYSCAPES19.classes, (96, 64))
+    entry = model_entry(f"hf:{tmp_path}")
+    assert entry.label_set is CITYSCAPES19
+    assert (entry.mean, entry.std, entry.input_size) == ((0.4, 0.5, 0.6), (0.2, 0.3, 0.4), (96, 64))
+    model = check(f"hf:{tmp_path}", 19)
+    # The same as through the package itself.
+    network = transformers.SegformerForSemanticSegmentation.from_pretrained(tmp_path).eval()
+    x = torch.rand(1, 3, 64, 96)
+    mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (entry.mean, entry.std))
+    assert torch.allclose(model.scores(x), network(pixel_values=(x - mean) / std).logits, atol=1e-5)
+
+
+def test_class_names_without_a_known_set(tmp_path):
+    transformers = pytest.importorskip("transformers")
+    save_segformer(transformers, tmp_path, ["sea", "land", "ship"], None)
+    entry = model_entry(f"hf:{tmp_path}")
+    assert entry.label_set.classes == ("sea", "land", "ship")
+    assert len(set(entry.label_set.palette)) == 3
+    assert entry.input_size is None
+
+
+def test_upernet(tmp_path):
+    transformers = pytest.importorskip("transformers")
+    backbone = transformers.ConvNextConfig(hidden_sizes=[8] * 4, depths=[1] * 4, out_features=["stage1", "stage2", "stage3", "stage4"])
+    config = transformers.UperNetConfig(
+        backbone_config=backbone, hidden_size=16, auxiliary_in_channels=8, auxiliary_channels=8, **labels(["a", "b", "c"])
+    )
+    transformers.UperNetForSemanticSegmentation(config).save_pretrained(tmp_path)
+    save_processor(transformers, tmp_path, (64, 64))
+    check(f"hf:{tmp_path}", 3)
+
+
+def test_mask2former(tmp_path):
+    transformers = pytest.importorskip("transformers")
+    pytest.importorskip("scipy")
+    backbone = transformers.SwinConfig(
+        embed_dim=8, depths=[1] * 4, num_heads=[1] * 4, window_size=4, out_features=["stage1", "stage2", "stage3", "stage4"]
+    )
+    config = transformers.Mask2FormerConfig(
+        backbone_config=backbone,
+        feature_size=32,
+        mask_feature_size=32,
+        hidden_dim=32,
+        encoder_feedforward_dim=16,
+        dim_feedforward=16,
+        encoder_layers=1,
+        decoder_layers=2,
+        num_attention_heads=2,
+        num_queries=5,
+        **labels(["a", "b", "c"]),
+    )
+    transformers.Mask2FormerForUniversalSegmentation(config).save_pretrained(tmp_path)
+    save_processor(transformers, tmp_path, (64, 64))
+    model = check(f"hf:{tmp_path}", 3)
+    # The scores are the logarithms of sums of probabilities times masks in [0,1].
+    assert model.scores(torch.rand(1, 3, 64, 64)).exp().sum(1).max() <= 5
+
+
+def test_smp(tmp_path):
+    smp = pytest.importorskip("segmentation_models_pytorch")
+    smp.Unet("resnet18", encoder_weights=None, classes=4, decoder_channels=(32, 16, 8, 8, 8)).save_pretrained(tmp_path)
+    assert check(f"smp:{tmp_path}", 4).label_set.classes == ("class 0", "class 1", "class 2", "class 3")
+    smp.Unet("resnet18", encoder_weights=None, classes=1).save_pretrained(tmp_path / "binary")
+    with pytest.raises(UserError, match="binary mask"):
+        model_entry(f"smp:{tmp_path / 'binary'}")
+
+
+@pytest.mark.parametrize("prefix", ["hf:", "smp:"])
+def test_folder_without_a_model(prefix, tmp_path):
+    pytest.importorskip("transformers")
+    pytest.importorskip("segmentation_models_pytorch")
+    with pytest.raises(UserError, match="could not be loaded"):
+        model_entry(f"{prefix}{tmp_path}")
+
+
+@pytest.mark.parametrize(("key", "command"), [("hf:x/y", "pip install transformers"), ("smp:x/y", "pip install segmentation-models")])
+def test_missing_package_names_the_command(key, command, monkeypatch):
+    real = builtins.__import__
+
+    def without(name, *arguments, **options):
+        if name in ("transformers", "segmentation_models_pytorch"):
+            raise ImportError(name)
+        return real(name, *arguments, **options)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(UserError, match=command):
+        model_entry(key)

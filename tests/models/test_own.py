@@ -1,0 +1,231 @@
+"""The user's own models: configuration, factories, checkpoints, and a message for each way to go wrong."""
+
+import pickle
+import re
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from segviz.cli import main
+from segviz.models.checkpoint import read_checkpoint
+from segviz.models.load import load_entry, load_model
+from segviz.models.own import OwnModel, run_factory
+from segviz.models.zoo import catalogue, model_entry
+from segviz.types import UserError
+
+CPU = torch.device("cpu")
+FACTORY = """
+import torch
+from torch import nn
+from segviz.models.own import OwnModel, run_factory
+
+
+class Tiny(nn.Module):
+    def __init__(self, classes=3):
+        super().__init__()
+        torch.manual_seed(0)
+        self.layer = nn.Conv2d(3, classes, 3, padding=1)
+
+    def forward(self, x):
+        return self.layer(x)
+
+
+def build():
+    return Tiny()
+
+
+def with_statistics():
+    return OwnModel(Tiny(), "labels.toml", mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25))
+
+
+def seven():
+    return Tiny(7)
+
+
+def coarse():
+    return nn.Sequential(Tiny(), nn.AvgPool2d(4))
+
+
+def other_size():
+    return nn.Sequential(Tiny(), nn.AdaptiveAvgPool2d(10))
+
+
+def vector():
+    return nn.Sequential(Tiny(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+
+
+def not_finite():
+    network = Tiny()
+    nn.init.constant_(network.layer.weight, float("nan"))
+    return network
+
+
+def broken():
+    raise RuntimeError("no such luck")
+
+
+def number():
+    return 3
+"""
+LABELS = 'classes = ["ground", "cat", "dog"]\nids = [0, 8, 12]\n'
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder with a factory and a label file, and `segviz.toml` beside them through the environment."""
+    (tmp_path / "tiny.py").write_text(FACTORY)
+    (tmp_path / "labels.toml").write_text(LABELS)
+    monkeypatch.setenv("SEGVIZ_CONFIG", str(tmp_path / "segviz.toml"))
+    return tmp_path
+
+
+def configure(folder: Path, **fields: object) -> None:
+    lines = "\n".join(f"{name} = {value!r}" for name, value in {"factory": "tiny.py:build", "labels": "labels.toml", **fields}.items())
+    (folder / "segviz.toml").write_text(f"[models.tiny]\n{lines}\n")
+
+
+def test_configured_model_with_checkpoint(folder, capsys):
+    """Listed, loaded with the weights of its checkpoint, attacked from the terminal."""
+    weight = torch.full((3, 3, 3, 3), 0.5)
+    save_file({"layer.weight": weight, "layer.bias": torch.zeros(3)}, folder / "tiny.safetensors")
+    configure(folder, title="Tiny", checkpoint="tiny.safetensors", mean=[0.5, 0.5, 0.5], std=[0.25, 0.25, 0.25], working_size=64)
+    entry = catalogue()["tiny"]
+    assert entry.label_set.classes == ("ground", "cat", "dog")
+    assert entry.label_set.index_of == {0: 0, 8: 1, 12: 2}
+    assert (entry.state, entry.working_size, entry.title) == ("own", 64, "Tiny")
+    model = load_model("tiny", CPU)
+    assert torch.equal(model.encoder.layer.weight, weight)
+    x = torch.rand(1, 3, 40, 50)
+    assert torch.allclose(model(x), model.encoder((x - 0.5) / 0.25))
+    assert set(model.features(x)) == {"layer"}
+    sample = str(Path(__file__).parents[2] / "assets" / "samples" / "chelsea.png")
+    assert main(["attack", "--model", "tiny", "--image", sample, "--attack", "fgsm", "--against", "prediction"]) == 0
+    assert '"dog"' in capsys.readouterr().out
+
+
+def test_configuration_is_read_again_after_a_change(folder):
+    assert "tiny" not in catalogue()
+    configure(folder, working_size=64)
+    assert catalogue()["tiny"].working_size == 64
+    first = load_model("tiny", CPU)
+    configure(folder, working_size=100)
+    assert catalogue()["tiny"].working_size == 100
+    assert load_model("tiny", CPU) is not first
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"colour": 1}, "unknown field colour"),
+        ({"factory": "tiny.build"}, "is no factory"),
+        ({"labels": "none.toml"}, "There is no label file"),
+        ({"mean": [0.5]}, "are not three numbers"),
+        ({"working_size": 0}, "not a whole number above 0"),
+    ],
+)
+def test_configuration_mistakes(folder, fields, message):
+    configure(folder, **fields)
+    with pytest.raises(UserError, match=message):
+        catalogue()
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("seven", "7 outputs, but its label set labels has 3 classes"),
+        ("other_size", "10x10 for a picture of 128x96"),
+        ("vector", r"shape \(1, 3\)"),
+        ("not_finite", "not finite"),
+        ("broken", "RuntimeError: no such luck"),
+        ("number", "returned int"),
+        ("missing", "no callable missing"),
+    ],
+)
+def test_networks_that_do_not_fit(folder, name, message):
+    configure(folder, factory=f"tiny.py:{name}")
+    with pytest.raises(UserError, match=message):
+        load_entry(model_entry("tiny"), CPU)
+
+
+def test_even_coarser_scores_are_upsampled(folder):
+    configure(folder, factory="tiny.py:coarse")
+    assert load_entry(model_entry("tiny"), CPU)(torch.rand(1, 3, 40, 52)).shape == (1, 3, 40, 52)
+
+
+def test_factory_by_path(folder):
+    plain = model_entry(f"{folder}/tiny.py:build")
+    assert plain.label_set.classes == ("class 0", "class 1", "class 2")
+    x = torch.rand(1, 3, 40, 50)
+    model = load_entry(plain, CPU)
+    assert torch.equal(model(x), model.encoder(x))
+    described = load_entry(model_entry(f"{folder}/tiny.py:with_statistics"), CPU)
+    assert described.label_set.classes == ("ground", "cat", "dog")
+    assert torch.allclose(described(x), described.encoder((x - 0.5) / 0.25))
+    with pytest.raises(UserError, match="There is no file"):
+        model_entry(f"{folder}/other.py:build")
+
+
+def test_checkpoints_hold_tensors_and_nothing_else(tmp_path):
+    network = nn.Conv2d(3, 2, 1)
+    torch.save({"state_dict": network.state_dict(), "epoch": 3}, tmp_path / "good.pth")
+    assert set(read_checkpoint(tmp_path / "good.pth")) == {"weight", "bias"}
+
+    torch.save(network, tmp_path / "module.pth")
+    with pytest.raises(UserError, match="more than tensors"):
+        read_checkpoint(tmp_path / "module.pth")
+    (tmp_path / "pickle.pth").write_bytes(pickle.dumps(Path("x")))
+    with pytest.raises(UserError, match="more than tensors"):
+        read_checkpoint(tmp_path / "pickle.pth")
+    torch.save([1, 2], tmp_path / "list.pth")
+    with pytest.raises(UserError, match="no state_dict"):
+        read_checkpoint(tmp_path / "list.pth")
+    torch.jit.script(network).save(str(tmp_path / "script.pt"))
+    with pytest.raises(UserError, match="TorchScript"):
+        read_checkpoint(tmp_path / "script.pt")
+
+
+def test_checkpoint_of_another_network(folder):
+    save_file({"layer.weight": torch.zeros(3, 3, 3, 3)}, folder / "short.safetensors")
+    configure(folder, checkpoint="short.safetensors")
+    with pytest.raises(UserError, match=r"do not fit its network: layer\.bias"):
+        load_entry(model_entry("tiny"), CPU)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("classes = [", "no TOML"),
+        ("name = 'x'", "needs classes"),
+        ("classes = ['a', 'b']\npalette = [[0, 0, 0]]", "one \\[r, g, b\\]"),
+        ("classes = ['a', 'b']\nids = [1, 1]", "each once"),
+    ],
+)
+def test_label_file_mistakes(folder, text, message):
+    (folder / "labels.toml").write_text(text)
+    configure(folder)
+    with pytest.raises(UserError, match=message):
+        catalogue()
+
+
+def test_own_model_may_name_a_known_label_set():
+    assert OwnModel(nn.Identity(), "VOC21").working_size == 320
+
+
+def test_example_of_the_readme(tmp_path, monkeypatch, capsys):
+    """The files as they stand there, weights saved as it says, and its command."""
+    root = Path(__file__).parents[2]
+    section = (root / "README.md").read_text().split("### Your own model")[1].split("\n## ")[0]
+    blocks = re.findall(r"```(?:python|toml)?\n(.*?)```", section, re.DOTALL)
+    for name, block in zip(("my_net.py", "my_labels.toml", "segviz.toml"), blocks, strict=False):
+        assert f"`{name}`" in section
+        (tmp_path / name).write_text(block)
+    network = run_factory(tmp_path / "my_net.py", "build")
+    save_file(network.state_dict(), tmp_path / "my_net.safetensors")
+    monkeypatch.setenv("SEGVIZ_CONFIG", str(tmp_path / "segviz.toml"))
+    monkeypatch.chdir(root)
+    assert torch.equal(load_model("my-net", CPU).encoder[0].weight, network[0].weight)
+    assert main([*blocks[3].split()[3:], "--steps", "1"]) == 0
+    assert '"dog"' in capsys.readouterr().out

@@ -1,0 +1,22 @@
+"""What the tests in a browser do on the attack lab's page."""
+
+from playwright.sync_api import Page, expect
+
+# By key: while a script runs, Streamlit shows a Stop of its own.
+RUN, STOP = ".st-key-run button", ".st-key-stop button"
+
+
+def open_lab(page: Page, url: str) -> None:
+    page.goto(url)
+    page.wait_for_selector("[data-testid=segviz-viewer][data-frame]")
+
+
+def download(page: Page, label: str) -> bytes:
+    with page.expect_download() as event:
+        page.get_by_role("button", name=label).click()
+    return event.value.path().read_bytes()
+
+
+def wait_for_end(page: Page) -> None:
+    expect(page.get_by_test_id("stMetric").filter(has_text="Gradients")).to_be_visible(timeout=90_000)
+    expect(page.locator(STOP)).to_be_disabled(timeout=90_000)
