@@ -129,7 +129,8 @@ class DeepLab(nn.Module):
 class FrontEnd(nn.Module):
     """The front end of Yu & Koltun (ICLR 2016, 1511.07122, Sec. 4): scores straight from the features of a dilated encoder.
 
-    VGG's layer fc6, there a 7x7 convolution dilated by 4, is here a depthwise one that starts as the identity; a 1x1 convolution stands for fc7.
+    VGG's layer fc6, there a 7x7 convolution dilated by 4, is here a depthwise one that starts as the identity; a 1x1 convolution stands
+    for fc7.
     """
 
     def __init__(self, classes: int):
