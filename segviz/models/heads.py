@@ -136,7 +136,7 @@ class FrontEnd(nn.Module):
     def __init__(self, classes: int):
         super().__init__()
         self.fc6 = conv_bn(CHANNELS[32], CHANNELS[32], 7, groups=CHANNELS[32], dilation=4)
-        nn.init.dirac_(self.fc6[0].weight, CHANNELS[32])
+        nn.init.dirac_(self.fc6.get_parameter("0.weight"), CHANNELS[32])
         self.fc7 = conv_bn(CHANNELS[32], 256)
         self.dropout = nn.Dropout2d(0.1)
         self.classify = nn.Conv2d(256, classes, 1)
