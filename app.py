@@ -6,6 +6,7 @@ st.set_page_config(page_title="segviz", page_icon="assets/icon.png", layout="wid
 st.navigation(
     [
         st.Page("pages/attack_lab.py", title="Attack lab", icon=":material/science:", default=True),
+        st.Page("pages/compare.py", title="Compare", icon=":material/leaderboard:"),
         st.Page("pages/models.py", title="Models", icon=":material/grid_view:"),
         st.Page("pages/about.py", title="About", icon=":material/info:"),
     ],

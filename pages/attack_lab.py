@@ -8,7 +8,7 @@ from segviz.types import UserError
 from segviz.ui import lab_view
 from segviz.ui.controls import NOTHING_DRAWN, chosen_picture, settings_controls
 from segviz.ui.models import is_here
-from segviz.ui.session import submit
+from segviz.ui.session import identity, submit
 
 state = st.session_state
 precomputed = st.cache_resource(first_view.load)()
@@ -24,8 +24,7 @@ with st.sidebar:
 opened = "opened" not in state
 state.opened = True
 if settings is not None and picture is not None:
-    labels = None if picture.labels is None else picture.labels.tobytes()
-    seen = (settings.model, picture.pixels.tobytes(), labels)
+    seen = identity(settings.model, picture)
     if seen != state.get("seen"):
         state.seen = seen
         if settings == precomputed.settings:

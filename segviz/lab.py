@@ -163,11 +163,12 @@ def to_tensor(pixels: np.ndarray, device: torch.device) -> Tensor:
 
 
 def attack_picture(
-    settings: Settings, picture: Picture, model: Segmenter, stopped: Callable[[], bool] = lambda: False
+    settings: Settings, picture: Picture, model: Segmenter, stopped: Callable[[], bool] = lambda: False, max_frames: int = MAX_FRAMES
 ) -> Iterator[Trajectory]:
     """Run the attack and yield a Trajectory after the clean look, after every iteration, and with the result.
 
     `stopped` is asked before every iteration; once it says yes, the result of what was reached is the next and last one.
+    At most `max_frames` iterations are stored beside the clean look.
     Raises UserError where the settings do not fit the attack, the model or the picture.
     """
     seconds, resumed = 0.0, time.perf_counter()
@@ -188,7 +189,7 @@ def attack_picture(
     if not region.any():
         raise UserError(f"The region '{settings.region}' holds no pixel of the picture. Choose or draw another one.")
     attack = build_attack(settings, *picture.pixels.shape[:2], label_set=model.label_set, region=region if settings.region else None)
-    kept = stored_iterations(attack.iterations)
+    kept = stored_iterations(attack.iterations, max_frames)
 
     steps = attack.run(model, x, goal)
     step = next(steps)
@@ -235,9 +236,9 @@ def attack_picture(
     yield replace(trajectory, final=frame_of(step), report=report)
 
 
-def stored_iterations(total: int) -> set[int]:
-    """Iterations to keep a Frame of: all of them up to MAX_FRAMES, else that many, evenly spread, with first and last."""
-    return set(np.linspace(0, total, min(total, MAX_FRAMES) + 1).round().astype(int).tolist())
+def stored_iterations(total: int, frames: int = MAX_FRAMES) -> set[int]:
+    """Iterations to keep a Frame of: all of them up to `frames`, else that many, evenly spread, with first and last."""
+    return set(np.linspace(0, total, min(total, frames) + 1).round().astype(int).tolist())
 
 
 def figures_of(prediction: Tensor, reference: Tensor, classes: int) -> Figures:

@@ -1,5 +1,6 @@
 """Finished runs as JSON values, the same for the terminal and for the page's download."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -7,6 +8,7 @@ from segviz.attacks.catalog import alpha_of, steps_of
 from segviz.data.label_sets import LabelSet
 from segviz.lab import Figures, Trajectory
 from segviz.settings import Settings
+from segviz.studies.compare import Entrant, by_strength
 from segviz.studies.evaluate import Evaluation, SetFigures
 
 
@@ -25,6 +27,20 @@ def attack_result(trajectory: Trajectory, label_set: LabelSet) -> dict[str, Any]
         "clean": named(trajectory.clean, label_set),
         "adversarial": named(trajectory.report.adversarial, label_set),
         "members": [asdict(outcome) for outcome in trajectory.outcomes],
+    }
+
+
+def comparison_result(entrants: Sequence[Entrant], budget: int, label_set: LabelSet) -> dict[str, Any]:
+    """A finished comparison: every attack as in `attack_result`, strongest first; those that could not go on with their error."""
+    return {
+        "scope": "several attacks on one image",
+        "budget": budget,
+        "attacks": [
+            attack_result(entrant.trajectory, label_set)
+            if entrant.trajectory is not None and entrant.trajectory.report is not None
+            else {**run_settings(entrant.settings), "error": entrant.error}
+            for entrant in by_strength(entrants)
+        ],
     }
 
 

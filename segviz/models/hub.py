@@ -3,7 +3,6 @@
 Both packages are imported only here and only when such a model is asked for.
 """
 
-from collections.abc import Callable
 from functools import cache, partial
 from typing import Any
 
@@ -51,10 +50,7 @@ class PixelScores(nn.Module):
 def transformers_entry(key: str) -> ModelEntry:
     """Entry of `hf:` and a hub id or folder; raises UserError where `transformers` is missing or nothing fitting is found."""
     name = key.removeprefix("hf:")
-    try:
-        import transformers
-    except ImportError:
-        raise UserError(f"The model {key} needs the package transformers: pip install transformers.") from None
+    transformers = import_transformers(key)
     config = found(key, lambda: transformers.AutoConfig.from_pretrained(name))
     names = [config.id2label[index] for index in sorted(config.id2label)]
     mean, std, size = statistics(found(key, lambda: transformers.AutoImageProcessor.from_pretrained(name)))
@@ -75,8 +71,7 @@ def transformers_entry(key: str) -> ModelEntry:
 
 def build_transformers(key: str, name: str) -> nn.Module:
     """The network behind `transformers_entry`, with its weights."""
-    import transformers
-
+    transformers = import_transformers(key)
     config = found(key, lambda: transformers.AutoConfig.from_pretrained(name))
     if type(config) in transformers.MODEL_FOR_SEMANTIC_SEGMENTATION_MAPPING:
         return PixelScores(found(key, lambda: transformers.AutoModelForSemanticSegmentation.from_pretrained(name)))
@@ -96,18 +91,29 @@ def statistics(processor: Any) -> tuple[tuple[float, float, float], tuple[float,
     return mean, std, None
 
 
+def build(key: str) -> nn.Module:
+    """The network of `hf:` or `smp:` with a hub id or folder, with its weights; raises UserError as the entries do."""
+    if key.startswith("hf:"):
+        return build_transformers(key, key.removeprefix("hf:"))
+    if key.startswith("smp:"):
+        return build_smp(key, key.removeprefix("smp:"))
+    raise UserError(f"'{key}' names no model of a hub. Expected hf: or smp: with a hub id or folder.")
+
+
+def import_transformers(key: str) -> Any:
+    """The package `transformers`; raises UserError with the command where it is missing."""
+    try:
+        import transformers
+    except ImportError:
+        raise UserError(f"The model {key} needs the package transformers: pip install transformers.") from None
+    return transformers
+
+
 @cache
 def smp_entry(key: str) -> ModelEntry:
     """Entry of `smp:` and a hub id or folder; raises UserError where the package is missing or nothing fitting is found."""
     name = key.removeprefix("smp:")
-    try:
-        import segmentation_models_pytorch as smp
-    except ImportError:
-        raise UserError(
-            f"The model {key} needs the package segmentation_models_pytorch: pip install segmentation-models-pytorch."
-        ) from None
-    build: Callable[[], nn.Module] = partial(found, key, partial(smp.from_pretrained, name))
-    module: Any = build()
+    module: Any = build_smp(key, name)
     classes = module.segmentation_head[0].out_channels
     if classes < 2:
         raise UserError(f"{key} has one output, a binary mask; at least two classes are needed.")
@@ -115,7 +121,7 @@ def smp_entry(key: str) -> ModelEntry:
     return ModelEntry(
         key=key,
         title=name,
-        build=build,
+        build=partial(build_smp, key, name),
         label_set=known_label_set(name, list(names)),
         working_size=WORKING_SIZE,
         mean=IMAGENET_MEAN,
@@ -124,6 +130,18 @@ def smp_entry(key: str) -> ModelEntry:
         data=f"{type(module).__name__} of segmentation_models_pytorch; a label set taken from the number of classes",
         licence="see its model card",
     )
+
+
+def build_smp(key: str, name: str) -> nn.Module:
+    """A network of `segmentation_models_pytorch` with its weights; raises UserError with the command where the package is missing."""
+    try:
+        import segmentation_models_pytorch as smp
+    except ImportError:
+        raise UserError(
+            f"The model {key} needs the package segmentation_models_pytorch: pip install segmentation-models-pytorch."
+        ) from None
+    network: nn.Module = found(key, partial(smp.from_pretrained, name))
+    return network
 
 
 def found(key: str, read: Any) -> Any:

@@ -98,9 +98,9 @@ def loaded() -> list[Loaded]:
 def load_model(key: str, device: torch.device, progress: Progress = lambda done, total: None) -> Segmenter:
     """The model of a catalogue entry: weights there and verified, in eval mode and frozen. The same object for everyone who asks.
 
-    A key may end in wrappers, applied from left to right: `voc7-lraspp+multiscale+crf`. They are put around the shared network anew for
-    everyone. Weights that are not on this machine are downloaded; `progress` is told how far that is. Raises UserError for an unknown key
-    or wrapper and for weights that are missing, damaged or cannot be downloaded.
+    A key may end in wrappers, applied from left to right: `voc7-lraspp+multiscale+crf`; they share the network inside.
+    Weights that are not on this machine are downloaded; `progress` is told how far that is. Raises UserError for an unknown key or
+    wrapper and for weights that are missing, damaged or cannot be downloaded.
     """
     base, names = split_key(key)
     model = CACHE.get(model_entry(base), device, progress)

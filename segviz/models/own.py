@@ -14,13 +14,14 @@ import torch
 from torch import nn
 
 from segviz.data.label_sets import LabelSet, plain_label_set, read_label_file
+from segviz.models import hub
 from segviz.models.checkpoint import load_weights, read_checkpoint, refuse_code
 from segviz.models.entry import IMAGENET_MEAN, IMAGENET_STD, ModelEntry, Triple
 from segviz.models.fetch import cache_folder
 from segviz.types import UserError
 
 APP = Path(__file__).parents[2]
-FIELDS = {"title", "factory", "checkpoint", "labels", "mean", "std", "input_size", "working_size", "licence", "multiple", "layers"}
+FIELDS = {"title", "factory", "hub", "checkpoint", "labels", "mean", "std", "input_size", "working_size", "licence", "multiple", "layers"}
 WORKING_SIZE = 320
 
 
@@ -71,17 +72,22 @@ def configured_entry(key: str, table: dict[str, Any], file: Path) -> ModelEntry:
     unknown = sorted(set(table) - FIELDS)
     if unknown:
         raise UserError(f"[models.{key}] in {file} has the unknown field {unknown[0]}. Known: {', '.join(sorted(FIELDS))}.")
-    for field in ("factory", "labels"):
+    source = "hub" if "hub" in table else "factory"
+    for field in (source, "labels"):
         if not isinstance(table.get(field), str):
             raise UserError(f"[models.{key}] in {file} needs the field {field}.")
-    path, name = split_factory(table["factory"], file.parent)
-    checkpoint = table.get("checkpoint")
+    build: Callable[[], nn.Module]
+    if source == "hub":
+        build = partial(hub.build, table["hub"])
+    else:
+        checkpoint = table.get("checkpoint")
+        build = partial(plain_module, *split_factory(table["factory"], file.parent), checkpoint and file.parent / checkpoint)
     input_size = table.get("input_size")
     try:
         return ModelEntry(
             key=key,
             title=str(table.get("title", key)),
-            build=partial(plain_module, path, name, checkpoint and file.parent / checkpoint),
+            build=build,
             label_set=read_label_file(table["labels"], file.parent),
             working_size=positive(table.get("working_size", WORKING_SIZE)),
             mean=triple(table.get("mean", IMAGENET_MEAN)),

@@ -1,5 +1,6 @@
 """The model catalogue: entries are data."""
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -27,12 +28,6 @@ ESPNETV2_LAYERS = ("base_net.level1", "base_net.level2_0", "base_net.level3.2", 
 ESPNETV2_SIZES = {0.5: (469_000, 80_353), 1.0: (1_102_000, 234_021), 2.0: (3_376_000, 789_253)}
 ENET_LAYERS = ("initial", "bottleneck1.conv_regular", "bottleneck2.conv_regular", "bottleneck3.conv_regular")
 
-# decoder, title, head, sha256, our mIoU on VOC7_VAL
-VOC7_FAMILY = (
-    ("fcn8s", "FCN-8s", "FCN-8s head", "e900b970dcac4736c6367ead8667c077c371530759efe5802fece70c8e8467de", 0.7108),
-    ("pspnet", "PSPNet", "pyramid pooling", "35914056d10e383f1cdb7398e2d492c5209e4c996fd149082bc7b30caad3b8b9", 0.6825),
-    ("deeplab", "DeepLab", "atrous spatial pyramid pooling", "138fd2e7bd1f343db8ac6c247313e63cd099003907d276f6af84340ab6d77e2a", 0.6863),
-)
 # width, input side, sha256, published mIoU on VOC 2012, our mIoU on VOC7_VAL
 ESPNETV2_VOC = (
     (0.5, 256, "9c7bebecd73c603a7eb2d8833eb2c54d0627e37e731548b7833291873e0a2e67", None, 0.459),
@@ -52,35 +47,30 @@ ESPNETV2_CITY = (
     (2.0, (1024, 512), "a72d59699801c7ce8e8b89a53af9097eaaa60dc12180ecde86fd700ba1222fe8", 66.4),
 )
 
+# head, title, decoder, sha256, our mIoU on VOC7_VAL
+VOC7_FAMILY = (
+    ("lraspp", "LR-ASPP", "LR-ASPP-style head", "b898bfd09b4fedb68f5836f5bd462668f46090f6b03273f61ea9d90c81aad812", 0.7500),
+    ("fcn8s", "FCN-8s", "FCN-8s decoder", "e900b970dcac4736c6367ead8667c077c371530759efe5802fece70c8e8467de", 0.7108),
+    ("pspnet", "PSPNet", "pyramid pooling", "35914056d10e383f1cdb7398e2d492c5209e4c996fd149082bc7b30caad3b8b9", 0.6825),
+    ("deeplab", "DeepLab", "atrous spatial pyramid pooling", "138fd2e7bd1f343db8ac6c247313e63cd099003907d276f6af84340ab6d77e2a", 0.6863),
+)
+
 ENTRIES = (
-    ModelEntry(
-        key="voc7-lraspp",
-        title="LR-ASPP, 7 classes (bundled)",
-        build=build_voc7,
-        weights=WEIGHTS / "voc7-lraspp.safetensors",
-        sha256="b898bfd09b4fedb68f5836f5bd462668f46090f6b03273f61ea9d90c81aad812",
-        label_set=VOC7,
-        working_size=320,
-        val_miou=0.7500,
-        val_data=VOC7_VAL,
-        data="EfficientNet-Lite0 encoder, LR-ASPP-style head, trained on photos of animals and people of Pascal VOC 2012",
-        licence="Apache-2.0",
-    ),
     *(
         ModelEntry(
-            key=f"voc7-{decoder}",
+            key=f"voc7-{head}",
             title=f"{title}, 7 classes (bundled)",
-            build=partial(build_voc7, decoder),
-            weights=WEIGHTS / f"voc7-{decoder}.safetensors",
+            build=partial(build_voc7, head),
+            weights=WEIGHTS / f"voc7-{head}.safetensors",
             sha256=sha256,
             label_set=VOC7,
             working_size=320,
             val_miou=measured,
             val_data=VOC7_VAL,
-            data=f"EfficientNet-Lite0 encoder, {head}, trained on photos of animals and people of Pascal VOC 2012",
+            data=f"EfficientNet-Lite0 encoder, {decoder}, trained on photos of animals and people of Pascal VOC 2012",
             licence="Apache-2.0",
         )
-        for decoder, title, head, sha256, measured in VOC7_FAMILY
+        for head, title, decoder, sha256, measured in VOC7_FAMILY
     ),
     *TORCHVISION,
     *(
@@ -150,11 +140,15 @@ def catalogue() -> dict[str, ModelEntry]:
 
 
 def model_entry(key: str) -> ModelEntry:
-    """Entry of a model, of the one inside for a key with wrappers (`voc7-lraspp+crf`); raises UserError for an unknown key.
+    """Entry of a model; raises UserError for an unknown key.
 
-    Besides the keys of `catalogue`: `hf:` or `smp:` with a hub id or folder, and `path/to/factory.py:callable`, whose code is run.
+    Besides the keys of `catalogue`: `hf:` or `smp:` with a hub id or folder, and `path/to/factory.py:callable`, whose code is run. Any of
+    them may end in wrappers, as in `voc7-lraspp+crf`; the entry is then that of the network inside, by another name.
     """
-    key, _ = split_key(key)
+    base, names = split_key(key)
+    if names:
+        inside = model_entry(base)
+        return replace(inside, key=key, title=" + ".join([inside.title, *names]), val_miou=None)
     if key in MODELS:
         return MODELS[key]
     if key.startswith("hf:"):

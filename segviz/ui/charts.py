@@ -1,13 +1,24 @@
 """Curves of a run."""
 
+import math
+from collections.abc import Callable, Mapping
 from itertools import pairwise
 
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from segviz.lab import Trajectory
+from segviz.lab import Point, Trajectory
 
 COLOURS = {"mIoU of this image": "#d9480f", "pixel accuracy": "#1971c2", "target reached": "#2f9e44", "loss": "#868e96"}
+QUANTITIES: Mapping[str, tuple[Callable[[Point], float], Callable[[Trajectory], float]]] = {
+    "mIoU of this image": (lambda point: point.miou, lambda done: done.report.adversarial.miou if done.report else math.nan),
+    "pixel accuracy": (
+        lambda point: point.pixel_accuracy,
+        lambda done: done.report.adversarial.pixel_accuracy if done.report else math.nan,
+    ),
+    "pixels won": (lambda point: point.success, lambda done: done.report.success if done.report else math.nan),
+}
+"""What the curves of a comparison can show: its value at a point, and that of the 8-bit result (nan while there is none)."""
 
 
 def run_curves(trajectory: Trajectory, total: int, cursor: int | None) -> go.Figure:
@@ -63,5 +74,45 @@ def run_curves(trajectory: Trajectory, total: int, cursor: int | None) -> go.Fig
         hovermode="x unified",
         legend={"orientation": "h", "yanchor": "bottom", "y": 1.02, "bgcolor": "rgba(0,0,0,0)"},
         uirevision="run",
+    )
+    return figure
+
+
+def comparison_curves(runs: Mapping[str, tuple[Trajectory, str]], quantity: str, budget: int) -> go.Figure:
+    """One of QUANTITIES over the gradient evaluations of each run, given by name with its colour; stars are the 8-bit results."""
+    of_point, of_result = QUANTITIES[quantity]
+    figure = go.Figure()
+    for name, (trajectory, colour) in runs.items():
+        spent = [point.gradients for point in trajectory.curve]
+        mode = "lines+markers" if len(spent) <= 60 else "lines"
+        figure.add_scatter(
+            x=spent,
+            y=[of_point(point) for point in trajectory.curve],
+            name=name,
+            mode=mode,
+            marker_size=5,
+            line_color=colour,
+            legendgroup=name,
+            hovertemplate="%{y:.1%}",
+        )
+        if trajectory.report is not None:
+            figure.add_scatter(
+                x=[trajectory.report.gradient_evaluations],
+                y=[of_result(trajectory)],
+                name=f"{name}, 8-bit result",
+                mode="markers",
+                marker={"symbol": "star", "size": 13, "color": colour, "line": {"width": 1, "color": "white"}},
+                legendgroup=name,
+                showlegend=False,
+                hovertemplate="%{y:.1%}",
+            )
+    figure.update_xaxes(title_text="gradient evaluations", range=[-0.02 * budget, 1.04 * budget])
+    figure.update_yaxes(title_text=quantity, range=[-0.03, 1.03], tickformat=".0%")
+    figure.update_layout(
+        height=400,
+        margin={"l": 10, "r": 10, "t": 40, "b": 10},
+        hovermode="x unified",
+        legend={"orientation": "h", "yanchor": "bottom", "y": 1.02, "bgcolor": "rgba(0,0,0,0)"},
+        uirevision="comparison",
     )
     return figure

@@ -13,7 +13,8 @@ from segviz.attacks.rows import ATTACKS
 from segviz.attacks.transforms import TRANSFORMS
 from segviz.data.samples import samples
 from segviz.lab import Picture, open_picture, sample_picture
-from segviz.models.zoo import ModelEntry, catalogue
+from segviz.models.wrappers import WRAPPERS, split_key
+from segviz.models.zoo import ModelEntry, catalogue, model_entry
 from segviz.settings import GOALS, LABEL_SOURCES, MAX_STEPS, Settings
 from segviz.types import UserError
 from segviz.ui.models import download_panel, is_here, model_facts, model_keys, model_title
@@ -27,14 +28,22 @@ GOAL_TITLES = {
     "swap": "Swap two classes",
 }
 NOTHING_DRAWN = "polygon:"
+WRAPPER_TITLES = {
+    "": "Nothing",
+    "multiscale": "Multi-scale: 50, 75, 100 %, maximum",
+    "multiscale-mean": "Multi-scale: 50, 75, 100 %, mean",
+    "crf": "Mean-field CRF",
+}
 REGION_TITLES = {"": "Whole picture", "class": "One class", "outside": "All but one class", "polygon": "Drawn"}
 NORM_TITLES = {"linf": "L∞", "l2": "L2"}
 LABEL_TITLES = {"truth": "Labels", "prediction": "Prediction"}
 STEPS = (1, 2, 5, 10, 20, 50, 100, 200, 300, 500)
 MAX_EPS = 16.0
+SHARED = ("model", "wrapper", "image", "goal", "target", "other", "against", "norm", "eps", "seed")
+"""Settings that mean the same whatever is attacked how; pages carry them over to one another."""
 
 CHOICES: dict[str, Callable[[], Iterable[Any]]] = {
-    "model": catalogue,
+    "model": lambda: [key + wrapper for key in catalogue() for wrapper in ("", *(f"+{name}" for name in WRAPPERS))],
     "image": lambda: image_keys(),
     "goal": lambda: GOALS,
     "target": lambda: {name for entry in catalogue().values() for name in entry.label_set.classes},
@@ -98,12 +107,66 @@ def settings_controls() -> Settings:
     Raises UserError where they make no valid settings.
     """
     state = st.session_state
+    open_with(read_link(st.query_params.to_dict()), "attack lab")
+    settings = subject_controls()
+    attack = attack_control(settings.goal)
+    row = ATTACKS[attack]
+    variant = ""
+    if row.variants:
+        if state.variant not in row.variants:
+            state.variant = next(iter(row.variants))
+        chosen = st.selectbox(
+            "Variant", row.variants, format_func=lambda key: f"{key}: {row.variants[key]}", key="variant", persist_state="session"
+        )
+        variant = "" if chosen == next(iter(row.variants)) else chosen
+    eps = eps_control()
+    steps = st.select_slider(
+        "Steps",
+        sorted({*STEPS, state.steps}),
+        help="Gradient steps; of a suite those of each attack. FGSM always takes one.",
+        key="steps",
+        disabled=row.one_step,
+        persist_state="session",
+    )
+    settings = replace(settings, attack=attack, variant=variant, eps=eps, steps=steps)
+    published_button(settings)
+    with st.expander("More settings", key="more_settings"):
+        settings = expert_controls(settings)
+    cost = gradients_of(settings)
+    st.caption(f"One run takes {cost} gradient evaluation{'s' if cost != 1 else ''}.")
+    st.query_params.from_dict(link_of(settings))
+    return settings
+
+
+def open_with(link: dict[str, Any], page: str) -> None:
+    """Fill the widgets when a session opens, with the settings of a link and defaults for the rest; take them over from another page."""
+    state = st.session_state
     if "model" not in state:
-        fill(asdict(Settings()) | {"target": "cat", "other": "dog"} | read_link(st.query_params.to_dict()))
+        fill(asdict(Settings()) | {"target": "cat", "other": "dog"} | link)
+    elif state.page != page:
+        # A page's widget does not start with the value of its namesake on another page, unless that is written once more.
+        for name in SHARED:
+            state[name] = state[name]
+    state.page = page
+
+
+def subject_controls() -> Settings:
+    """Model, picture and goal from their widgets."""
+    state = st.session_state
     model = st.selectbox("Model", model_keys(), format_func=model_title, key="model", persist_state="session")
     entry = catalogue()[model]
     st.caption(model_facts(entry))
     download_panel(entry)
+    wrapper = st.selectbox(
+        "Around the network",
+        WRAPPER_TITLES,
+        format_func=WRAPPER_TITLES.__getitem__,
+        help="Attacked as a whole: gradients go through it.",
+        key="wrapper",
+        persist_state="session",
+    )
+    if wrapper:
+        model = f"{model}+{wrapper}"
     if state.target not in entry.label_set.classes:
         state.target = entry.label_set.classes[0]
     image = st.selectbox("Picture", image_keys(), format_func=image_title, key="image", persist_state="session")
@@ -118,17 +181,12 @@ def settings_controls() -> Settings:
         if state.other not in others:
             state.other = others[0]
         other = st.selectbox("With", others, key="other", persist_state="session")
-    attack = attack_control(goal)
-    row = ATTACKS[attack]
-    variant = ""
-    if row.variants:
-        if state.variant not in row.variants:
-            state.variant = next(iter(row.variants))
-        chosen = st.selectbox(
-            "Variant", row.variants, format_func=lambda key: f"{key}: {row.variants[key]}", key="variant", persist_state="session"
-        )
-        variant = "" if chosen == next(iter(row.variants)) else chosen
-    eps = st.slider(
+    return Settings(model=model, image=image, goal=goal, target=target, other=other)
+
+
+def eps_control() -> float:
+    """The radius, in grey levels."""
+    return st.slider(
         "Epsilon, in n/255",
         0.0,
         MAX_EPS,
@@ -137,29 +195,13 @@ def settings_controls() -> Settings:
         key="eps",
         persist_state="session",
     )
-    steps = st.select_slider(
-        "Steps",
-        sorted({*STEPS, state.steps}),
-        help="Gradient steps; of a suite those of each attack. FGSM always takes one.",
-        key="steps",
-        disabled=row.one_step,
-        persist_state="session",
-    )
-    settings = Settings(
-        model=model, image=image, goal=goal, target=target, other=other, attack=attack, variant=variant, eps=eps, steps=steps
-    )
-    published_button(settings)
-    with st.expander("More settings", key="more_settings"):
-        settings = expert_controls(settings)
-    cost = gradients_of(settings)
-    st.caption(f"One run takes {cost} gradient evaluation{'s' if cost != 1 else ''}.")
-    st.query_params.from_dict(link_of(settings))
-    return settings
 
 
 def fill(values: dict[str, Any]) -> None:
     """Put settings into the state of the widgets."""
     kind, _, rest = values["region"].partition(":")
+    base, wrappers = split_key(values["model"])
+    values = values | {"model": base, "wrapper": "+".join(wrappers)}
     state = st.session_state
     state.region_kind = kind
     state.region_class = rest if kind in ("class", "outside") else values["target"]
@@ -216,15 +258,7 @@ def expert_controls(settings: Settings) -> Settings:
             key="alpha",
             persist_state="session",
         )
-    against = st.segmented_control(
-        "Attack and measure against",
-        LABEL_SOURCES,
-        required=True,
-        format_func=LABEL_TITLES.__getitem__,
-        help="The label map, or the model's own clean prediction. Without a label map it is always the prediction.",
-        key="against",
-        persist_state="session",
-    )
+    against = labels_control()
     layer = ""
     if row.takes_layer:
         layer = st.text_input(
@@ -251,7 +285,7 @@ def expert_controls(settings: Settings) -> Settings:
     return replace(
         settings,
         alpha=alpha,
-        against=str(against),
+        against=against,
         layer=layer,
         clip=clip,
         region=region,
@@ -280,6 +314,20 @@ def transforms_control() -> tuple[str, ...]:
     return tuple(chosen)
 
 
+def labels_control() -> str:
+    """Which labels are broken and measured against."""
+    against = st.segmented_control(
+        "Attack and measure against",
+        LABEL_SOURCES,
+        required=True,
+        format_func=LABEL_TITLES.__getitem__,
+        help="The label map, or the model's own clean prediction. Without a label map it is always the prediction.",
+        key="against",
+        persist_state="session",
+    )
+    return str(against)
+
+
 def region_control(settings: Settings) -> str:
     """Where the picture may change, as text for the settings."""
     state = st.session_state
@@ -292,7 +340,7 @@ def region_control(settings: Settings) -> str:
         persist_state="session",
     )
     if kind in ("class", "outside"):
-        classes = catalogue()[settings.model].label_set.classes
+        classes = model_entry(settings.model).label_set.classes
         if state.region_class not in classes:
             state.region_class = classes[0]
         return f"{kind}:{st.selectbox('Class of the region', classes, key='region_class', persist_state='session')}"
@@ -350,7 +398,7 @@ def upload_controls(entry: ModelEntry) -> None:
 
 def chosen_picture(settings: Settings) -> Picture | None:
     """The picture that the settings name; None while no own picture has been uploaded or the model is not here."""
-    entry = catalogue()[settings.model]
+    entry = model_entry(settings.model)
     if not is_here(entry):
         return None
     if settings.image == OWN:

@@ -3,11 +3,13 @@
 import csv
 import io
 import json
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, fields
 
 from segviz.data.label_sets import LabelSet
-from segviz.lab import Trajectory
-from segviz.results import attack_result
+from segviz.lab import Point, Trajectory
+from segviz.results import attack_result, comparison_result
+from segviz.studies.compare import Entrant
 
 
 def settings_json(trajectory: Trajectory, label_set: LabelSet) -> str:
@@ -21,6 +23,23 @@ def curve_csv(trajectory: Trajectory) -> str:
     rows = csv.DictWriter(text, list(asdict(trajectory.curve[0])), lineterminator="\n")
     rows.writeheader()
     rows.writerows(asdict(point) for point in trajectory.curve)
+    return text.getvalue()
+
+
+def comparison_json(entrants: Sequence[Entrant], budget: int, label_set: LabelSet) -> str:
+    """Settings and results of a comparison as JSON."""
+    return json.dumps(comparison_result(entrants, budget, label_set), indent=2) + "\n"
+
+
+def comparison_csv(entrants: Sequence[Entrant]) -> str:
+    """The curves of all attacks under one another, one row per attack and iteration, rates as fractions of 1."""
+    text = io.StringIO()
+    rows = csv.DictWriter(text, ["attack", "variant", *(field.name for field in fields(Point))], lineterminator="\n")
+    rows.writeheader()
+    for entrant in entrants:
+        if entrant.trajectory is not None:
+            settings = entrant.settings
+            rows.writerows({"attack": settings.attack, "variant": settings.variant, **asdict(point)} for point in entrant.trajectory.curve)
     return text.getvalue()
 
 

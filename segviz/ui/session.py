@@ -1,6 +1,7 @@
 """What belongs to one browser session, and the engine that all of them share."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 import streamlit as st
 from streamlit import runtime
@@ -11,7 +12,10 @@ from segviz.engine.jobs import Engine, Job
 from segviz.lab import Picture, Trajectory, attack_picture
 from segviz.models.load import default_device, load_model
 from segviz.settings import Settings
+from segviz.studies.compare import Entrant, compare
 from segviz.studies.gallery import View, view_photo
+
+T = TypeVar("T")
 
 
 @st.cache_resource
@@ -34,10 +38,17 @@ def is_present(owner: str) -> Callable[[], bool]:
 
 def submit(settings: Settings, picture: Picture) -> Job[Trajectory]:
     """Queue a run for this tab; it is given up when the tab is closed."""
-    owner = session_id()
+    return queue(lambda stopped: attack_picture(settings, picture, load_model(settings.model, default_device()), stopped))
 
-    def start(stopped: Callable[[], bool]) -> Iterator[Trajectory]:
-        return attack_picture(settings, picture, load_model(settings.model, default_device()), stopped)
+
+def submit_comparison(runs: Sequence[Settings], picture: Picture) -> Job[tuple[Entrant, ...]]:
+    """Queue several attacks of one model on one picture as one run, likewise."""
+    return queue(lambda stopped: compare(runs, picture, load_model(runs[0].model, default_device()), stopped))
+
+
+def queue(start: Callable[[Callable[[], bool]], Iterator[T]]) -> Job[T]:
+    """Queue a run for this tab, as `Engine.submit` describes."""
+    owner = session_id()
 
     return engine().submit(owner, start, is_present(owner))
 
@@ -46,3 +57,8 @@ def submit_views(keys: list[str], sample: Sample) -> Job[tuple[View, ...]]:
     """Queue a look at a photo through several models for this tab; its attack goes on beside it."""
     owner = session_id()
     return engine().submit(f"{owner}-views", lambda stopped: view_photo(keys, sample, default_device(), stopped), is_present(owner))
+
+
+def identity(model: str, picture: Picture) -> tuple[str, bytes, bytes | None]:
+    """What makes a clean view another one: the model, the pixels, the label map."""
+    return model, picture.pixels.tobytes(), None if picture.labels is None else picture.labels.tobytes()

@@ -57,6 +57,16 @@ def test_segformer(tmp_path):
     assert torch.allclose(model.scores(x), network(pixel_values=(x - mean) / std).logits, atol=1e-5)
 
 
+def test_listed_in_the_configuration(tmp_path, monkeypatch):
+    """Known without loading anything, so that it can be in the app's lists."""
+    transformers = pytest.importorskip("transformers")
+    save_segformer(transformers, tmp_path / "net", ["a", "b", "c"], None)
+    (tmp_path / "labels.toml").write_text('classes = ["a", "b", "c"]')
+    (tmp_path / "segviz.toml").write_text(f'[models.hubbed]\nhub = "hf:{tmp_path / "net"}"\nlabels = "labels.toml"\nmultiple = 32\n')
+    monkeypatch.setenv("SEGVIZ_CONFIG", str(tmp_path / "segviz.toml"))
+    assert check("hubbed", 3).label_set.classes == ("a", "b", "c")
+
+
 def test_class_names_without_a_known_set(tmp_path):
     transformers = pytest.importorskip("transformers")
     save_segformer(transformers, tmp_path, ["sea", "land", "ship"], None)

@@ -1,4 +1,4 @@
-"""Shared by the tests of the ui: a server of the app, a browser and a page in it."""
+"""Shared by the browser tests: a server of the app, a browser, a page that must log no errors."""
 
 import os
 import shutil
@@ -20,7 +20,7 @@ expect.set_options(timeout=30_000)
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def address(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A server of the app, started as the README says."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -46,6 +46,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Chromium; skips its tests where there is none, unless SEGVIZ_REQUIRE_BROWSER is set."""
     if CHROMIUM is None:
         reason = "no Chromium found; install it with your system's package manager, for example: apt-get install chromium"
         if os.environ.get("SEGVIZ_REQUIRE_BROWSER"):

@@ -300,6 +300,16 @@ def test_variant_transforms_and_region_reach_the_run():
     assert not changed[app.session_state.trajectory.picture.labels == VOC7.classes.index("person")].any()
 
 
+def test_wrapped_model_runs_and_stays_in_the_link():
+    app = until_done(open_page(model="voc7-fcn8s+multiscale", image="camera", attack="fgsm"))
+    assert app.selectbox(key="model").value == "voc7-fcn8s"
+    assert app.selectbox(key="wrapper").value == "multiscale"
+    assert dict(app.query_params)["model"] == "voc7-fcn8s+multiscale"
+    assert app.session_state.trajectory.report.success > 0
+    app.selectbox(key="wrapper").set_value("crf").run()
+    assert dict(app.query_params)["model"] == "voc7-fcn8s+crf"
+
+
 def test_swap_needs_two_classes_the_model_sees():
     app = open_page(image="person")
     app.selectbox(key="goal").set_value("swap").run()

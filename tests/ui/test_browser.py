@@ -50,28 +50,28 @@ def test_run_swipe_and_download(page, address, model):
 
 
 def test_live_curve_grows_and_stop_stops(page, address):
-    open_lab(page, f"{address}/?steps=50")
+    open_lab(page, f"{address}/?steps=300")
     expect(page.locator(STOP)).to_be_enabled()
-    expect(page.get_by_text(re.compile(r"Iteration [1-9]\d* of 50"))).to_be_visible()
+    expect(page.get_by_text(re.compile(r"Iteration [1-9]\d* of 300"))).to_be_visible()
     shown, points = frame(page), points_on_chart(page)
     page.wait_for_function(f"old => document.querySelector({CURVE!r}).querySelectorAll('.point').length > old", arg=points)
     page.locator(STOP).click()
     wait_for_end(page)
-    expect(page.get_by_text(re.compile(r"Stopped after \d+ of 50 iterations"))).to_be_visible()
+    expect(page.get_by_text(re.compile(r"Stopped after \d+ of 300 iterations"))).to_be_visible()
     gradients = int(page.get_by_test_id("stMetric").filter(has_text="Gradients").get_by_test_id("stMetricValue").inner_text())
-    assert 0 < gradients < 50
+    assert 0 < gradients < 300
     assert frame(page) > shown
 
 
 def test_run_survives_a_page_change(page, address):
-    open_lab(page, f"{address}/?steps=50&image=dog")
+    open_lab(page, f"{address}/?steps=200&image=dog")
     expect(page.locator(STOP)).to_be_enabled()
     page.get_by_role("link", name="About").click()
     expect(page.get_by_text("How to read the numbers")).to_be_visible()
     page.get_by_role("link", name="Attack lab").click()
     wait_for_end(page)
     expect(page.get_by_text("on Dog, bicycle and pickup")).to_be_visible()
-    assert "steps=50" in page.url
+    assert "steps=200" in page.url
 
 
 def test_closed_tab_gives_its_run_up(browser, page, address):

@@ -1,0 +1,43 @@
+"""The compare page in a real browser: a comparison grows side by side, ends, and can be taken home."""
+
+import json
+import re
+
+from playwright.sync_api import Page, expect
+
+RUN, STOP = ".st-key-compare_run button", ".st-key-compare_stop button"
+CURVES = ".js-plotly-plot .scatterlayer .trace"
+
+
+def points(page: Page, curve: int) -> int:
+    return page.locator(CURVES).nth(curve).locator(".point").count()
+
+
+def open_compare(page: Page, url: str) -> None:
+    page.goto(url)
+    page.wait_for_selector("[data-testid=segviz-viewer][data-frame]")
+    page.get_by_role("link", name="Compare").click()
+    expect(page.get_by_text("Clean picture")).to_be_visible()
+
+
+def test_curves_grow_side_by_side_and_the_result_can_be_taken_home(page, address):
+    open_compare(page, address)
+    expect(page.get_by_test_id("stImage")).to_have_count(3)
+    page.locator(RUN).click()
+    expect(page.get_by_text(re.compile(r"[1-9]\d* of 100 gradient evaluations"))).to_be_visible()
+    page.wait_for_function(f"document.querySelectorAll({CURVES!r}).length >= 5")
+    before = [points(page, curve) for curve in range(5)]
+    grown = (
+        f"old => [...document.querySelectorAll({CURVES!r})].slice(0, 5).every((one, k) => one.querySelectorAll('.point').length > old[k])"
+    )
+    page.wait_for_function(grown, arg=before)
+    expect(page.get_by_text("5 attacks")).to_be_visible(timeout=120_000)
+    expect(page.locator(STOP)).to_be_disabled()
+    assert "attacks=pgd" in page.url
+    with page.expect_download() as event:
+        page.get_by_role("button", name="Settings and results").click()
+    result = json.loads(event.value.path().read_text())
+    assert [one["gradient_evaluations"] for one in result["attacks"]] == [20] * 5
+    page.locator(".st-key-open-segpgd button").click()
+    expect(page.get_by_text("SegPGD on Chelsea the cat")).to_be_visible()
+    expect(page.get_by_test_id("segviz-viewer")).to_be_visible()
