@@ -127,17 +127,23 @@ class DeepLab(nn.Module):
 
 
 class FrontEnd(nn.Module):
-    """The front end of Yu & Koltun (ICLR 2016, 1511.07122, Sec. 4): scores straight from the features of a dilated encoder."""
+    """The front end of Yu & Koltun (ICLR 2016, 1511.07122, Sec. 4): scores straight from the features of a dilated encoder.
+
+    VGG's layer fc6, there a 7x7 convolution dilated by 4, is here a depthwise one that starts as the identity; a 1x1 convolution stands
+    for fc7.
+    """
 
     def __init__(self, classes: int):
         super().__init__()
-        self.fc = conv_bn(CHANNELS[32], 256)
+        self.fc6 = conv_bn(CHANNELS[32], CHANNELS[32], 7, groups=CHANNELS[32], dilation=4)
+        nn.init.dirac_(self.fc6.get_parameter("0.weight"), CHANNELS[32])
+        self.fc7 = conv_bn(CHANNELS[32], 256)
         self.dropout = nn.Dropout2d(0.1)
         self.classify = nn.Conv2d(256, classes, 1)
 
     def forward(self, features: dict[int, Tensor]) -> Tensor:
         """Features by stride to class scores on the grid of features[32]."""
-        return self.classify(self.dropout(F.relu6(self.fc(features[32]))))
+        return self.classify(self.dropout(F.relu6(self.fc7(self.fc6(features[32])))))
 
 
 class FrontEndWithContext(FrontEnd):
