@@ -53,6 +53,13 @@ VOC7_FAMILY = (
     ("fcn8s", "FCN-8s", "FCN-8s decoder", "e900b970dcac4736c6367ead8667c077c371530759efe5802fece70c8e8467de", 0.7108),
     ("pspnet", "PSPNet", "pyramid pooling", "35914056d10e383f1cdb7398e2d492c5209e4c996fd149082bc7b30caad3b8b9", 0.6825),
     ("deeplab", "DeepLab", "atrous spatial pyramid pooling", "138fd2e7bd1f343db8ac6c247313e63cd099003907d276f6af84340ab6d77e2a", 0.6863),
+    (
+        "dilated-context",
+        "DilatedNet with context module",
+        "DilatedNet front end with the context module",
+        "bd363ec6042c522d2d1b147a6bd6ada18f7fdb109effa7ae10820ee57f01de94",
+        0.6839,
+    ),
 )
 
 ENTRIES = (
