@@ -28,7 +28,7 @@ state.opened = True
 if settings is not None and picture is not None:
     seen = identity(settings.model, picture)
     if seen != state.get("seen"):
-        state.seen = seen
+        state.seen, state.error = seen, None
         if settings == precomputed.settings:
             if not opened and state.job is not None:
                 state.job.stop()
@@ -40,12 +40,16 @@ state.setdefault("trajectory", precomputed)
 state.setdefault("job", None)
 
 job = state.job
+if job is not None and job.error is not None and job.latest is None and settings and picture and state.get("error") is None:
+    # The message stays, above the picture that was asked for.
+    state.error = job.error
+    job = state.job = submit(lab_view.look_only(settings), picture)
 active = job is not None and job.active
 buttons, progress = st.columns([1, 3], vertical_alignment="center")
 ready = settings is not None and picture is not None and lab_view.show_region_editor(settings, picture)
 with buttons, st.container(horizontal=True):
     if st.button("Run", type="primary", icon=":material/play_arrow:", key="run", disabled=not ready) and settings and picture:
-        state.job = submit(settings, picture)
+        state.job, state.error = submit(settings, picture), None
         st.rerun()
     st.button("Stop", icon=":material/stop:", key="stop", disabled=not active, on_click=job.stop if job else None)
 if picture is None and settings is not None:
@@ -62,7 +66,11 @@ def live() -> None:
         state.trajectory = job.latest
     trajectory = state.trajectory
     with progress:
+        if state.get("error") is not None:
+            st.error(state.error)
         lab_view.show_status(job, trajectory, trajectory is precomputed)
+        if not active and settings is not None and trajectory.settings.steps > 0 and trajectory.settings != settings:
+            st.caption("The settings on the left have changed since this run. Press **Run** to use them.")
     label_set = lab_view.label_set_of(trajectory)
     lab_view.show_headline(trajectory)
     lab_view.show_outcomes(trajectory)

@@ -288,7 +288,7 @@ def shown(name: str, value: Any) -> str:
 def write_json(result: Any, file: Path | None) -> None:
     """JSON to a file, or to stdout; raises UserError where the file cannot be written."""
     text = json.dumps(result, indent=2) + "\n"
-    if file is None:
+    if file is None or file == Path("-"):
         sys.stdout.write(text)
         return
     try:

@@ -92,7 +92,10 @@ class Report:
     """The result, measured on the 8-bit adversarial image.
 
     `linf` in grey levels, `l2` on the [0,1] scale, `psnr` in dB (None where nothing changed); `success` is the share of counted pixels
-    that are as the goal wants them; `seconds` is the time spent attacking, without waiting for a turn.
+    that are as the goal wants them; `seconds` is the time spent attacking, without waiting for a turn. `smallest`, of attacks that look
+    for the smallest perturbation: for each of THRESHOLDS the smallest L-inf norm, in grey levels before rounding, at which that share of
+    the counted pixels was as the goal wants them, None where it never was. `strongest` is the iteration whose iterate became the result;
+    in a stage that starts at the strongest one of a larger ball it may be the iteration where that one was found.
     """
 
     adversarial: Figures
@@ -106,6 +109,7 @@ class Report:
     seconds: float
     stopped: bool
     smallest: tuple[float | None, ...] = ()
+    strongest: int = 0
 
 
 @dataclass(frozen=True)
@@ -205,6 +209,7 @@ def attack_picture(
         curve=(point_of(step, clean),),
         frames=(frame_of(step),),
     )
+    strongest = 0
     while not step.concluded:
         seconds += time.perf_counter() - resumed
         yield trajectory
@@ -215,6 +220,8 @@ def attack_picture(
             outcome = Outcome(step.member, step.success.item(), result.pixel_accuracy, result.miou, step.gradient_evaluations)
             trajectory = replace(trajectory, outcomes=(*trajectory.outcomes, outcome))
         elif not step.concluded:
+            if torch.equal(step.x_adv, step.best):
+                strongest = step.index
             point = point_of(step, figures_of(step.prediction, reference, classes))
             frames = trajectory.frames + ((frame_of(step),) if step.index in kept else ())
             trajectory = replace(trajectory, curve=(*trajectory.curve, point), frames=frames)
@@ -232,6 +239,7 @@ def attack_picture(
         seconds=seconds + time.perf_counter() - resumed,
         stopped=step.index < attack.iterations,
         smallest=smallest_of(step),
+        strongest=strongest,
     )
     yield replace(trajectory, final=frame_of(step), report=report)
 

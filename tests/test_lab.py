@@ -153,3 +153,9 @@ def test_stored_iterations_are_bounded_and_hold_both_ends(total):
 def test_settings_out_of_range_are_refused(wrong):
     with pytest.raises(UserError):
         Settings(**wrong)
+
+
+def test_the_strongest_iteration_is_the_one_with_most_pixels_won(model, picture):
+    final = list(attack_picture(Settings(attack="cira", steps=6, eps=2), picture, model))[-1]
+    won = [point.success for point in final.curve]
+    assert won[final.report.strongest] == max(won)

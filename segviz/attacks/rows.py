@@ -239,7 +239,7 @@ ROWS = (
         title="EroSeg-style erosion",
         summary="Starts at the pixels that the network is least sure of, and eats its way from them into those it is surer of.",
         formula=r"L_t = \tfrac{1}{HW}\Big[\sum_{j \in S_t} CE_j + 0.1\!\! \sum_{j\ \mathrm{wrong}}\!\! CE_j\Big],\quad"
-        r"S_t = S_{t-1} \cup \big(\{c_j \le Q_{q_t}(c)\} \cap \mathrm{dilate}(S_{t-1} \cup \mathrm{wrong})\big),\quad q_t: 0.3 \to 1",
+        r" S_t = S_{t-1} \cup \big(\{c_j \le Q_{q_t}(c)\} \cap \mathrm{dilate}(S_{t-1} \cup \mathrm{wrong})\big),\quad q_t: 0.3 \to 1",
         paper="Song et al., Erosion Attack for Adversarial Training to Enhance Semantic Segmentation Robustness, ICASSP 2026",
         url="https://arxiv.org/abs/2601.14950",
         build=bounded(lambda settings: erosion(settings.variant or next(iter(VARIANTS)), settings.seed), random_start=True),

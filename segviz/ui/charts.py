@@ -1,7 +1,7 @@
 """Curves of a run."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 
 import plotly.graph_objects as go
@@ -21,13 +21,22 @@ QUANTITIES: Mapping[str, tuple[Callable[[Point], float], Callable[[Trajectory], 
 """What the curves of a comparison can show: its value at a point, and that of the 8-bit result (nan while there is none)."""
 
 
+def with_gaps(values: Sequence[float], curve: Sequence[Point]) -> list[float | None]:
+    """Values of the points of a curve with None, which breaks the line, wherever the attack begins anew."""
+    spaced: list[float | None] = list(values[:1])
+    for value, (before, after) in zip(values[1:], pairwise(curve), strict=True):
+        spaced += [value] if after.stage == before.stage else [None, value]
+    return spaced
+
+
 def run_curves(trajectory: Trajectory, total: int, cursor: int | None) -> go.Figure:
     """Accuracy over the iterations above, the loss below, on one axis of `total` iterations, with a rule at iteration `cursor`.
 
-    A thin line marks where the attack begins anew: a restart, another radius, the next attack of a suite.
+    A thin line and a gap mark where the attack begins anew: a restart, another radius, the next attack of a suite. The star is the 8-bit
+    result, at the iteration of the strongest iterate.
     """
     curve = trajectory.curve
-    index = [point.index for point in curve]
+    index = with_gaps([point.index for point in curve], curve)
     series = {
         "mIoU of this image": [point.miou for point in curve],
         "pixel accuracy": [point.pixel_accuracy for point in curve],
@@ -38,16 +47,24 @@ def run_curves(trajectory: Trajectory, total: int, cursor: int | None) -> go.Fig
     mode = "lines+markers" if len(curve) <= 60 else "lines"
     for name, values in series.items():
         figure.add_scatter(
-            x=index, y=values, name=name, mode=mode, marker_size=5, line_color=COLOURS[name], hovertemplate="%{y:.1%}", row=1, col=1
+            x=index,
+            y=with_gaps(values, curve),
+            name=name,
+            mode=mode,
+            marker_size=5,
+            line_color=COLOURS[name],
+            hovertemplate="%{y:.1%}",
+            row=1,
+            col=1,
         )
-    loss = [point.loss for point in curve]
+    loss = with_gaps([point.loss for point in curve], curve)
     figure.add_scatter(
         x=index, y=loss, name="loss", mode=mode, marker_size=4, line_color=COLOURS["loss"], hovertemplate="%{y:.3f}", row=2, col=1
     )
     if trajectory.report is not None and total > 0:
         result = trajectory.report.adversarial
         figure.add_scatter(
-            x=[trajectory.report.iterations],
+            x=[trajectory.report.strongest],
             y=[result.miou],
             name="result, 8-bit",
             mode="markers",

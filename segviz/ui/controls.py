@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
+import numpy as np
 import streamlit as st
 
 from segviz.attacks.catalog import alpha_of, gradients_of
@@ -173,6 +174,7 @@ def subject_controls() -> Settings:
     if image == OWN:
         upload_controls(entry)
     goal = st.selectbox("Goal", GOALS, format_func=GOAL_TITLES.__getitem__, key="goal", persist_state="session")
+    suggest_classes(entry, image, goal)
     target = other = None
     if goal != "break":
         target = st.selectbox("Class", entry.label_set.classes, key="target", persist_state="session")
@@ -182,6 +184,23 @@ def subject_controls() -> Settings:
             state.other = others[0]
         other = st.selectbox("With", others, key="other", persist_state="session")
     return Settings(model=model, image=image, goal=goal, target=target, other=other)
+
+
+def suggest_classes(entry: ModelEntry, image: str, goal: str) -> None:
+    """When another picture or goal is chosen, go from classes that the label map lacks to its largest ones."""
+    state = st.session_state
+    before, state.subject = state.get("subject"), (image, goal)
+    picture = state.get("own_picture") if image == OWN else sample_picture(image, entry)
+    if before in (None, state.subject) or picture is None or picture.labels is None:
+        return
+    pixels = np.bincount(picture.labels.ravel(), minlength=256)[: len(entry.label_set.classes)]
+    # The background last: it is what others are seldom meant to be attacked for.
+    order = sorted(range(len(pixels)), key=lambda index: (entry.label_set.classes[index] == "background", -pixels[index]))
+    present = [entry.label_set.classes[index] for index in order if pixels[index] > 0]
+    if state.target not in present:
+        state.target = present[0]
+    if state.other not in present or state.other == state.target:
+        state.other = next((name for name in present if name != state.target), state.other)
 
 
 def eps_control() -> float:
@@ -213,7 +232,8 @@ def attack_control(goal: str) -> str:
     """The choice of the attack, of those that can reach the goal."""
     usable = [key for key, row in ATTACKS.items() if goal in ("break", "class") or row.takes_target]
     if st.session_state.attack not in usable:
-        st.session_state.attack = Settings().attack
+        wished, st.session_state.attack = ATTACKS[st.session_state.attack].title, Settings().attack
+        st.info(f"{wished} has its own target or none, so it cannot reach this goal. {ATTACKS[Settings().attack].title} takes its place.")
     kinds = {"smallest": " (smallest perturbation)", "suite": " (suite)"}
     attack: str = st.selectbox(
         "Attack",

@@ -130,17 +130,24 @@ def show_headline(trajectory: Trajectory) -> None:
     columns[0].metric(
         "mIoU of this image",
         f"{miou:.1%}",
-        f"{(miou - clean.miou) * 100:+.1f} points" if attacked else None,
+        points(miou - clean.miou) if attacked else None,
         help="Mean IoU over the classes in the labels or in the prediction of this one picture. A data set's mIoU is another quantity.",
     )
     columns[1].metric(
         "Pixel accuracy",
         f"{accuracy:.1%}",
-        f"{(accuracy - clean.pixel_accuracy) * 100:+.1f} points" if attacked else None,
+        points(accuracy - clean.pixel_accuracy) if attacked else None,
         help="Share of labelled pixels with the right class.",
     )
     if trajectory.target is not None:
-        columns[2].metric("Target reached", f"{success:.1%}", help="Share of pixels that the model gives the class of the target map.")
+        columns[2].metric(
+            "Target reached",
+            f"{success:.1%}",
+            points(success - trajectory.curve[0].success) if attacked else None,
+            help="Share of pixels that the model gives the class of the target map; below, how many more than in the clean picture.",
+        )
+    elif trajectory.settings.goal == "class":
+        columns[2].metric(f"Pixels of {trajectory.settings.target} broken", f"{success:.1%}", help="Of the pixels with that label.")
     elif attacked:
         ratio = f"{miou / clean.miou:.2f}" if clean.miou > 0 else "–"
         columns[2].metric("IoU ratio", ratio, help="mIoU of the adversarial over that of the clean image (Arnab et al.).")
@@ -151,6 +158,13 @@ def show_headline(trajectory: Trajectory) -> None:
         columns[4].metric("PSNR", psnr, help=f"Peak signal-to-noise ratio. The Euclidean norm of the change is {report.l2:.2f}.")
         columns[5].metric("Gradients", report.gradient_evaluations, help=f"Gradient evaluations; {seconds}")
     st.caption(basis(trajectory))
+    if report is not None and attacked and report.linf == 0:
+        st.info("The result is the clean picture itself: no iterate, in 8-bit values, came nearer to the goal.")
+
+
+def points(change: float) -> str | None:
+    """A change of a rate in percentage points; None for none that would be seen."""
+    return f"{100 * change:+.1f} points" if abs(change) >= 0.0005 else None
 
 
 def basis(trajectory: Trajectory) -> str:
@@ -165,8 +179,8 @@ def basis(trajectory: Trajectory) -> str:
         text += "; figures are against the label map."
     if trajectory.report is not None and trajectory.settings.steps > 0:
         text += (
-            " They are those of the result, whatever iteration is on screen: the strongest iterate, the one with most pixels as the goal "
-            "wants them, in 8-bit values."
+            f" They are those of the result, whatever iteration is on screen: the strongest iterate ({trajectory.report.strongest}), the "
+            "one with most pixels as the goal wants them, in 8-bit values."
         )
     return text
 
@@ -195,7 +209,11 @@ def show_outcomes(trajectory: Trajectory) -> None:
         columns = st.columns(len(norms))
         for column, threshold, norm in zip(columns, THRESHOLDS, norms, strict=True):
             column.metric(f"Smallest change, {threshold:.0%} of the pixels", norm)
-        st.caption("The smallest L∞ norm of an iterate that won that share of the pixels, before rounding to 8 bits.")
+        st.caption(
+            "The smallest L∞ norm of an iterate of the search that won that share of the pixels, before rounding to 8 bits. The search is "
+            "not bound by epsilon and moves away from the picture only as far as it finds it must; a result that was clipped to epsilon "
+            "afterwards may win as much with less."
+        )
 
 
 def choose_frame(trajectory: Trajectory, run: str) -> tuple[Frame, int | None]:
@@ -230,7 +248,7 @@ def show_legend(trajectory: Trajectory, frame: Frame, label_set: LabelSet) -> se
         "IoU after": percentages(after),
         "pixels": percentages(shares),
     }
-    percent = {name: st.column_config.NumberColumn(format="%.1f %%", width=74) for name in ("IoU before", "IoU after", "pixels")}
+    percent = {name: st.column_config.NumberColumn(format="%.1f %%", width=66) for name in ("IoU before", "IoU after", "pixels")}
     chosen = st.dataframe(
         table,
         hide_index=True,
@@ -238,7 +256,7 @@ def show_legend(trajectory: Trajectory, frame: Frame, label_set: LabelSet) -> se
         key="legend",
         on_select="rerun",
         selection_mode="multi-row",
-        column_config={"": st.column_config.ImageColumn(width=30), "class": st.column_config.TextColumn(width=90), **percent},
+        column_config={"": st.column_config.ImageColumn(width=30), "class": st.column_config.TextColumn(width=84), **percent},
         alt="Classes with their colours, IoU before and after the attack, and share of pixels",
     )
     st.caption(

@@ -1,6 +1,7 @@
 """The promises that every row of the catalogue keeps, on a small network in float64 and on the bundled one."""
 
 import itertools
+import re
 
 import numpy as np
 import pytest
@@ -144,3 +145,18 @@ def test_the_bundled_model_breaks(model, key):
     steps = 30 if ATTACKS[key].family == "smallest" else 8
     *_, step = build_attack(Settings(attack=key, eps=8, steps=steps), 96, 128).run(model, x, goal)
     assert step.success.item() > 0.03
+
+
+KNOWN = """
+    alpha arg big Big cap cdot cos cup delta eta frac gamma hat in infty lambda le leftarrow mathbf mathrm max min mu nabla ne quad rho sim
+    sqrt sum text textstyle tfrac times to varepsilon ! % , { | }
+"""
+
+
+@pytest.mark.parametrize("key", list(ATTACKS))
+def test_formulas_hold_no_broken_commands(key):
+    """Control characters and commands run together with what follows them would be drawn as garbage."""
+    formula = ATTACKS[key].formula
+    assert formula.isprintable()
+    commands = set(re.findall(r"\\([A-Za-z]+|.)", formula))
+    assert commands - set(KNOWN.split()) - {" "} == set()

@@ -336,3 +336,38 @@ def test_downloads_repeat_the_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     exec(snippet(trajectory, sample=True), {})
     assert np.array_equal(np.asarray(Image.open("adversarial.png")), trajectory.final.pixels)
+
+
+def test_a_run_that_cannot_be_keeps_its_message_and_shows_the_picture_asked_for():
+    app = open_page(image="person", goal="remove", target="cat", steps="2")
+    until_done(app)
+    until_done(app)
+    assert any("sees no cat" in error.value for error in app.error)
+    assert app.session_state.trajectory.picture.name == "person"
+    assert "not attacked yet" in text(app)
+    app.selectbox(key="target").set_value("horse").run()
+    app.button(key="run").click().run()
+    until_done(app)
+    assert not app.error
+    assert app.session_state.trajectory.settings.target == "horse"
+
+
+def test_changed_settings_are_told_from_those_of_the_run():
+    app = until_done(open_page(image="camera", attack="fgsm"))
+    assert "have changed since this run" not in text(app)
+    app.slider(key="eps").set_value(9.0).run()
+    assert "have changed since this run" in text(app)
+
+
+def test_another_goal_suggests_a_class_of_the_picture():
+    app = open_page()
+    app.selectbox(key="image").set_value("person").run()
+    app.selectbox(key="goal").set_value("swap").run()
+    assert app.selectbox(key="target").value in {"person", "horse", "dog"}
+    assert app.selectbox(key="other").value in {"person", "horse", "dog"} - {app.selectbox(key="target").value}
+
+
+def test_an_attack_that_cannot_reach_the_goal_is_replaced_aloud():
+    app = open_page(attack="fgsm-ll", goal="everywhere", target="cat", image="camera", steps="2")
+    assert "FGSM least-likely has its own target or none" in text(app)
+    assert app.selectbox(key="attack").value == "pgd"
