@@ -3,7 +3,8 @@
 import streamlit as st
 
 st.set_page_config(page_title="segviz", page_icon="assets/icon.png", layout="wide")
-st.navigation(
+st.session_state.app = True
+navigation = st.navigation(
     [
         st.Page("pages/attack_lab.py", title="Attack lab", icon=":material/science:", default=True),
         st.Page("pages/compare.py", title="Compare", icon=":material/leaderboard:"),
@@ -11,4 +12,8 @@ st.navigation(
         st.Page("pages/about.py", title="About", icon=":material/info:"),
     ],
     position="top",
-).run()
+)
+if "wanted" in st.session_state:
+    page, query = st.session_state.pop("wanted")
+    st.switch_page(page, query_params=query)
+navigation.run()

@@ -26,11 +26,12 @@ from segviz.studies.evaluate import evaluate
 HEADER = ("attack", "eps", "accuracy", "image accuracy", "mIoU", "NmIoU", "wins", "gradients", "seconds")
 
 
-def settings_for(key: str, eps: float, steps: int | None, budget: int) -> Settings:
-    """An attack with so many steps, or with as many as the budget of gradient evaluations allows (at least one)."""
+def settings_for(name: str, eps: float, steps: int | None, budget: int) -> Settings:
+    """An attack, KEY or KEY:VARIANT, with so many steps, or with as many as the budget of gradient evaluations allows (at least one)."""
+    key, _, variant = name.partition(":")
     entry = attack_entry(key)
     published = entry.published(eps) if entry.published is not None else {}
-    settings = Settings(attack=key, eps=eps, steps=1, alpha=published.get("alpha"))
+    settings = Settings(attack=key, variant=variant, eps=eps, steps=1, alpha=published.get("alpha"))
     return replace(settings, steps=steps or max(budget // gradients_of(settings), 1))
 
 
@@ -53,7 +54,7 @@ def main() -> None:
     parser.add_argument("--model", default="voc7-lraspp")
     parser.add_argument("--data", type=Path, help="data-set folder; default: the sample photos")
     parser.add_argument("--limit", type=int)
-    parser.add_argument("--attacks", nargs="+", default=list(ATTACKS), choices=list(ATTACKS))
+    parser.add_argument("--attacks", nargs="+", default=list(ATTACKS), metavar="KEY[:VARIANT]")
     parser.add_argument("--eps", nargs="+", type=float, default=[1.0, 4.0])
     parser.add_argument("--budget", type=int, default=60, help="gradient evaluations per image")
     parser.add_argument("--steps", type=int, help="steps of each attack (of each member of a suite), in place of --budget")
@@ -70,16 +71,16 @@ def main() -> None:
     cells = [json.loads(line) for line in options.out.read_text().splitlines()] if options.out.exists() else []
     done = {cell["key"]: cell for cell in cells}
     print("| " + " | ".join(HEADER) + " |\n|" + " --- |" * len(HEADER))
-    for key in options.attacks:
+    for name in options.attacks:
         for eps in options.eps:
-            settings = settings_for(key, eps, options.steps, options.budget)
+            settings = settings_for(name, eps, options.steps, options.budget)
             identity = f"{options.model} {options.data} {len(pairs)} {settings}"
             if identity not in done:
-                with tqdm(total=len(pairs), unit="image", desc=f"{key} {eps:g}", leave=False) as bar:
+                with tqdm(total=len(pairs), unit="image", desc=f"{name} {eps:g}", leave=False) as bar:
                     evaluation = evaluate(pairs, entry, model, settings, bar.update)
                 done[identity] = {
                     "key": identity,
-                    "name": key,
+                    "name": name,
                     **evaluation_result(evaluation, settings, model.label_set),
                 }
                 with options.out.open("a") as file:

@@ -8,7 +8,9 @@ from segviz.types import UserError
 from segviz.ui import lab_view
 from segviz.ui.controls import NOTHING_DRAWN, chosen_picture, settings_controls
 from segviz.ui.models import is_here
-from segviz.ui.session import identity, submit
+from segviz.ui.session import identity, submit, through_app
+
+through_app("pages/attack_lab.py")
 
 state = st.session_state
 precomputed = st.cache_resource(first_view.load)()

@@ -11,7 +11,9 @@ from segviz.ui import compare_view, lab_view
 from segviz.ui.compare_controls import entrants_of, link_of_wish, wish_controls
 from segviz.ui.controls import chosen_picture
 from segviz.ui.models import is_here
-from segviz.ui.session import identity, submit_comparison
+from segviz.ui.session import identity, submit_comparison, through_app
+
+through_app("pages/compare.py")
 
 state = st.session_state
 precomputed = st.cache_resource(first_view.load)()

@@ -7,7 +7,9 @@ from segviz.models.zoo import model_entry
 from segviz.types import UserError
 from segviz.ui import gallery
 from segviz.ui.models import download_panel, is_here, model_keys, model_title
-from segviz.ui.session import submit_views
+from segviz.ui.session import submit_views, through_app
+
+through_app("pages/models.py")
 
 state = st.session_state
 state.setdefault("views_job", None)

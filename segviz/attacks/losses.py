@@ -134,9 +134,19 @@ def cospgd(look: Look) -> Tensor:
 
     Agnihotri, Jung & Keuper, "CosPGD", ICML 2024, Alg. 1, with the softmax of their code.
     """
-    p = look.log_probabilities.detach().exp()
-    cosine = (p.gather(1, look.labels) / p.norm(dim=1, keepdim=True)).squeeze(1)
-    return (1 - cosine if look.goal.targeted else cosine) * look.cross_entropy
+    return cosine_weight(look, look.log_probabilities.detach().exp()) * look.cross_entropy
+
+
+def cospgd_sigmoid(look: Look) -> Tensor:
+    """CosPGD with the sigmoid of each logit in place of p, as Croce, Singh & Hein (2306.12941) write it in their comparison."""
+    return cosine_weight(look, look.logits.detach().sigmoid()) * look.cross_entropy
+
+
+def cosine_weight(look: Look, scores: Tensor) -> Tensor:
+    """cos(scores, e_y), or targeted 1 - cos(scores, e_y), along the classes; (N,C,H,W) to (N,H,W)."""
+    length = scores.square().sum(1).sqrt()
+    cosine = scores.gather(1, look.labels).squeeze(1) / length
+    return 1 - cosine if look.goal.targeted else cosine
 
 
 def one_minus_cosine(look: Look) -> Tensor:

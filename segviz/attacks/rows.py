@@ -120,6 +120,11 @@ def apgd(
     )
 
 
+def cosine(settings: Settings) -> ObjectiveBuilder:
+    """The objective of CosPGD in the settings' variant."""
+    return of(losses.cospgd_sigmoid if settings.variant == "sigmoid" else losses.cospgd)(settings)
+
+
 def cira(with_labels: bool, default: str) -> Any:
     """The objective of CIRA or CIRA+ in the settings' variant, on the settings' layer."""
 
@@ -223,9 +228,10 @@ ROWS = (
         formula=r"L = \tfrac{1}{HW}\sum_j \cos(p_j, e_{y_j})\, CE_j",
         paper="Agnihotri, Jung & Keuper, CosPGD: An Efficient White-Box Adversarial Attack for Pixel-Wise Prediction Tasks, ICML 2024",
         url="https://arxiv.org/abs/2302.02213",
-        build=bounded(of(losses.cospgd), random_start=True),
+        build=bounded(cosine, random_start=True),
         auto_alpha=madry_step,
         random_start=True,
+        variants={"softmax": "weights from the softmax, as in the authors' code", "sigmoid": "weights from the sigmoid, as SEA writes it"},
         published=sea_baseline,
     ),
     AttackEntry(

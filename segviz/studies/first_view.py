@@ -71,7 +71,7 @@ def load(file: Path = FILE) -> Trajectory:
         curve=tuple(Point(**point) for point in facts["curve"]),
         frames=tuple(frames),
         final=final,
-        report=Report(**{**facts["report"], "adversarial": figures(facts["report"]["adversarial"])}),
+        report=Report(**facts["report"] | {"adversarial": figures(facts["report"]["adversarial"]), "smallest": ()}),
     )
 
 

@@ -24,6 +24,13 @@ def engine() -> Engine:
     return Engine()
 
 
+def through_app(page: str) -> None:
+    """Send a visitor whom Streamlit let in without `app.py` through it: it does so on the first link to a page of a fresh server."""
+    if "app" not in st.session_state:
+        st.session_state.wanted = page, st.query_params.to_dict()
+        st.switch_page("app.py")
+
+
 def session_id() -> str:
     """Identity of this browser tab."""
     context = get_script_run_ctx()

@@ -40,6 +40,8 @@ def reference(name: str, u: Tensor, y: int, is_open: bool, targeted: bool, t: in
     """The loss of one pixel; masks and weights are constants."""
     p, fixed = softmax(u), softmax(u.detach())
     cosine = fixed[y] / fixed.square().sum().sqrt()
+    odds = 1 / (1 + (-u.detach()).exp())
+    loose = odds[y] / odds.square().sum().sqrt()
     lam = (t - 1) / (2 * steps)
     return {
         "cross_entropy": lambda: ce(u, y),
@@ -50,6 +52,7 @@ def reference(name: str, u: Tensor, y: int, is_open: bool, targeted: bool, t: in
         "masked_spherical": lambda: -(is_open * u[y] / u.square().sum().sqrt()),
         "segpgd": lambda: ((1 - lam) if is_open else lam) * ce(u, y),
         "cospgd": lambda: (1 - cosine if targeted else cosine) * ce(u, y),
+        "cospgd_sigmoid": lambda: (1 - loose if targeted else loose) * ce(u, y),
         "one_minus_cosine": lambda: 1 - u[y] / u.square().sum().sqrt(),
     }[name]()
 
@@ -63,6 +66,7 @@ LOSSES = (
     "masked_spherical",
     "segpgd",
     "cospgd",
+    "cospgd_sigmoid",
     "one_minus_cosine",
 )
 

@@ -20,6 +20,18 @@ def open_compare(page: Page, url: str) -> None:
     expect(page.get_by_text("Clean picture")).to_be_visible()
 
 
+def test_the_first_visitor_of_a_server_may_come_by_a_link_to_the_page(browser, address):
+    """Streamlit lets that one in without app.py; the page sends him through it and back."""
+    context = browser.new_context(viewport={"width": 1400, "height": 1100})
+    page = context.new_page()
+    page.goto(f"{address}/compare?attacks=fgsm,ifgsm&budget=3")
+    expect(page.get_by_role("link", name="Attack lab")).to_be_visible(timeout=60_000)
+    expect(page.locator(CURVES)).to_have_count(2, timeout=60_000)
+    assert "attacks=fgsm%2Cifgsm" in page.url
+    assert "/compare" in page.url
+    context.close()
+
+
 def test_curves_grow_side_by_side_and_the_result_can_be_taken_home(page, address):
     open_compare(page, address)
     expect(page.get_by_test_id("stImage")).to_have_count(3)
