@@ -54,6 +54,13 @@ VOC7_FAMILY = (
     ("pspnet", "PSPNet", "pyramid pooling", "35914056d10e383f1cdb7398e2d492c5209e4c996fd149082bc7b30caad3b8b9", 0.6825),
     ("deeplab", "DeepLab", "atrous spatial pyramid pooling", "138fd2e7bd1f343db8ac6c247313e63cd099003907d276f6af84340ab6d77e2a", 0.6863),
     (
+        "dilated",
+        "DilatedNet front end",
+        "DilatedNet front end at output stride 8",
+        "b5408dae1ce5d1d3fa46831b88eea1475f5de26d0d02aa87c4f0279a816a24e2",
+        0.6816,
+    ),
+    (
         "dilated-context",
         "DilatedNet with context module",
         "DilatedNet front end with the context module",
