@@ -13,7 +13,7 @@ from segviz.attacks.rows import ATTACKS
 from segviz.data.samples import samples
 from segviz.engine.jobs import Job, State
 from segviz.lab import Trajectory
-from segviz.models.zoo import MODELS
+from segviz.models.zoo import model_entry
 from segviz.settings import Settings
 from segviz.studies.compare import Entrant, by_strength
 from segviz.ui import downloads
@@ -158,13 +158,16 @@ def show_curves(entrants: Sequence[Entrant], budget: int) -> None:
 
 
 def show_clean(trajectory: Trajectory, on_photo: bool, run: str) -> None:
-    """The picture before any attack, with its maps; `run` is the identity of what is on screen."""
+    """The picture before any attack, with its maps; `run` is the identity of the comparison, which may not have looked at it yet."""
     st.markdown(
         f"**Clean picture** · mIoU of this image {trajectory.clean.miou:.1%} · pixel accuracy {trajectory.clean.pixel_accuracy:.1%}"
     )
     found = layers(trajectory, trajectory.frames[0], label_set_of(trajectory), None, on_photo)
     names = ("Input", "Clean map", "Label map", "Target map")
-    show_pictures({name: found[name] for name in names if name in found}, (run, on_photo, "clean"))
+    show_pictures(
+        {name: found[name] for name in names if name in found},
+        (run, on_photo, "clean", trajectory.settings.model, hash(trajectory.picture.pixels.tobytes())),
+    )
 
 
 def show_rows(entrants: Sequence[Entrant], on_photo: bool, active: bool, run: str) -> None:
@@ -225,7 +228,7 @@ def hand_over(trajectory: Trajectory) -> None:
 
 def show_downloads(entrants: Sequence[Entrant], budget: int) -> None:
     """Curves as CSV, settings and results as JSON, once the comparison has ended."""
-    label_set = MODELS[entrants[0].settings.model].label_set
+    label_set = model_entry(entrants[0].settings.model).label_set
     bar = st.container(horizontal=True)
     # Made on the click, as in the attack lab.
     bar.download_button(
