@@ -1,11 +1,14 @@
 """The compare page, driven by AppTest."""
 
+import base64
 import csv
 import io
 import json
 import time
 
+import numpy as np
 import pytest
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from segviz.attacks.rows import ATTACKS
@@ -174,3 +177,15 @@ def test_downloads():
     assert result["budget"] == 2
     assert {one["attack"] for one in result["attacks"]} == {"fgsm", "ifgsm"}
     assert result["attacks"][0]["success"] >= result["attacks"][1]["success"]
+
+
+def pictures(app: AppTest) -> list[np.ndarray]:
+    """The pictures on the page, in order."""
+    urls = [image.url for element in app.get("image") for image in element.proto.imgs]
+    return [np.asarray(Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2])))) for url in urls if url.startswith("data:")]
+
+
+def test_the_clean_row_shows_the_picture_that_is_attacked():
+    app = until_done(open_compare(image="camera", attacks="fgsm", budget="1"))
+    attacked = app.session_state.comparison[0].trajectory.picture.pixels
+    assert any(np.array_equal(picture, attacked) for picture in pictures(app))
