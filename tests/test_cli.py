@@ -108,6 +108,19 @@ def test_evaluate_a_suite(small_data, capsys):
     assert result["gradient_evaluations"] == 9
 
 
+def test_evaluate_smallest_perturbations(small_data, capsys):
+    command = ["evaluate", "--data", str(small_data), "--limit", "2", "--attack", "pdpgd", "--steps", "40", "--unclipped", "--json", "-"]
+    assert main(command) == 0
+    result = json.loads(capsys.readouterr().out)
+    thresholds = {row["threshold"]: row for row in result["smallest"]}
+    assert set(thresholds) == {0.9, 0.98, 0.99}
+    assert 2 >= thresholds[0.9]["reached"] >= thresholds[0.98]["reached"] >= thresholds[0.99]["reached"]
+    assert thresholds[0.9]["reached"] > 0
+    medians = [row["median"] for row in result["smallest"] if row["median"] is not None]
+    assert medians == sorted(medians)
+    assert not Path("-").exists()
+
+
 def test_published_settings_region_and_variant(small_photo, capsys):
     command = ["attack", "--image", small_photo, "--eps", "8"]
     assert main([*command, "--attack", "ifgsm", "--published"]) == 0
