@@ -12,6 +12,9 @@ def open_lab(page: Page, url: str) -> None:
 
 
 def download(page: Page, label: str) -> bytes:
+    # A file is made on the click; a click in the middle of a rerun may ask for one that the rerun has replaced.
+    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
+    page.wait_for_timeout(500)
     with page.expect_download() as event:
         page.get_by_role("button", name=label).click()
     return event.value.path().read_bytes()

@@ -3,6 +3,7 @@
 import json
 import re
 
+from lab_page import download
 from playwright.sync_api import Page, expect
 
 RUN, STOP = ".st-key-compare_run button", ".st-key-compare_stop button"
@@ -47,9 +48,7 @@ def test_curves_grow_side_by_side_and_the_result_can_be_taken_home(page, address
     expect(page.get_by_text("5 attacks")).to_be_visible(timeout=120_000)
     expect(page.locator(STOP)).to_be_disabled()
     assert "attacks=pgd" in page.url
-    with page.expect_download() as event:
-        page.get_by_role("button", name="Settings and results").click()
-    result = json.loads(event.value.path().read_text())
+    result = json.loads(download(page, "Settings and results"))
     assert [one["gradient_evaluations"] for one in result["attacks"]] == [20] * 5
     page.locator(".st-key-open-segpgd button").click()
     expect(page.get_by_text("SegPGD on Chelsea the cat")).to_be_visible()
