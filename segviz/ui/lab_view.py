@@ -147,7 +147,11 @@ def show_headline(trajectory: Trajectory) -> None:
             help="Share of pixels that the model gives the class of the target map; below, how many more than in the clean picture.",
         )
     elif trajectory.settings.goal == "class":
-        columns[2].metric(f"Pixels of {trajectory.settings.target} broken", f"{success:.1%}", help="Of the pixels with that label.")
+        columns[2].metric(
+            f"Broken {trajectory.settings.target}",
+            f"{success:.1%}",
+            help="Share of the pixels labelled so that the model now gives another class.",
+        )
     elif attacked:
         ratio = f"{miou / clean.miou:.2f}" if clean.miou > 0 else "–"
         columns[2].metric("IoU ratio", ratio, help="mIoU of the adversarial over that of the clean image (Arnab et al.).")
