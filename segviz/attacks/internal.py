@@ -93,7 +93,7 @@ class InternalObjective:
                 gradient = F.normalize(by_label, dim=1) + F.normalize(torch.autograd.grad(internal.sum(), x_adv)[0], dim=1)
             else:
                 gradient = torch.autograd.grad(loss.sum(), x_adv)[0]
-        return Seen(logits.detach(), loss.detach(), loss.detach(), gradient)
+        return Seen(logits.detach(), logits.detach().argmax(1), loss.detach(), loss.detach(), gradient)
 
 
 @dataclass(frozen=True)

@@ -148,11 +148,10 @@ def check(x: Tensor, goal: Goal) -> None:
 
 def record(x_adv: Tensor, seen: Seen, goal: Goal, previous: Step | None) -> Step:
     """A Step for one look; its best iterates are those of `previous` where `x_adv` is not at least as strong."""
-    prediction = seen.logits.argmax(1)
-    success = goal.success(prediction)
+    success = goal.success(seen.prediction)
     best, best_success = x_adv, success
     if previous is not None:
         better = success >= previous.best_success
         best = per_image(better, x_adv, previous.best)
         best_success = torch.where(better, success, previous.best_success)
-    return Step(0, x_adv, seen.logits, prediction, seen.loss, success, best, best_success, 0)
+    return Step(0, x_adv, seen.logits, seen.prediction, seen.loss, success, best, best_success, 0)

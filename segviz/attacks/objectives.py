@@ -36,12 +36,14 @@ class Problem:
 
 @dataclass(frozen=True)
 class Seen:
-    """One look at an iterate: its `logits` (N,C,H,W) and `loss` (N,); `gradient` (N,3,H,W) points to where the attack wants to go.
+    """One look at an iterate: its `logits` (N,C,H,W), the `prediction` (N,H,W) that they make, and the `loss` (N,).
 
-    `progress` (N,) grows as the attack succeeds; adaptive update rules steer by it.
+    `gradient` (N,3,H,W) points to where the attack wants to go. `progress` (N,) grows as the attack succeeds; adaptive update rules steer
+    by it.
     """
 
     logits: Tensor
+    prediction: Tensor
     loss: Tensor
     progress: Tensor
     gradient: Tensor
@@ -82,7 +84,7 @@ class PixelObjective:
         gradient = problem.sign * torch.autograd.grad(loss.sum(), x_adv)[0] if with_gradient else loss.new_empty(0)
         with torch.no_grad():
             progress = problem.sign * (loss if self.track is None else look.mean(self.track(look)))
-        return Seen(look.logits.detach(), loss.detach(), progress.detach(), gradient)
+        return Seen(look.logits.detach(), look.prediction, loss.detach(), progress.detach(), gradient)
 
 
 def pixelwise(loss: PixelLoss, track: PixelLoss | None = None) -> ObjectiveBuilder:

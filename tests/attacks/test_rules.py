@@ -13,7 +13,7 @@ X = torch.full((1, 3, 1, 1), 0.5)
 
 def seen(gradient: list[float], progress: float = 0.0) -> Seen:
     empty = torch.empty(0)
-    return Seen(empty, empty, torch.tensor([progress]), torch.tensor(gradient).view(1, 3, 1, 1))
+    return Seen(empty, empty, empty, torch.tensor([progress]), torch.tensor(gradient).view(1, 3, 1, 1))
 
 
 def values(x: Tensor) -> list[float]:
@@ -122,7 +122,7 @@ def test_state_is_per_image():
         progress = torch.tensor([float(t), -float(t)])
         gradient = torch.ones(2, 3, 1, 1) * (-1) ** t
         empty = torch.empty(0)
-        both = rule.step(both, Seen(empty, empty, progress, gradient), pair)
-        single = alone.step(single, Seen(empty, empty, progress[1:], gradient[1:]), X)
+        both = rule.step(both, Seen(empty, empty, empty, progress, gradient), pair)
+        single = alone.step(single, Seen(empty, empty, empty, progress[1:], gradient[1:]), X)
         torch.testing.assert_close(both[1:], single)
     assert rule.eta[0] > rule.eta[1]
