@@ -1,0 +1,38 @@
+"""The terminal: `python -m segviz COMMAND`; a module per group of commands."""
+
+import argparse
+import sys
+
+import torch
+
+from segviz.cli import listings, pictures
+from segviz.cli.options import OneLineParser
+from segviz.types import UserError
+
+GROUPS = (pictures, listings)
+
+
+def main(arguments: list[str]) -> int:
+    """Run one command; returns the exit code: 0, 2 with one line on stderr for what the user can put right, 1 out of memory."""
+    options = parser().parse_args(arguments)
+    try:
+        options.command(options)
+    except UserError as error:
+        print(f"segviz: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except torch.OutOfMemoryError:
+        print("segviz: the device is out of memory; end other programs on it, or hide the GPU with CUDA_VISIBLE_DEVICES=", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("segviz: stopped", file=sys.stderr)
+        return 130
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    top = OneLineParser(prog="python -m segviz", description="Attack semantic-segmentation networks.")
+    commands = top.add_subparsers(required=True, parser_class=OneLineParser)
+    for group in GROUPS:
+        group.add(commands)
+    commands.metavar = "|".join(commands.choices)
+    return top

@@ -1,0 +1,103 @@
+"""The commands `attack` and `evaluate`: one picture, and a data-set folder."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from segviz import draw
+from segviz.attacks.catalog import attack_entry, iterations_of
+from segviz.cli.options import Commands, add_data_set, add_settings, data_set_from, make_folders, settings_from, write_json
+from segviz.data.label_sets import LabelSet
+from segviz.data.samples import sample_of_file
+from segviz.lab import Trajectory, attack_picture, device_name, labels_of_sample, open_picture
+from segviz.models.load import default_device, load_model
+from segviz.models.zoo import model_entry
+from segviz.results import attack_result, evaluation_result
+from segviz.studies.evaluate import evaluate, in_label_set
+
+
+def add(commands: Commands) -> None:
+    """The two commands and their options."""
+    attack = commands.add_parser("attack", help="attack one picture")
+    attack.add_argument("--image", type=Path, required=True, help="PNG, JPEG or WebP")
+    attack.add_argument("--labels", type=Path, help="PNG of class ids; found by itself for a bundled sample")
+    add_settings(attack, attack_required=True)
+    attack.add_argument("--save", type=Path, metavar="FOLDER", help="write the six pictures here")
+    attack.set_defaults(command=attack_command)
+
+    over = commands.add_parser("evaluate", help="clean and adversarial figures over a data-set folder")
+    add_data_set(over, required=True)
+    add_settings(over, attack_required=False)
+    over.set_defaults(command=evaluate_command)
+
+
+def attack_command(options: argparse.Namespace) -> None:
+    entry = model_entry(options.model)
+    attack_entry(options.attack)
+    settings = settings_from(options, str(options.image))
+    sample = sample_of_file(options.image)
+    labels = options.labels or (labels_of_sample(sample, entry) if sample else None)
+    picture = open_picture(options.image.stem, options.image, labels, entry)
+    model = load_model(options.model, default_device())
+    make_folders(options.json and options.json.parent, options.save)
+    trajectories = attack_picture(settings, picture, model)
+    trajectory = next(trajectories)
+    with tqdm(total=iterations_of(settings), unit="step", file=sys.stderr) as bar:
+        for trajectory in trajectories:
+            bar.update(trajectory.curve[-1].index - bar.n)
+            bar.set_postfix(pixel_accuracy=f"{trajectory.curve[-1].pixel_accuracy:.3f}")
+    result = attack_result(trajectory, model.label_set)
+    if not trajectory.own_prediction:
+        result["labels"] = str(labels)
+    if options.save:
+        save_pictures(trajectory, model.label_set, options.save)
+    write_json(result, options.json)
+    say_outcome(result)
+
+
+def say_outcome(result: dict[str, Any]) -> None:
+    """One line on stderr: what happened to the mIoU."""
+    clean, adversarial = result["clean"], result["adversarial"]
+    change = f"{clean['miou']:.1%}" + (f" -> {adversarial['miou']:.1%}" if adversarial else "")
+    print(f"mIoU of the {result['scope'].removeprefix('one ')}: {change}", file=sys.stderr)
+
+
+def save_pictures(trajectory: Trajectory, label_set: LabelSet, folder: Path) -> None:
+    """Write input, adversarial, perturbation, both maps and the flipped pixels as lossless PNG."""
+    assert trajectory.final is not None
+    photo, clean, final = trajectory.picture.pixels, trajectory.frames[0], trajectory.final
+    pictures = {
+        "input": photo,
+        "adversarial": final.pixels,
+        "perturbation": draw.perturbation(final.pixels, photo, draw.full_scale(trajectory.settings.eps, trajectory.settings.norm)),
+        "clean_map": draw.colour_map(clean.prediction, label_set),
+        "adversarial_map": draw.colour_map(final.prediction, label_set),
+        "flipped": draw.flipped(clean.prediction, final.prediction, photo),
+    }
+    for name, picture in pictures.items():
+        (folder / f"{name}.png").write_bytes(draw.png(picture))
+
+
+def evaluate_command(options: argparse.Namespace) -> None:
+    entry = model_entry(options.model)
+    settings = None
+    if options.attack is not None:
+        attack_entry(options.attack)
+        settings = settings_from(options, str(options.data))
+    pairs, stored, wanted = data_set_from(options)
+    make_folders(options.json and options.json.parent)
+    entry, model = in_label_set(entry, load_model(options.model, default_device()), stored, wanted)
+    with tqdm(total=len(pairs), unit="image", file=sys.stderr) as bar:
+        evaluation = evaluate(pairs, entry, model, settings, bar.update)
+    result = evaluation_result(evaluation, settings, model.label_set)
+    result |= {
+        "model": options.model,
+        "data": str(options.data),
+        "label_set": model.label_set.name,
+        "device": device_name(model.mean.device),
+    }
+    write_json(result, options.json)
+    say_outcome(result)
