@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from segviz.data.samples import ASSETS
-from segviz.studies.grid import AttackRow, Point, Study, images_of, points
+from segviz.studies.grid import AttackRow, Cell, Point, Study, cells, points
 from segviz.studies.run import run
 from segviz.studies.store import CellResult, Store
 from segviz.studies.table import results_at
@@ -36,7 +36,7 @@ def make_first_study() -> dict[Point, list[CellResult]]:
         store = Store(Path(folder))
         deque(run(FIRST, store), maxlen=0)
         found = results_at(FIRST, store)
-    return {point: [result for result in results if result is not None] for point, results in found.items()}
+    return {point: [result for _, result in pairs if result is not None] for point, pairs in found.items()}
 
 
 def save(results: dict[Point, list[CellResult]], file: Path) -> None:
@@ -49,8 +49,8 @@ def save(results: dict[Point, list[CellResult]], file: Path) -> None:
     np.savez_compressed(file, facts=np.array(json.dumps(facts)), **stacks)  # type: ignore[arg-type]
 
 
-def load(file: Path = FILE) -> dict[Point, list[CellResult | None]]:
-    """Read what `save` wrote: the results of each point, image by image."""
+def load(file: Path = FILE) -> dict[Point, list[tuple[Cell, CellResult | None]]]:
+    """Read what `save` wrote, as `results_at` would give it."""
     with np.load(file, allow_pickle=False) as stored:
         facts = json.loads(str(stored["facts"]))
         stacks = [stored[name] for name in ARRAYS]
@@ -60,8 +60,13 @@ def load(file: Path = FILE) -> dict[Point, list[CellResult | None]]:
         CellResult(**{**one, **{name: tuple(one[name]) for name in tuples}}, **dict(zip(ARRAYS, arrays, strict=True)), **none)
         for one, *arrays in zip(facts, *stacks, strict=True)
     ]
-    size = len(images_of(FIRST))
-    return {point: list(flat[start * size : (start + 1) * size]) for start, point in enumerate(points(FIRST))}
+    found: dict[Point, list[tuple[Cell, CellResult | None]]] = {point: [] for point in points(FIRST)}
+    grid = cells(FIRST)
+    images = len(grid) // len(found)
+    for cell in grid:
+        place = list(found).index(cell.point) * images + len(found[cell.point])
+        found[cell.point].append((cell, flat[place]))
+    return found
 
 
 if __name__ == "__main__":

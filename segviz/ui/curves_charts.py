@@ -1,16 +1,33 @@
-"""Charts of a study: robustness curves with bands, classes, sizes, smallest radii."""
+"""Charts of a study: robustness curves with bands, classes, sizes, smallest radii; and the lines that they draw."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
+
+from segviz.attacks.rows import ATTACKS
+from segviz.attacks.transforms import TRANSFORMS
+from segviz.models.wrappers import split_key
+from segviz.models.zoo import catalogue
+from segviz.studies.evaluate import SetFigures
+from segviz.studies.grid import AttackRow, Point
+from segviz.studies.store import CellResult
+from segviz.studies.table import Row, accuracy_by_size, curve_over_iterations
+from segviz.ui.controls import WRAPPER_TITLES
 
 EPS_MARKS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 EPS_NAMES = ("1/4", "1/2", "1", "2", "4", "8", "16")
 COLOURS = ("#d9480f", "#1971c2", "#2f9e44", "#9c36b5", "#e8a200", "#0b7285", "#c2255c", "#5c4033")
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 ABREAST = 3
+QUANTITIES = ("mIoU", "IoU ratio", "NmIoU", "pixel accuracy", "IoU of one class")
+"""What the curves can show; "NmIoU" is the mean over images of each image's mIoU."""
+AXES = ("ε", "iterations", "gradient evaluations")
+
+Results = Mapping[Point, Sequence[CellResult | None]]
+"""The results of each point of a study, image by image; None where there is none yet."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +59,160 @@ class Axis:
     log: bool = False
     percent: bool = False
     eps: bool = False
+
+def value_of(figures: SetFigures, quantity: str, name: str, classes: Sequence[str], clean: SetFigures) -> float | None:
+    """One of QUANTITIES from figures over a data set; `name` is the one class, `clean` the figures without an attack."""
+    if quantity == "IoU of one class":
+        return figures.iou[classes.index(name)] if name in classes else None
+    if quantity == "IoU ratio":
+        return figures.miou / clean.miou if clean.miou > 0 else None
+    return {"mIoU": figures.miou, "NmIoU": figures.nmiou, "pixel accuracy": figures.pixel_accuracy}[quantity]
+
+
+def band_of(row: Row, quantity: str) -> tuple[float, float] | None:
+    """The confidence band of a row, for the quantities that there is one of: mIoU, and the IoU ratio with the clean mIoU held fixed."""
+    if row.band is None or row.clean is None or quantity not in ("mIoU", "IoU ratio"):
+        return None
+    scale = 1.0 if quantity == "mIoU" else row.clean.miou
+    return (row.band[0] / scale, row.band[1] / scale) if scale > 0 else None
+
+
+def mark_of(rows: Sequence[tuple[int, Row]], x: float, quantity: str, name: str) -> Mark | None:
+    """The point of a line from the rows of all its seeds, each with its number: their mean, in the widest of their bands."""
+    values = [
+        value_of(row.adversarial, quantity, name, row.classes, row.clean)
+        for _, row in rows
+        if row.adversarial is not None and row.clean is not None
+    ]
+    found = [value for value in values if value is not None]
+    if not found:
+        return None
+    bands = [band for _, row in rows if (band := band_of(row, quantity)) is not None]
+    images = sum(row.images for _, row in rows)
+    note = f"{images} image{'s' if images != 1 else ''}" + (f", {len(rows)} seeds" if len(rows) > 1 else "")
+    number = next(number for number, row in rows if row.images)
+    low, high = (min(band[0] for band in bands), max(band[1] for band in bands)) if bands else (None, None)
+    return Mark(x, float(np.mean(found)), low, high, str(number), note)
+
+
+def lines_over_eps(rows: Sequence[Row], quantity: str, name: str = "") -> tuple[Line, ...]:
+    """A line over eps for every model, attack and number of steps; keys are the numbers of the rows."""
+    groups: dict[tuple[str, str], dict[float, list[tuple[int, Row]]]] = {}
+    for number, row in enumerate(rows):
+        settings = row.point.settings
+        line = groups.setdefault((settings.model, name_of(row.point)), {})
+        line.setdefault(settings.eps, []).append((number, row))
+    return drawn_lines(groups, quantity, name)
+
+
+def lines_over_cost(rows: Sequence[Row], results: Results, eps: float, axis: str, quantity: str, name: str = "") -> tuple[Line, ...]:
+    """A line over iterations or gradient evaluations for every model and attack at one eps.
+
+    Each point is a run with that many steps. Where an attack ran with one number of steps only, the line is what its strongest iterates
+    had reached on the way, which mIoU, IoU ratio and pixel accuracy can be told of.
+    """
+    groups: dict[tuple[str, str], dict[float, list[tuple[int, Row]]]] = {}
+    for number, row in enumerate(rows):
+        settings = row.point.settings
+        if settings.eps == eps and row.images:
+            line = groups.setdefault((settings.model, row_title(row.point.row)), {})
+            line.setdefault(settings.steps if axis == "iterations" else row.gradient_evaluations, []).append((number, row))
+    lines = list(drawn_lines(groups, quantity, name))
+    for position, line in enumerate(lines):
+        if len(line.marks) == 1:
+            number = int(line.marks[0].key)
+            on_the_way = marks_on_the_way(rows[number], results[rows[number].point], axis, quantity, line.marks[0])
+            lines[position] = Line(line.model, line.name, on_the_way)
+    return tuple(lines)
+
+
+def marks_on_the_way(row: Row, results: Sequence[CellResult | None], axis: str, quantity: str, last: Mark) -> tuple[Mark, ...]:
+    """What a run's strongest iterates had reached, and its 8-bit result as the last mark."""
+    if quantity not in ("mIoU", "IoU ratio", "pixel accuracy") or row.clean is None:
+        return (last,)
+    scale = row.clean.miou if quantity == "IoU ratio" and row.clean.miou > 0 else 1.0
+    there = [result for result in results if result is not None and not result.error]
+    marks = []
+    for moment in curve_over_iterations(there):
+        x = moment.index if axis == "iterations" else moment.gradients
+        if 0 < x < last.x:
+            value = moment.pixel_accuracy if quantity == "pixel accuracy" else moment.miou / scale
+            marks.append(Mark(x, value, None, None, last.key, "on the way"))
+    return (*marks, last)
+
+
+def drawn_lines(
+    groups: Mapping[tuple[str, str], Mapping[float, list[tuple[int, Row]]]], quantity: str, name: str
+) -> tuple[Line, ...]:
+    """Lines by model and name, their marks in rising order."""
+    lines = []
+    for (model, title), line in groups.items():
+        marks = [mark for x in sorted(line) if (mark := mark_of(line[x], x, quantity, name)) is not None]
+        if marks:
+            lines.append(Line(short_title(model), title, tuple(marks)))
+    return tuple(lines)
+
+
+def clean_values(rows: Sequence[Row], quantity: str, name: str = "") -> dict[str, float]:
+    """The value without an attack of every model that has any result, from the row with most images."""
+    found: dict[str, tuple[int, float]] = {}
+    for row in rows:
+        if row.clean is None:
+            continue
+        model = short_title(row.point.settings.model)
+        value = value_of(row.clean, quantity, name, row.classes, row.clean)
+        if value is not None and row.images > found.get(model, (0, 0.0))[0]:
+            found[model] = (row.images, value)
+    return {model: value for model, (_, value) in found.items()}
+
+
+def name_of(point: Point) -> str:
+    """What a line over eps is called: the attack with its steps."""
+    title, steps = row_title(point.row), point.settings.steps
+    own = point.row.steps is not None or ATTACKS[point.row.attack].one_step
+    return title if own else f"{title}, {steps} step{'s' if steps != 1 else ''}"
+
+
+def sizes_over_eps(rows: Sequence[Row], results: Results, edges: Sequence[int]) -> dict[str, list[tuple[float, float]]]:
+    """Accuracy over the size of the connected component, pooled over images: a line without an attack and one for each eps.
+
+    `x` is the number of the bin of `edges`; empty bins are left out.
+    """
+    lines: dict[str, list[tuple[float, float]]] = {}
+    for row in rows:
+        there = [result for result in results[row.point] if result is not None and not result.error]
+        bins = accuracy_by_size(there, edges)
+        lines.setdefault("clean", [(x, one.clean) for x, one in enumerate(bins) if one.clean is not None])
+        lines[f"ε = {row.point.settings.eps:g}/255"] = [(x, one.adversarial) for x, one in enumerate(bins) if one.adversarial is not None]
+    return lines
+
+
+def classes_over_eps(rows: Sequence[Row]) -> dict[str, list[tuple[float, float]]]:
+    """IoU of each class over eps, for classes that are in the labels or in a prediction."""
+    lines: dict[str, list[tuple[float, float]]] = {}
+    for row in sorted(rows, key=lambda row: row.point.settings.eps):
+        for name, iou in zip(row.classes, row.adversarial.iou if row.adversarial else (), strict=False):
+            if iou is not None:
+                lines.setdefault(name, []).append((row.point.settings.eps, iou))
+    return lines
+
+
+def row_title(row: AttackRow) -> str:
+    """What the page calls an attack of the grid."""
+    title = ATTACKS[row.attack].title
+    parts = [f"{title} ({row.variant})" if row.variant else title, *(TRANSFORMS[key].title for key in row.transforms)]
+    text = " + ".join(parts)
+    if row.steps is not None:
+        text += f", {row.steps} step{'s' if row.steps != 1 else ''}"
+    return text + (f", made on {short_title(row.source)}" if row.source else "")
+
+
+def short_title(key: str) -> str:
+    """A model in a word or two, with what is around the network."""
+    base, wrappers = split_key(key)
+    entry = catalogue().get(base)
+    title = base if entry is None else entry.title.split(",")[0]
+    return " + ".join([title, *(WRAPPER_TITLES.get(name, name).split(":")[0] for name in wrappers)])
 
 
 def robustness_curves(lines: Sequence[Line], clean: Mapping[str, float], x: Axis, y: Axis, multiples: bool) -> go.Figure:

@@ -10,14 +10,14 @@ from segviz.attacks.constraints import NORMS
 from segviz.attacks.rows import ATTACKS
 from segviz.attacks.transforms import TRANSFORMS
 from segviz.data.samples import samples
-from segviz.models.wrappers import WRAPPERS, split_key
+from segviz.models.wrappers import WRAPPERS
 from segviz.models.zoo import catalogue, model_entry
 from segviz.settings import LABEL_SOURCES, MAX_STEPS, Settings
 from segviz.studies.grid import SAMPLES, AttackRow, Images, Study, points
 from segviz.types import UserError
 from segviz.ui.compare_controls import choices
-from segviz.ui.controls import LABEL_TITLES, MAX_EPS, NORM_TITLES, WRAPPER_TITLES, image_title
-from segviz.ui.curves_charts import EPS_MARKS, EPS_NAMES
+from segviz.ui.controls import LABEL_TITLES, MAX_EPS, NORM_TITLES, image_title
+from segviz.ui.curves_charts import EPS_MARKS, EPS_NAMES, row_title, short_title
 from segviz.ui.models import is_here, model_keys, model_title
 
 STEP_MARKS = (1, 2, 3, 5, 10, 20, 50, 100, 200, 300)
@@ -64,24 +64,6 @@ def attack_text(row: AttackRow) -> str:
         + steps
         + (f"<{row.source}" if row.source else "")
     )
-
-
-def row_title(row: AttackRow) -> str:
-    """What the page calls an attack of the grid."""
-    title = ATTACKS[row.attack].title
-    parts = [f"{title} ({row.variant})" if row.variant else title, *(TRANSFORMS[key].title for key in row.transforms)]
-    text = " + ".join(parts)
-    if row.steps is not None:
-        text += f", {row.steps} step{'s' if row.steps != 1 else ''}"
-    return text + (f", made on {short_title(row.source)}" if row.source else "")
-
-
-def short_title(key: str) -> str:
-    """A model in a word or two, with what is around the network."""
-    base, wrappers = split_key(key)
-    entry = catalogue().get(base)
-    title = base if entry is None else entry.title.split(",")[0]
-    return " + ".join([title, *(WRAPPER_TITLES.get(name, name).split(":")[0] for name in wrappers)])
 
 
 def eps_title(text: str) -> str:
