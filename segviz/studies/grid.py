@@ -3,8 +3,7 @@
 import math
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
-from functools import cache
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +88,7 @@ class Study:
     steps: tuple[int, ...] = (20,)
     seeds: tuple[int, ...] = (0,)
     images: Images = Images()
-    base: Settings = Settings()
+    base: Settings = field(default_factory=Settings)
 
 
 @dataclass(frozen=True)
@@ -102,7 +101,7 @@ class ImageRef:
     name: str
     photo: Path
     labels: Path | None
-    stored: LabelSet | None = None
+    stored: LabelSet | None = field(default=None, hash=False)
     sample: bool = False
 
 
@@ -277,14 +276,11 @@ def typed(value: object, key: str, kind: type) -> Any:
     return kind(value)
 
 
-@cache
 def kinds_of(cls: type) -> dict[str, type]:
     """The kind of value of each field of a record, by its annotation."""
     kinds: dict[str, type] = {"str": str, "int": int, "float": float, "bool": bool, "tuple[str, ...]": tuple}
-    names = {
-        field.name: getattr(field.type, "__name__", None) if isinstance(field.type, type) else str(field.type) for field in fields(cls)
-    }
-    return {name: kinds[str(text).removesuffix(" | None")] for name, text in names.items()}
+    texts = {part.name: part.type.__name__ if isinstance(part.type, type) else str(part.type) for part in fields(cls)}
+    return {name: kinds[text.removesuffix(" | None")] for name, text in texts.items()}
 
 
 def record(cls: type[Any], table: object, where: str) -> Any:
