@@ -60,6 +60,7 @@ class Axis:
     percent: bool = False
     eps: bool = False
 
+
 def value_of(figures: SetFigures, quantity: str, name: str, classes: Sequence[str], clean: SetFigures) -> float | None:
     """One of QUANTITIES from figures over a data set; `name` is the one class, `clean` the figures without an attack."""
     if quantity == "IoU of one class":
@@ -141,9 +142,7 @@ def marks_on_the_way(row: Row, results: Sequence[CellResult | None], axis: str, 
     return (*marks, last)
 
 
-def drawn_lines(
-    groups: Mapping[tuple[str, str], Mapping[float, list[tuple[int, Row]]]], quantity: str, name: str
-) -> tuple[Line, ...]:
+def drawn_lines(groups: Mapping[tuple[str, str], Mapping[float, list[tuple[int, Row]]]], quantity: str, name: str) -> tuple[Line, ...]:
     """Lines by model and name, their marks in rising order."""
     lines = []
     for (model, title), line in groups.items():

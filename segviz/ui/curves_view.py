@@ -1,0 +1,378 @@
+"""Parts of the curves page: cost, status, curves that lead to the attack lab, classes, sizes, smallest radii, table, presets, downloads."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from segviz.data.label_sets import LabelSet
+from segviz.data.samples import samples
+from segviz.engine.jobs import Job, State
+from segviz.lab import open_picture
+from segviz.models.zoo import model_entry
+from segviz.settings import Settings
+from segviz.studies.grid import Cell, Point, Study
+from segviz.studies.run import Cost, Progress
+from segviz.studies.store import SIZE_EDGES, CellResult, Store
+from segviz.studies.table import Row, as_csv, results_at, row_of
+from segviz.ui import curves_charts as charts
+from segviz.ui.compare_controls import fill_lab
+from segviz.ui.controls import OWN, link_of
+from segviz.ui.curves_charts import AXES, QUANTITIES, Axis, Line, name_of, short_title
+from segviz.ui.curves_presets import PAGES, Preset
+from segviz.ui.lab_view import AWAY
+from segviz.ui.session import engine
+
+VIEWS = ("Curves", "Classes", "Sizes", "Smallest ε", "Table")
+Pairs = dict[Point, list[tuple[Cell, CellResult | None]]]
+PICTURE = {"displaylogo": False, "toImageButtonOptions": {"format": "png", "filename": "curves", "scale": 2}}
+"""Of the bar at a chart: its camera saves the chart as PNG, made by the browser."""
+
+
+@st.cache_resource
+def store() -> Store:
+    """The results on this server."""
+    return Store()
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What is on screen: a study, its results so far and their table; `precomputed` results came with the project."""
+
+    study: Study
+    pairs: Pairs
+    rows: tuple[Row, ...]
+    precomputed: bool = False
+
+    @property
+    def results(self) -> dict[Point, list[CellResult | None]]:
+        """The results of each point, image by image."""
+        return {point: [result for _, result in pairs] for point, pairs in self.pairs.items()}
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to draw."""
+        return not any(row.images for row in self.rows)
+
+
+def shown_of(study: Study, pairs: Pairs, before: Shown | None = None, precomputed: bool = False) -> Shown:
+    """The table of results; rows of `before` to which nothing has come are taken from there."""
+    known = {row.point: row for row in before.rows} if before is not None and before.study == study else {}
+    rows = []
+    for point, of_point in pairs.items():
+        pending = sum(result is None for _, result in of_point)
+        old = known.get(point)
+        rows.append(old if old is not None and old.pending == pending else row_of(point, [result for _, result in of_point]))
+    return Shown(study, pairs, tuple(rows), precomputed)
+
+
+def stored(study: Study, before: Shown | None = None) -> Shown:
+    """What is stored of a study."""
+    return shown_of(study, results_at(study, store()), before)
+
+
+def duration(seconds: float) -> str:
+    """A time for people."""
+    if seconds < 90:
+        return f"{max(round(seconds), 1)} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def show_cost(cost: Cost) -> None:
+    """What the grid costs, before anything else."""
+    if cost.cells == 0:
+        st.markdown(f"**{cost.total:,} runs, all of them stored**: there is nothing left to compute.")
+        return
+    there = cost.total - cost.cells
+    known = f"{there:,} of them are stored; " if there else ""
+    left = "the rest takes " if there else ""
+    st.markdown(
+        f"**{cost.total:,} runs.** {known}{left}**{cost.gradients:,} gradient evaluations, about {duration(cost.seconds)} here**. "
+        "What is computed is kept, so Run goes on where it stopped, also after a restart."
+    )
+
+
+def show_status(job: Job[Progress] | None) -> None:
+    """Progress of a run under way; errors as messages."""
+    if job is not None and job.state is State.WAITING:
+        st.progress(0.0, f"Waiting: {engine().ahead_of(job)} runs are served first.")
+    elif job is not None and job.state is State.RUNNING:
+        if job.latest is None:
+            st.progress(0.0, "Loading the model …")
+            return
+        now = job.latest
+        rest = f", about {duration(now.eta)} to go" if now.eta is not None else ""
+        stopping = ", stopping …" if job.stopping else ""
+        text = f"{now.done} of {now.total} runs, {now.gradients:,} of {now.all_gradients:,} gradient evaluations{rest}{stopping}"
+        st.progress(min(now.gradients / max(now.all_gradients, 1), 1.0), text)
+    elif job is not None and (job.error is not None or job.state is State.ABANDONED):
+        st.error(job.error or AWAY.replace("start it again", "go on"))
+
+
+def describe(shown: Shown) -> str:
+    """One line that tells what is on screen."""
+    study, images = shown.study, max((row.images for row in shown.rows), default=0)
+    pictures = "sample photos" if study.images.folder == "samples" else f"photos of {Path(study.images.folder).name}"
+    models = ", ".join(short_title(key) for key in study.models)
+    text = f"**How far {models} fall** under growing attacks, over {images} {pictures}; the dashed line is the model without an attack."
+    if shown.precomputed:
+        text += " This study was made beforehand with the bundled models; **Run** computes it here."
+    return text
+
+
+def show_body(shown: Shown, active: bool) -> None:
+    """The chosen view of the study, with what belongs to it."""
+    st.markdown(describe(shown))
+    view = st.segmented_control(
+        "View", VIEWS, required=True, default=VIEWS[0], key="curves_view", label_visibility="collapsed", persist_state="session"
+    )
+    errors = list(dict.fromkeys(error for row in shown.rows for error in row.errors))
+    for error in errors[:3]:
+        st.warning(error)
+    if shown.empty:
+        st.info("Nothing of this study is computed yet." if not errors else "Nothing of this study could be computed.")
+        return
+    drawn = {"Curves": show_curves, "Classes": show_classes, "Sizes": show_sizes, "Table": show_table}
+    figure = drawn[view](shown) if view in drawn else show_smallest(shown, active)
+    if not active:
+        show_downloads(shown, figure)
+
+
+def show_curves(shown: Shown) -> go.Figure:
+    """The robustness curves, with the choice of their axes; a click on a point opens its run."""
+    bar = st.container(horizontal=True, vertical_alignment="bottom")
+    axis = bar.segmented_control("Over", AXES, required=True, default=AXES[0], key="curves_axis", persist_state="session")
+    quantity = bar.selectbox("Of", QUANTITIES, key="curves_quantity", width=190, persist_state="session")
+    name = ""
+    if quantity == "IoU of one class":
+        classes = list(dict.fromkeys(name for row in shown.rows for name in row.classes))
+        name = bar.selectbox("Class", classes, index=min(1, len(classes) - 1), key="curves_class", width=160)
+    eps = 0.0
+    if axis != "ε":
+        radii = sorted({row.point.settings.eps for row in shown.rows if row.images})
+        wanted = st.session_state.get("curves_at_wish", 1.0)
+        nearest = min(radii, key=lambda value: abs(value - wanted))
+        eps = bar.selectbox(
+            "At ε", radii, index=radii.index(nearest), format_func=lambda value: f"{value:g}/255", key="curves_at", width=120
+        )
+    images = [cell for cell, _ in next(iter(shown.pairs.values()))]
+    picture = bar.selectbox(
+        "A click on a point opens",
+        range(len(images)),
+        format_func=lambda number: picture_title(images[number]),
+        help="In the attack lab, with the settings of that point, on this picture.",
+        key="curves_picture",
+        width=230,
+    )
+    several = len(shown.study.models) > 1
+    multiples = bar.toggle("A panel per model", True, key="curves_multiples", persist_state="session") if several else True
+    clean = charts.clean_values(shown.rows, quantity, name)
+    title = quantity if quantity != "IoU of one class" else f"IoU of {name}"
+    lines: tuple[Line, ...]
+    if axis == "ε":
+        lines = charts.lines_over_eps(shown.rows, quantity, name)
+        x = Axis("ε, in n/255", log=True, eps=True)
+    else:
+        lines = charts.lines_over_cost(shown.rows, shown.results, eps, axis, quantity, name)
+        x = Axis(axis + (" per image" if axis != "iterations" else ""), log=True)
+    figure = charts.robustness_curves(lines, clean, x, Axis(title, percent=True), multiples)
+    event = st.plotly_chart(
+        figure, key="curves_chart", on_select="rerun", selection_mode="points", config=PICTURE, alt=f"{title} over {axis} for every attack"
+    )
+    chosen = [point for point in event["selection"]["points"] if point.get("customdata")]
+    if chosen:
+        row = shown.rows[int(key_of_point(chosen[0]))]
+        pairs = shown.pairs[row.point]
+        open_in_lab(pairs[min(picture, len(pairs) - 1)][0])
+    st.caption(
+        "Click a point to open that very run in the attack lab; click a name in the legend to hide its line. "
+        + basis(quantity)
+        + ("" if axis == "ε" else " Each point is a run of that many steps; a run alone shows its strongest iterates on the way.")
+    )
+    return figure
+
+
+def key_of_point(point: Mapping[str, object]) -> str:
+    """The key of the mark that was clicked."""
+    data = point["customdata"]
+    if isinstance(data, Mapping):
+        data = list(data.values())
+    return str(data[0]) if isinstance(data, Sequence) else str(data)
+
+
+def basis(quantity: str) -> str:
+    """What a quantity is, in a sentence."""
+    return {
+        "mIoU": "mIoU over all pictures together; the band is the 95 % bootstrap band over pictures.",
+        "IoU ratio": "mIoU over that without an attack (Arnab, Miksik & Torr, CVPR 2018); the band is the 95 % one over pictures.",
+        "NmIoU": "The mean over pictures of each picture's mIoU (Halmosi, Mohos & Jelasity, ECCV 2024).",
+        "pixel accuracy": "Share of the labelled pixels of all pictures that are right.",
+        "IoU of one class": "IoU of the class over all pictures together.",
+    }[quantity]
+
+
+def picture_title(cell: Cell) -> str:
+    """What the choice of the picture shows."""
+    return samples()[cell.image.name].title if cell.image.sample else cell.image.name
+
+
+def open_in_lab(cell: Cell) -> None:
+    """Go to the attack lab, which runs what the cell is: its settings on its picture; a transfer attack on the model it is made on."""
+    state = st.session_state
+    settings: Settings = replace(cell.settings, model=cell.source)
+    if not cell.image.sample:
+        settings = replace(settings, image=OWN)
+        entry = model_entry(settings.model)
+        labels = cell.image.labels
+        photo = cell.image.photo
+        state.own_photo = photo.name, photo.read_bytes(), labels.read_bytes() if labels else None
+        state.own_picture, state.own_model = open_picture(photo.name, photo, labels, entry), entry.key
+    state.setdefault("target", "cat")
+    state.setdefault("other", "dog")
+    fill_lab(settings)
+    # The lab runs the settings that it opens with.
+    state.pop("opened", None)
+    state.pop("seen", None)
+    st.switch_page("pages/attack_lab.py", query_params=link_of(settings))
+
+
+def choose_line(shown: Shown, key: str) -> list[Row]:
+    """The rows of one model and attack over all radii, as chosen; of several seeds the first."""
+    lines: dict[str, list[Row]] = {}
+    for row in shown.rows:
+        if row.images and row.point.settings.seed == shown.study.seeds[0]:
+            lines.setdefault(f"{short_title(row.point.settings.model)} · {name_of(row.point)}", []).append(row)
+    names = list(lines)
+    return lines[st.selectbox("Model and attack", names, index=len(names) - 1, key=key, width=420)]
+
+
+def label_set_of(row: Row) -> LabelSet:
+    """The label set of a row's model."""
+    return model_entry(row.point.settings.model).label_set
+
+
+def show_classes(shown: Shown) -> go.Figure:
+    """IoU of each class over eps, for one model and attack."""
+    rows = choose_line(shown, "curves_classes_of")
+    label_set = label_set_of(rows[0])
+    colours = {name: "#{:02x}{:02x}{:02x}".format(*colour) for name, colour in zip(label_set.classes, label_set.palette, strict=True)}
+    lines = charts.classes_over_eps(rows)
+    before = rows[0].clean
+    assert before is not None
+    known = {name: colours.get(name, charts.COLOURS[number % len(charts.COLOURS)]) for number, name in enumerate(lines)}
+    known["background"] = "#868e96"
+    figure = charts.plain_lines(lines, known, Axis("ε, in n/255", log=True, eps=True), Axis("IoU", percent=True), step=False)
+    st.plotly_chart(figure, key="curves_class_chart", config=PICTURE, alt="IoU of each class over eps")
+    clean = ", ".join(f"{name} {iou:.0%}" for name, iou in zip(rows[0].classes, before.iou, strict=True) if iou is not None)
+    st.caption(f"Without an attack: {clean}. Classes do not fall together: the mean hides which ones go first.")
+    return figure
+
+
+def show_sizes(shown: Shown) -> go.Figure:
+    """Accuracy over the size of the connected component, for one model and attack."""
+    rows = choose_line(shown, "curves_sizes_of")
+    lines = charts.sizes_over_eps(rows, shown.results, SIZE_EDGES)
+    shades = ("#868e96", "#ffc078", "#ff922b", "#f76707", "#d9480f", "#a61e00", "#6b1300", "#400b00")
+    colours = {name: shades[min(number, len(shades) - 1)] for number, name in enumerate(lines)}
+    figure = charts.plain_lines(
+        lines, colours, Axis("size of the connected component, in pixels"), Axis("accuracy", percent=True), step=False
+    )
+    edges = [*SIZE_EDGES, None]
+    names = [f"{low}–{high - 1}" if high else f"{low} and more" for low, high in zip(edges, edges[1:], strict=False) if low is not None]
+    figure.update_xaxes(tickvals=list(range(len(names))), ticktext=names)
+    st.plotly_chart(figure, key="curves_size_chart", config=PICTURE, alt="Accuracy over the size of the connected component")
+    st.caption(
+        "Share of the pixels that are right, pooled over all connected components of the labels of that size. Small objects go first, and "
+        "a mIoU over all pictures together hardly sees them; this size bias is why Halmosi, Mohos & Jelasity (ECCV 2024) also take the "
+        "mean over pictures, the NmIoU."
+    )
+    return figure
+
+
+def show_smallest(shown: Shown, active: bool) -> None:
+    """Placeholder."""
+
+
+def show_table(shown: Shown) -> None:
+    """The table behind the curves."""
+    there = [row for row in shown.rows if row.clean is not None and row.adversarial is not None]
+    rates = ("clean mIoU", "mIoU", "from", "to", "NmIoU", "accuracy")
+    table = [
+        {
+            "model": short_title(row.point.settings.model),
+            "attack": name_of(row.point),
+            "ε": row.point.settings.eps,
+            "seed": row.point.settings.seed,
+            "images": row.images,
+            "clean mIoU": 100 * row.clean.miou,
+            "mIoU": 100 * row.adversarial.miou,
+            "from": 100 * row.band[0] if row.band else None,
+            "to": 100 * row.band[1] if row.band else None,
+            "IoU ratio": row.iou_ratio,
+            "NmIoU": 100 * row.adversarial.nmiou,
+            "accuracy": 100 * row.adversarial.pixel_accuracy,
+            "gradients": row.gradient_evaluations,
+            "max |d|": row.linf,
+        }
+        for row in there
+        if row.clean is not None and row.adversarial is not None
+    ]
+    columns = {name: st.column_config.NumberColumn(format="%.1f %%") for name in rates} | {
+        "IoU ratio": st.column_config.NumberColumn(format="%.2f"),
+        "gradients": st.column_config.NumberColumn(format="%.0f", help="Gradient evaluations per image."),
+        "max |d|": st.column_config.NumberColumn(format="%.0f", help="Largest change of any value in the 8-bit results."),
+    }
+    st.dataframe(table, hide_index=True, column_config=columns, alt="Every point of the study")
+    st.caption("Measured on the 8-bit results; from and to are the 95 % bootstrap band of the mIoU over pictures.")
+
+
+def show_downloads(shown: Shown, figure: go.Figure | None) -> None:
+    """The table as CSV, and the chart on screen as a page of its own."""
+    bar = st.container(horizontal=True, vertical_alignment="center")
+    bar.download_button(
+        "Table (CSV)",
+        lambda: as_csv(shown.rows),
+        "curves.csv",
+        "text/csv",
+        on_click="ignore",
+        icon=":material/table:",
+        key="curves_csv",
+    )
+    if figure is not None:
+        bar.download_button(
+            "Chart (HTML)",
+            lambda: figure.to_html(include_plotlyjs=True, config=PICTURE),
+            "curves.html",
+            "text/html",
+            on_click="ignore",
+            icon=":material/show_chart:",
+            key="curves_html",
+        )
+        bar.caption("As PNG: the camera at the upper right of the chart.")
+
+
+def show_presets(figures: Sequence[Preset], start: object) -> None:
+    """The papers' figures: what each shows, what was found, and the button that runs it here; `start` is called with the chosen one."""
+    st.subheader("Figures of the papers")
+    for preset in figures:
+        with st.container(border=True, key=f"preset-{preset.key}"):
+            text, action = st.columns([4, 1], vertical_alignment="center")
+            text.markdown(f"**{preset.title}** · {preset.look}")
+            text.caption(f"What they found, on their models and data: {preset.found} [{preset.paper}]({preset.url})")
+            with action:
+                st.button(
+                    "Run it here",
+                    icon=":material/play_arrow:",
+                    key=f"run-{preset.key}",
+                    disabled=preset.study is None,
+                    on_click=start,
+                    args=(preset,),
+                    width="stretch",
+                )
+                if preset.study is None:
+                    st.caption("Needs a model with random transforms in front of it, which this version does not have.")
+                if preset.page and (PAGES / preset.page).is_file():
+                    st.page_link(f"pages/{preset.page}", label=preset.page_title)
