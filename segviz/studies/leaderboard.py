@@ -10,7 +10,7 @@ from torch import Tensor
 from segviz.studies.evaluate import SetFigures, set_figures, worst_figures
 from segviz.studies.grid import Study
 from segviz.studies.store import CellResult, Store
-from segviz.studies.table import results_at
+from segviz.studies.table import Pairs, results_at
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,11 @@ def leaderboard(study: Study, store: Store) -> tuple[Standing, ...]:
 
     Attacks, numbers of steps and seeds all count as attacks, the attacks of a suite each by itself.
     """
-    found = results_at(study, store)
+    return standings_of(study, results_at(study, store))
+
+
+def standings_of(study: Study, found: Pairs) -> tuple[Standing, ...]:
+    """The leaderboard from the results of a study."""
     standings = []
     for model in study.models:
         worst = []

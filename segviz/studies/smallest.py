@@ -11,6 +11,7 @@ from segviz.models.load import default_device
 from segviz.studies.cell import StoppedError, compute
 from segviz.studies.grid import Point, Study, cells
 from segviz.studies.store import CellResult, Store, key_of
+from segviz.studies.table import Pairs
 from segviz.types import UserError
 
 MEASURES = ("iou_ratio", "pixel_accuracy")
@@ -130,6 +131,30 @@ def search(
         found[cell.point] = (*found[cell.point], Found(cell.image.name, eps, tuple(trials), error))
         done += 1
         yield Search(dict(found), done, len(todo), computed, time.perf_counter() - start)
+
+
+def found_in(pairs: Pairs, damage: Damage) -> dict[Point, tuple[Found, ...]]:
+    """What a study that was run tells: of its eps the smallest that does the damage, image by image; by point, whose eps is the largest.
+
+    Images with a result at every eps count.
+    """
+    largest = max((point.settings.eps for point in pairs), default=0.0)
+    groups: dict[Point, list[tuple[float, list[CellResult | None]]]] = {}
+    for point, of_point in pairs.items():
+        place = replace(point, settings=replace(point.settings, eps=largest))
+        groups.setdefault(place, []).append((point.settings.eps, [result for _, result in of_point]))
+    found: dict[Point, tuple[Found, ...]] = {}
+    for place, by_eps in groups.items():
+        images = []
+        for results in zip(*(results for _, results in sorted(by_eps, key=lambda one: one[0])), strict=True):
+            there = [result for result in results if result is not None and not result.error]
+            if len(there) == len(results):
+                trials = tuple(zip(sorted(eps for eps, _ in by_eps), map(damage.value, there), strict=True))
+                clean = damage.value(there[0], clean=True) <= damage.level
+                eps = 0.0 if clean else next((eps for eps, value in trials if value <= damage.level), None)
+                images.append(Found(there[0].image, eps, trials))
+        found[place] = tuple(images)
+    return found
 
 
 def cumulative(found: Sequence[Found]) -> tuple[tuple[float, float], ...]:

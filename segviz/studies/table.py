@@ -56,9 +56,13 @@ class Moment:
     pixel_accuracy: float
 
 
-def results_at(study: Study, store: Store) -> dict[Point, list[tuple[Cell, CellResult | None]]]:
-    """The cells of each point, image by image, with their results; None where there is none yet."""
-    found: dict[Point, list[tuple[Cell, CellResult | None]]] = {point: [] for point in points(study)}
+Pairs = dict[Point, list[tuple[Cell, CellResult | None]]]
+"""The cells of each point, image by image, with their results; None where there is none yet."""
+
+
+def results_at(study: Study, store: Store) -> Pairs:
+    """The cells of a study with what is stored of them; raises UserError as `cells`."""
+    found: Pairs = {point: [] for point in points(study)}
     for cell, key in keyed_cells(study):
         found[cell.point].append((cell, store.get(key)))
     return found

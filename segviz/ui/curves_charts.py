@@ -13,6 +13,7 @@ from segviz.models.wrappers import split_key
 from segviz.models.zoo import catalogue
 from segviz.studies.evaluate import SetFigures
 from segviz.studies.grid import AttackRow, Point
+from segviz.studies.smallest import Found, cumulative
 from segviz.studies.store import CellResult
 from segviz.studies.table import Row, accuracy_by_size, curve_over_iterations
 from segviz.ui.controls import WRAPPER_TITLES
@@ -101,8 +102,8 @@ def lines_over_eps(rows: Sequence[Row], quantity: str, name: str = "") -> tuple[
     groups: dict[tuple[str, str], dict[float, list[tuple[int, Row]]]] = {}
     for number, row in enumerate(rows):
         settings = row.point.settings
-        line = groups.setdefault((settings.model, name_of(row.point)), {})
-        line.setdefault(settings.eps, []).append((number, row))
+        by_x = groups.setdefault((settings.model, name_of(row.point)), {})
+        by_x.setdefault(settings.eps, []).append((number, row))
     return drawn_lines(groups, quantity, name)
 
 
@@ -116,14 +117,15 @@ def lines_over_cost(rows: Sequence[Row], results: Results, eps: float, axis: str
     for number, row in enumerate(rows):
         settings = row.point.settings
         if settings.eps == eps and row.images:
-            line = groups.setdefault((settings.model, row_title(row.point.row)), {})
-            line.setdefault(settings.steps if axis == "iterations" else row.gradient_evaluations, []).append((number, row))
-    lines = list(drawn_lines(groups, quantity, name))
-    for position, line in enumerate(lines):
-        if len(line.marks) == 1:
-            number = int(line.marks[0].key)
-            on_the_way = marks_on_the_way(rows[number], results[rows[number].point], axis, quantity, line.marks[0])
-            lines[position] = Line(line.model, line.name, on_the_way)
+            by_x = groups.setdefault((settings.model, row_title(row.point.row)), {})
+            by_x.setdefault(settings.steps if axis == "iterations" else row.gradient_evaluations, []).append((number, row))
+    lines = []
+    for drawn in drawn_lines(groups, quantity, name):
+        marks = drawn.marks
+        if len(marks) == 1:
+            row = rows[int(marks[0].key)]
+            marks = marks_on_the_way(row, results[row.point], axis, quantity, marks[0])
+        lines.append(Line(drawn.model, drawn.name, marks))
     return tuple(lines)
 
 
@@ -170,6 +172,19 @@ def name_of(point: Point) -> str:
     title, steps = row_title(point.row), point.settings.steps
     own = point.row.steps is not None or ATTACKS[point.row.attack].one_step
     return title if own else f"{title}, {steps} step{'s' if steps != 1 else ''}"
+
+
+def broken_over_eps(found: Mapping[Point, Sequence[Found]]) -> dict[str, list[tuple[float, float]]]:
+    """The share of images that an eps of at most x breaks, for every model and attack, from 0 to the largest eps that was tried."""
+    lines = {}
+    for point, images in found.items():
+        if images:
+            curve = cumulative(images)
+            start = [] if curve and curve[0][0] == 0 else [(0.0, 0.0)]
+            end = curve[-1][1] if curve else 0.0
+            name = f"{short_title(point.settings.model)} · {name_of(point)}"
+            lines[name] = [*start, *curve, (point.settings.eps, end)]
+    return lines
 
 
 def sizes_over_eps(rows: Sequence[Row], results: Results, edges: Sequence[int]) -> dict[str, list[tuple[float, float]]]:

@@ -1,7 +1,7 @@
 """Parts of the curves page: cost, status, curves that lead to the attack lab, classes, sizes, smallest radii, table, presets, downloads."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -10,106 +10,28 @@ import streamlit as st
 
 from segviz.data.label_sets import LabelSet
 from segviz.data.samples import samples
-from segviz.engine.jobs import Job, State
+from segviz.engine.jobs import Job
 from segviz.lab import open_picture
 from segviz.models.zoo import model_entry
 from segviz.settings import Settings
-from segviz.studies.grid import Cell, Point, Study
-from segviz.studies.run import Cost, Progress
-from segviz.studies.store import SIZE_EDGES, CellResult, Store
-from segviz.studies.table import Row, as_csv, results_at, row_of
+from segviz.studies.grid import Cell
+from segviz.studies.smallest import Damage, Search, found_in, search
+from segviz.studies.store import SIZE_EDGES
+from segviz.studies.table import Row, as_csv
 from segviz.ui import curves_charts as charts
 from segviz.ui.compare_controls import fill_lab
 from segviz.ui.controls import OWN, link_of
 from segviz.ui.curves_charts import AXES, QUANTITIES, Axis, Line, name_of, short_title
 from segviz.ui.curves_presets import PAGES, Preset
-from segviz.ui.lab_view import AWAY
-from segviz.ui.session import engine
+from segviz.ui.session import queue
+from segviz.ui.study_controls import fill_grid
+from segviz.ui.study_page import Shown, store
 
 VIEWS = ("Curves", "Classes", "Sizes", "Smallest ε", "Table")
-Pairs = dict[Point, list[tuple[Cell, CellResult | None]]]
+DAMAGES = {"iou_ratio": "IoU ratio", "pixel_accuracy": "pixel accuracy"}
+BISECT = "Looks for the smallest ε of each picture between 1 and the largest of the study, for every model and attack. Runs are kept."
 PICTURE = {"displaylogo": False, "toImageButtonOptions": {"format": "png", "filename": "curves", "scale": 2}}
 """Of the bar at a chart: its camera saves the chart as PNG, made by the browser."""
-
-
-@st.cache_resource
-def store() -> Store:
-    """The results on this server."""
-    return Store()
-
-
-@dataclass(frozen=True)
-class Shown:
-    """What is on screen: a study, its results so far and their table; `precomputed` results came with the project."""
-
-    study: Study
-    pairs: Pairs
-    rows: tuple[Row, ...]
-    precomputed: bool = False
-
-    @property
-    def results(self) -> dict[Point, list[CellResult | None]]:
-        """The results of each point, image by image."""
-        return {point: [result for _, result in pairs] for point, pairs in self.pairs.items()}
-
-    @property
-    def empty(self) -> bool:
-        """Whether there is nothing to draw."""
-        return not any(row.images for row in self.rows)
-
-
-def shown_of(study: Study, pairs: Pairs, before: Shown | None = None, precomputed: bool = False) -> Shown:
-    """The table of results; rows of `before` to which nothing has come are taken from there."""
-    known = {row.point: row for row in before.rows} if before is not None and before.study == study else {}
-    rows = []
-    for point, of_point in pairs.items():
-        pending = sum(result is None for _, result in of_point)
-        old = known.get(point)
-        rows.append(old if old is not None and old.pending == pending else row_of(point, [result for _, result in of_point]))
-    return Shown(study, pairs, tuple(rows), precomputed)
-
-
-def stored(study: Study, before: Shown | None = None) -> Shown:
-    """What is stored of a study."""
-    return shown_of(study, results_at(study, store()), before)
-
-
-def duration(seconds: float) -> str:
-    """A time for people."""
-    if seconds < 90:
-        return f"{max(round(seconds), 1)} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-
-
-def show_cost(cost: Cost) -> None:
-    """What the grid costs, before anything else."""
-    if cost.cells == 0:
-        st.markdown(f"**{cost.total:,} runs, all of them stored**: there is nothing left to compute.")
-        return
-    there = cost.total - cost.cells
-    known = f"{there:,} of them are stored; " if there else ""
-    left = "the rest takes " if there else ""
-    st.markdown(
-        f"**{cost.total:,} runs.** {known}{left}**{cost.gradients:,} gradient evaluations, about {duration(cost.seconds)} here**. "
-        "What is computed is kept, so Run goes on where it stopped, also after a restart."
-    )
-
-
-def show_status(job: Job[Progress] | None) -> None:
-    """Progress of a run under way; errors as messages."""
-    if job is not None and job.state is State.WAITING:
-        st.progress(0.0, f"Waiting: {engine().ahead_of(job)} runs are served first.")
-    elif job is not None and job.state is State.RUNNING:
-        if job.latest is None:
-            st.progress(0.0, "Loading the model …")
-            return
-        now = job.latest
-        rest = f", about {duration(now.eta)} to go" if now.eta is not None else ""
-        stopping = ", stopping …" if job.stopping else ""
-        text = f"{now.done} of {now.total} runs, {now.gradients:,} of {now.all_gradients:,} gradient evaluations{rest}{stopping}"
-        st.progress(min(now.gradients / max(now.all_gradients, 1), 1.0), text)
-    elif job is not None and (job.error is not None or job.state is State.ABANDONED):
-        st.error(job.error or AWAY.replace("start it again", "go on"))
 
 
 def describe(shown: Shown) -> str:
@@ -118,7 +40,7 @@ def describe(shown: Shown) -> str:
     pictures = "sample photos" if study.images.folder == "samples" else f"photos of {Path(study.images.folder).name}"
     models = ", ".join(short_title(key) for key in study.models)
     text = f"**How far {models} fall** under growing attacks, over {images} {pictures}; the dashed line is the model without an attack."
-    if shown.precomputed:
+    if shown.made_before:
         text += " This study was made beforehand with the bundled models; **Run** computes it here."
     return text
 
@@ -135,8 +57,14 @@ def show_body(shown: Shown, active: bool) -> None:
     if shown.empty:
         st.info("Nothing of this study is computed yet." if not errors else "Nothing of this study could be computed.")
         return
-    drawn = {"Curves": show_curves, "Classes": show_classes, "Sizes": show_sizes, "Table": show_table}
-    figure = drawn[view](shown) if view in drawn else show_smallest(shown, active)
+    drawn: dict[str, Callable[[Shown], go.Figure | None]] = {
+        "Curves": show_curves,
+        "Classes": show_classes,
+        "Sizes": show_sizes,
+        "Smallest ε": show_smallest,
+        "Table": show_table,
+    }
+    figure = drawn[view](shown)
     if not active:
         show_downloads(shown, figure)
 
@@ -190,6 +118,7 @@ def show_curves(shown: Shown) -> go.Figure:
     st.caption(
         "Click a point to open that very run in the attack lab; click a name in the legend to hide its line. "
         + basis(quantity)
+        + (" Measured on 8-bit results, in which a change below one grey level is rounded away." if axis == "ε" else "")
         + ("" if axis == "ε" else " Each point is a run of that many steps; a run alone shows its strongest iterates on the way.")
     )
     return figure
@@ -280,8 +209,7 @@ def show_sizes(shown: Shown) -> go.Figure:
     figure = charts.plain_lines(
         lines, colours, Axis("size of the connected component, in pixels"), Axis("accuracy", percent=True), step=False
     )
-    edges = [*SIZE_EDGES, None]
-    names = [f"{low}–{high - 1}" if high else f"{low} and more" for low, high in zip(edges, edges[1:], strict=False) if low is not None]
+    names = [*(f"{low}–{high - 1}" for low, high in pairwise(SIZE_EDGES)), f"{SIZE_EDGES[-1]} and more"]
     figure.update_xaxes(tickvals=list(range(len(names))), ticktext=names)
     st.plotly_chart(figure, key="curves_size_chart", config=PICTURE, alt="Accuracy over the size of the connected component")
     st.caption(
@@ -292,8 +220,45 @@ def show_sizes(shown: Shown) -> go.Figure:
     return figure
 
 
-def show_smallest(shown: Shown, active: bool) -> None:
-    """Placeholder."""
+def show_smallest(shown: Shown) -> go.Figure | None:
+    """The smallest eps that breaks each picture, as the share of pictures broken: of the grid at first, then by bisection."""
+    state = st.session_state
+    bar = st.container(horizontal=True, vertical_alignment="bottom")
+    measure = bar.selectbox(
+        "A picture is broken when its",
+        list(DAMAGES),
+        format_func=DAMAGES.__getitem__,
+        key="curves_measure",
+        width=230,
+        persist_state="session",
+    )
+    level = bar.slider("is at most", 0.0, 0.95, 0.5, 0.05, key="curves_level", width=260, persist_state="session")
+    damage = Damage(measure, level)
+    job: Job[Search] | None = state.get("curves_search")
+    active = job is not None and job.active
+    wish = (shown.study, damage)
+    if bar.button("Bisect", icon=":material/compare_arrows:", key="curves_bisect", disabled=active, help=BISECT):
+        state.curves_search = queue(lambda stopped: search(shown.study, store(), damage, stopped=stopped))
+        state.curves_searched = wish
+        st.rerun()
+    bar.button("Stop", icon=":material/stop:", key="curves_search_stop", disabled=not active, on_click=job.stop if job else None)
+    there = job is not None and job.latest is not None and state.curves_searched == wish
+    if active and job is not None and job.latest is not None:
+        now = job.latest
+        st.progress(now.done / max(now.total, 1), f"{now.done} of {now.total} bisections, {now.computed} runs computed")
+    elif job is not None and job.error is not None:
+        st.error(job.error)
+    found = job.latest.found if there and job is not None and job.latest is not None else found_in(shown.pairs, damage)
+    lines = charts.broken_over_eps(found)
+    if not lines:
+        st.info("No picture is done at every ε yet.")
+        return None
+    colours = {name: charts.COLOURS[number % len(charts.COLOURS)] for number, name in enumerate(lines)}
+    figure = charts.plain_lines(lines, colours, Axis("ε, in n/255"), Axis("pictures broken", percent=True), step=True)
+    st.plotly_chart(figure, key="curves_smallest_chart", config=PICTURE, alt="Share of pictures broken over eps")
+    how = "By bisection, to one grey level." if there else "Of the ε in the study only; **Bisect** looks for it to one grey level."
+    st.caption(f"The smallest ε that breaks a picture, as the share of pictures that an ε of at most this breaks. {how}")
+    return figure
 
 
 def show_table(shown: Shown) -> None:
@@ -354,8 +319,16 @@ def show_downloads(shown: Shown, figure: go.Figure | None) -> None:
         bar.caption("As PNG: the camera at the upper right of the chart.")
 
 
-def show_presets(figures: Sequence[Preset], start: object) -> None:
-    """The papers' figures: what each shows, what was found, and the button that runs it here; `start` is called with the chosen one."""
+def start(preset: Preset) -> None:
+    """Put a figure's study into the controls of the page, which runs it next."""
+    assert preset.study is not None
+    fill_grid(preset.study, "curves")
+    state = st.session_state
+    state.curves_axis, state.curves_at_wish, state.curves_view, state.curves_run_now = preset.axis, preset.eps, "Curves", True
+
+
+def show_presets(figures: Sequence[Preset]) -> None:
+    """The papers' figures: what each shows, what was found, and the button that runs it here."""
     st.subheader("Figures of the papers")
     for preset in figures:
         with st.container(border=True, key=f"preset-{preset.key}"):

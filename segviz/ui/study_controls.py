@@ -1,4 +1,4 @@
-"""The grid of a study as widgets: models, attacks, radii, steps, pictures, seeds; they live in the link of the page."""
+"""The grid of a study as widgets: models, attacks, radii, steps, pictures, seeds; they live in the link of their page."""
 
 import re
 from collections.abc import Mapping
@@ -23,9 +23,6 @@ from segviz.ui.models import is_here, model_keys, model_title
 STEP_MARKS = (1, 2, 3, 5, 10, 20, 50, 100, 200, 300)
 MAX_SEEDS = 10
 MAX_POINTS = 2000
-NAMES = ("models", "attacks", "eps", "steps", "images", "data", "split", "limit", "seeds", "norm", "against")
-"""Parameters of a link that carries a grid."""
-
 ROW = re.compile(
     r"(?P<attack>[\w-]+)(?: (?P<variant>[\w-]+))?(?P<transforms>(?:\+[a-z][\w-]*)*)(?:@(?P<steps>\d+))?(?:<(?P<source>[^\s,<]+))?"
 )
@@ -161,71 +158,76 @@ def all_models() -> list[str]:
     return [*here, *(f"{key}+{wrapper}" for wrapper in WRAPPERS for key in here)]
 
 
-def fill_grid(study: Study) -> None:
-    """Put a grid into the state of the widgets."""
-    state = st.session_state
-    state.curves_models = list(study.models)
-    state.curves_attacks = [attack_text(row) for row in study.attacks]
-    state.curves_eps = [f"{eps:g}" for eps in study.eps]
-    state.curves_steps = [str(steps) for steps in study.steps]
-    state.curves_from = "Samples" if study.images.folder == SAMPLES else "Folder"
-    state.curves_images = list(study.images.names)
-    if study.images.folder != SAMPLES:
-        state.curves_folder = study.images.folder
-    state.setdefault("curves_folder", "")
-    state.curves_split = study.images.split or ""
-    state.curves_limit = study.images.limit
-    state.curves_seeds = len(study.seeds)
-    state.curves_norm, state.curves_against = study.base.norm, study.base.against
+def fill_grid(study: Study, page: str) -> None:
+    """Put a grid into the state of a page's widgets, whose keys begin with `page`."""
+    images = study.images
+    values = {
+        "models": list(study.models),
+        "attacks": [attack_text(row) for row in study.attacks],
+        "eps": [f"{eps:g}" for eps in study.eps],
+        "steps": [str(steps) for steps in study.steps],
+        "from": "Samples" if images.folder == SAMPLES else "Folder",
+        "images": list(images.names) if images.folder == SAMPLES else [],
+        "folder": "" if images.folder == SAMPLES else images.folder,
+        "split": images.split or "",
+        "limit": images.limit,
+        "seeds": len(study.seeds),
+        "norm": study.base.norm,
+        "against": study.base.against,
+    }
+    st.session_state.update({f"{page}_{name}": value for name, value in values.items()})
 
 
-def grid_controls() -> Study:
-    """Draw the controls and return what they say. Raises UserError where that makes no study."""
+def grid_controls(page: str, default: Study) -> Study:
+    """Draw the controls of a page and return what they say, `default` itself where they say the same.
+
+    Raises UserError where that makes no study.
+    """
     state = st.session_state
     models = st.multiselect(
         "Models",
-        [*dict.fromkeys([*all_models(), *state.curves_models])],
+        [*dict.fromkeys([*all_models(), *state[f"{page}_models"]])],
         format_func=lambda key: model_title(key) if key in catalogue() else short_title(key),
         placeholder="Choose models",
         select_all=False,
-        key="curves_models",
+        key=f"{page}_models",
         persist_state="session",
     )
     attacks = st.multiselect(
         "Attacks",
-        [*dict.fromkeys([*choices(), *state.curves_attacks])],
+        [*dict.fromkeys([*choices(), *state[f"{page}_attacks"]])],
         format_func=attack_title,
         accept_new_options=True,
         placeholder="Choose attacks",
         select_all=False,
         help=FORM,
-        key="curves_attacks",
+        key=f"{page}_attacks",
         persist_state="session",
     )
     eps = st.multiselect(
         "Epsilon, in n/255",
-        [*dict.fromkeys([*(f"{value:g}" for value in EPS_MARKS), *state.curves_eps])],
+        [*dict.fromkeys([*(f"{value:g}" for value in EPS_MARKS), *state[f"{page}_eps"]])],
         format_func=eps_title,
         accept_new_options=True,
         select_all=False,
         help="Largest change of any colour value, in grey levels out of 255. Others than these can be typed.",
-        key="curves_eps",
+        key=f"{page}_eps",
         persist_state="session",
     )
     steps = st.multiselect(
         "Steps",
-        [*dict.fromkeys([*map(str, STEP_MARKS), *state.curves_steps])],
+        [*dict.fromkeys([*map(str, STEP_MARKS), *state[f"{page}_steps"]])],
         accept_new_options=True,
         select_all=False,
         help="Every attack runs once with each number, but those that take one step or have steps of their own (pgd@3).",
-        key="curves_steps",
+        key=f"{page}_steps",
         persist_state="session",
     )
-    images = images_controls()
-    seeds = st.number_input("Seeds", 1, MAX_SEEDS, key="curves_seeds", help="Runs with the seeds 0, 1, ...", persist_state="session")
-    with st.expander("More settings", key="curves_more"):
+    images = images_controls(page)
+    seeds = st.number_input("Seeds", 1, MAX_SEEDS, key=f"{page}_seeds", help="Runs with the seeds 0, 1, ...", persist_state="session")
+    with st.expander("More settings", key=f"{page}_more"):
         norm = st.segmented_control(
-            "Norm", NORMS, required=True, format_func=NORM_TITLES.__getitem__, key="curves_norm", persist_state="session"
+            "Norm", NORMS, required=True, format_func=NORM_TITLES.__getitem__, key=f"{page}_norm", persist_state="session"
         )
         against = st.segmented_control(
             "Attack against",
@@ -233,7 +235,7 @@ def grid_controls() -> Study:
             required=True,
             format_func=LABEL_TITLES.__getitem__,
             help="Which labels the attack breaks. Figures are always against the label maps.",
-            key="curves_against",
+            key=f"{page}_against",
             persist_state="session",
         )
     for chosen, what in ((models, "model"), (attacks, "attack"), (eps, "epsilon"), (steps, "number of steps")):
@@ -252,7 +254,7 @@ def grid_controls() -> Study:
     count = len(points(study))
     if count > MAX_POINTS:
         raise UserError(f"This grid has {count} points, more than the {MAX_POINTS} that one page can show. Choose fewer of something.")
-    return study
+    return default if link_of_grid(study, default) == {} else study
 
 
 def attack_title(text: str) -> str:
@@ -263,9 +265,9 @@ def attack_title(text: str) -> str:
         return text
 
 
-def images_controls() -> Images:
+def images_controls(page: str) -> Images:
     """The choice of the pictures."""
-    source = st.segmented_control("Pictures", ("Samples", "Folder"), required=True, key="curves_from", persist_state="session")
+    source = st.segmented_control("Pictures", ("Samples", "Folder"), required=True, key=f"{page}_from", persist_state="session")
     if source == "Samples":
         chosen = st.multiselect(
             "Samples",
@@ -274,7 +276,7 @@ def images_controls() -> Images:
             placeholder=f"All {len(samples())} samples",
             label_visibility="collapsed",
             select_all=False,
-            key="curves_images",
+            key=f"{page}_images",
             persist_state="session",
         )
         return Images(names=tuple(chosen))
@@ -282,12 +284,12 @@ def images_controls() -> Images:
         "Data-set folder on this server",
         placeholder="/data/VOC2012",
         help="With images/ and labels/, or the layout of VOC, Cityscapes, ADE20K or CamVid.",
-        key="curves_folder",
+        key=f"{page}_folder",
         persist_state="session",
     )
     left, right = st.columns(2)
-    split = left.text_input("Part", placeholder="the usual one", key="curves_split", persist_state="session")
-    limit = right.number_input("First pictures", 1, None, None, placeholder="all", key="curves_limit", persist_state="session")
+    split = left.text_input("Part", placeholder="the usual one", key=f"{page}_split", persist_state="session")
+    limit = right.number_input("First pictures", 1, None, None, placeholder="all", key=f"{page}_limit", persist_state="session")
     if not folder.strip():
         raise UserError("Name the folder of a data set, or take the samples.")
     return Images(folder.strip(), split=split.strip() or None, limit=limit)

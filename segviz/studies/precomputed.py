@@ -1,0 +1,80 @@
+"""The precomputed studies that ship with the project: what the pages show before anything has been run.
+
+`python -m segviz.studies.precomputed` makes them anew from the bundled weights.
+"""
+
+import json
+from collections import deque
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from segviz.data.samples import ASSETS
+from segviz.studies.grid import AttackRow, Study, cells, points
+from segviz.studies.run import run
+from segviz.studies.store import CellResult, Store
+from segviz.studies.table import Pairs, results_at
+
+FIRST = Study(
+    name="first",
+    models=("voc7-lraspp", "voc7-fcn8s"),
+    attacks=(AttackRow("fgsm"), AttackRow("pgd", steps=3), AttackRow("pgd")),
+    eps=(0.5, 1.0, 2.0, 4.0, 8.0),
+)
+STANDINGS = Study(
+    name="leaderboard",
+    models=("voc7-lraspp", "voc7-fcn8s", "voc7-deeplab", "voc7-pspnet"),
+    attacks=(AttackRow("sea"),),
+    eps=(1.0, 2.0, 4.0, 8.0),
+)
+STUDIES = (FIRST, STANDINGS)
+ARRAYS = ("clean", "adversarial", "members", "sizes")
+DROPPED = ("agreement", "hits", "labelled", "predicted")
+"""Arrays that are left out, as no page draws anything from them before a run."""
+
+
+def file_of(study: Study) -> Path:
+    """Where a precomputed study is."""
+    return ASSETS / "studies" / f"{study.name}.npz"
+
+
+def save(pairs: Pairs, file: Path) -> None:
+    """Write the results of a whole study, without curves and what belongs to them."""
+    results = [result for of_point in pairs.values() for _, result in of_point if result is not None]
+    kept = [field.name for field in fields(CellResult) if field.name not in (*ARRAYS, *DROPPED, "curve")]
+    facts = [{name: getattr(result, name) for name in kept} for result in results]
+    stacks = {name: np.stack([getattr(result, name) for result in results]) for name in ARRAYS}
+    file.parent.mkdir(parents=True, exist_ok=True)
+    np.savez_compressed(file, facts=np.array(json.dumps(facts)), **stacks)  # type: ignore[arg-type]
+
+
+def load(study: Study) -> Pairs:
+    """Read what `save` wrote, as `results_at` would give it."""
+    with np.load(file_of(study), allow_pickle=False) as stored:
+        facts = json.loads(str(stored["facts"]))
+        stacks = [stored[name] for name in ARRAYS]
+    results = iter([result_of(one, arrays) for one, *arrays in zip(facts, *stacks, strict=True)])
+    grid = cells(study)
+    return {point: [(cell, next(results)) for cell in grid if cell.point == point] for point in points(study)}
+
+
+def result_of(facts: dict[str, Any], arrays: list[np.ndarray]) -> CellResult:
+    """A result from its JSON values and its arrays."""
+    none: dict[str, Any] = dict.fromkeys(DROPPED, np.zeros((0, 0), np.int64))
+    lists = {name: tuple(value) for name, value in facts.items() if isinstance(value, list)}
+    return CellResult(**{**facts, **lists, **dict(zip(ARRAYS, arrays, strict=True)), **none})
+
+
+def main() -> None:
+    """Compute what is missing of both studies in this machine's store, and write them."""
+    store = Store()
+    for study in STUDIES:
+        deque(run(study, store), maxlen=0)
+        save(results_at(study, store), file_of(study))
+        print(f"wrote {file_of(study)}")
+
+
+if __name__ == "__main__":
+    main()

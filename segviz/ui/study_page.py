@@ -1,0 +1,167 @@
+"""What the pages of a study share: grid and cost, Run and Stop, results that come in from the store while it runs."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import streamlit as st
+
+from segviz.engine.jobs import Job, State
+from segviz.studies import precomputed
+from segviz.studies.grid import Point, Study
+from segviz.studies.run import Cost, Progress, cost, run
+from segviz.studies.store import CellResult, Store
+from segviz.studies.table import Pairs, Row, results_at, row_of
+from segviz.types import UserError
+from segviz.ui.lab_view import AWAY
+from segviz.ui.session import engine, queue
+from segviz.ui.study_controls import fill_grid, grid_controls, link_of_grid, read_grid
+
+
+@st.cache_resource
+def store() -> Store:
+    """The results on this server."""
+    return Store()
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What is on screen: a study, its results so far and their table; `made_before` results came with the project."""
+
+    study: Study
+    pairs: Pairs
+    rows: tuple[Row, ...]
+    made_before: bool = False
+
+    @property
+    def results(self) -> dict[Point, list[CellResult | None]]:
+        """The results of each point, image by image."""
+        return {point: [result for _, result in pairs] for point, pairs in self.pairs.items()}
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to draw."""
+        return not any(row.images for row in self.rows)
+
+
+def shown_of(study: Study, pairs: Pairs, before: Shown | None = None, made_before: bool = False) -> Shown:
+    """The table of results; rows of `before` to which nothing has come are taken from there."""
+    known = {row.point: row for row in before.rows} if before is not None and before.study == study else {}
+    rows = []
+    for point, of_point in pairs.items():
+        pending = sum(result is None for _, result in of_point)
+        old = known.get(point)
+        rows.append(old if old is not None and old.pending == pending else row_of(point, [result for _, result in of_point]))
+    return Shown(study, pairs, tuple(rows), made_before)
+
+
+def stored(study: Study, before: Shown | None = None) -> Shown:
+    """What is stored of a study."""
+    return shown_of(study, results_at(study, store()), before)
+
+
+@st.cache_resource
+def first(name: str) -> Shown:
+    """The study that ships with the project under this name."""
+    study = next(one for one in precomputed.STUDIES if one.name == name)
+    return shown_of(study, precomputed.load(study), made_before=True)
+
+
+def study_page(page: str, default: Study, show: Callable[[Shown, bool], None]) -> None:
+    """A page around a study of its own: the controls, what the grid costs, Run and Stop, and `show` for what there is so far.
+
+    `show` gets what is on screen and whether a run is under way. `page` begins the keys of the page's state.
+    """
+    state = st.session_state
+    key = {name: f"{page}_{name}" for name in ("shown", "job", "done", "running", "run_now")}
+    if key["shown"] not in state:
+        fill_grid(read_grid(st.query_params.to_dict(), default), page)
+        state[key["shown"]], state[key["job"]], state[key["done"]] = first(default.name), None, -1
+        # The lab is not to run by itself when it is visited later.
+        state.opened = True
+    study = None
+    with st.sidebar:
+        try:
+            study = grid_controls(page, default)
+        except UserError as error:
+            st.error(str(error))
+    job: Job[Progress] | None = state[key["job"]]
+    active = job is not None and job.active
+    if study is not None:
+        st.query_params.from_dict(link_of_grid(study, default))
+        try:
+            if not active and study != state[key["shown"]].study:
+                there = first(default.name) if study == default else stored(study)
+                if not there.empty:
+                    state[key["shown"]] = there
+                    job = state[key["job"]] = None
+            if not active:
+                with st.spinner("Measuring how fast this machine is …"):
+                    todo = cost(study, store())
+                show_cost(todo)
+        except UserError as error:
+            st.error(str(error))
+            study = None
+    buttons, progress = st.columns([1, 3], vertical_alignment="center")
+    with buttons, st.container(horizontal=True):
+        clicked = st.button("Run", type="primary", icon=":material/play_arrow:", key=f"{page}_run", disabled=study is None)
+        st.button("Stop", icon=":material/stop:", key=f"{page}_stop", disabled=not active, on_click=job.stop if job else None)
+    if (clicked or state.pop(key["run_now"], False)) and study is not None:
+        wished = study
+        state[key["job"]], state[key["done"]] = queue(lambda stopped: run(wished, store(), stopped=stopped)), -1
+        state[key["running"]] = wished
+        st.rerun()
+
+    @st.fragment(run_every=0.5 if active else None)
+    def live() -> None:
+        """Everything that changes with the study; asks for new results while it is under way."""
+        if active and job is not None and not job.active:
+            st.rerun()
+        if job is not None and job.latest is not None and job.latest.done != state[key["done"]]:
+            state[key["done"]] = job.latest.done
+            found = stored(state[key["running"]], state[key["shown"]])
+            if not found.empty or state[key["shown"]].study != found.study:
+                state[key["shown"]] = found
+        with progress:
+            show_status(job)
+            if not active and study is not None and study != state[key["shown"]].study:
+                st.caption("Nothing of the grid on the left is computed yet. Press **Run** to see it; until then the last one stays.")
+        show(state[key["shown"]], active)
+
+    live()
+
+
+def duration(seconds: float) -> str:
+    """A time for people."""
+    if seconds < 90:
+        return f"{max(round(seconds), 1)} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def show_cost(cost: Cost) -> None:
+    """What the grid costs, before anything else."""
+    if cost.cells == 0:
+        st.markdown(f"**{cost.total:,} runs, all of them stored**: there is nothing left to compute.")
+        return
+    there = cost.total - cost.cells
+    known = f"{there:,} of them are stored; the rest takes " if there else ""
+    st.markdown(
+        f"**{cost.total:,} runs.** {known}**{cost.gradients:,} gradient evaluations, about {duration(cost.seconds)} here**. "
+        "What is computed is kept, so Run goes on where it stopped, also after a restart."
+    )
+
+
+def show_status(job: Job[Progress] | None) -> None:
+    """Progress of a run under way; errors as messages."""
+    if job is not None and job.state is State.WAITING:
+        st.progress(0.0, f"Waiting: {engine().ahead_of(job)} runs are served first.")
+    elif job is not None and job.state is State.RUNNING:
+        if job.latest is None:
+            st.progress(0.0, "Loading the model …")
+            return
+        now = job.latest
+        rest = f", about {duration(now.eta)} to go" if now.eta is not None else ""
+        stopping = ", stopping …" if job.stopping else ""
+        text = f"{now.done} of {now.total} runs, {now.gradients:,} of {now.all_gradients:,} gradient evaluations{rest}{stopping}"
+        st.progress(min(now.gradients / max(now.all_gradients, 1), 1.0), text)
+    elif job is not None and (job.error is not None or job.state is State.ABANDONED):
+        st.error(job.error or AWAY.replace("start it again", "go on"))
