@@ -9,7 +9,6 @@ import warnings
 from collections import OrderedDict
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 
@@ -118,7 +117,8 @@ class Store:
             result = read_result(file)
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
+        except Exception as error:
+            # What a damaged archive raises depends on where the damage is.
             warnings.warn(f"The result {file} is damaged ({error}); it is computed again.", stacklevel=2)
             return None
         self._remember(key, result)
