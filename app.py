@@ -1,5 +1,6 @@
 """The app: page configuration and navigation. Start it with `streamlit run app.py`."""
 
+import pandas  # noqa: F401  Plotly trips over a pandas that another visitor's script is only half through importing.
 import streamlit as st
 
 st.set_page_config(page_title="segviz", page_icon="assets/icon.png", layout="wide")

@@ -5,7 +5,7 @@
 
 import json
 from collections import deque
-from dataclasses import fields
+from dataclasses import astuple, fields
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import numpy as np
 from segviz.data.samples import ASSETS
 from segviz.studies.grid import AttackRow, Study, cells, points
 from segviz.studies.run import run
-from segviz.studies.store import CellResult, Store
+from segviz.studies.store import CellResult, CurvePoint, Store
 from segviz.studies.table import Pairs, results_at
 
 FIRST = Study(
@@ -31,8 +31,8 @@ STANDINGS = Study(
 )
 STUDIES = (FIRST, STANDINGS)
 ARRAYS = ("clean", "adversarial", "members", "sizes")
-DROPPED = ("agreement", "hits", "labelled", "predicted")
-"""Arrays that are left out, as no page draws anything from them before a run."""
+TRACES = ("hits", "labelled", "predicted")
+"""Arrays with a row per point of a result's curve."""
 
 
 def file_of(study: Study) -> Path:
@@ -41,30 +41,33 @@ def file_of(study: Study) -> Path:
 
 
 def save(pairs: Pairs, file: Path) -> None:
-    """Write the results of a whole study, without curves and what belongs to them."""
+    """Write the results of a whole study, without the `agreement`, from which no page draws anything."""
     results = [result for of_point in pairs.values() for _, result in of_point if result is not None]
-    kept = [field.name for field in fields(CellResult) if field.name not in (*ARRAYS, *DROPPED, "curve")]
-    facts = [{name: getattr(result, name) for name in kept} for result in results]
-    stacks = {name: np.stack([getattr(result, name) for result in results]) for name in ARRAYS}
+    kept = [field.name for field in fields(CellResult) if field.name not in (*ARRAYS, *TRACES, "agreement", "curve")]
+    facts = [{name: getattr(one, name) for name in kept} | {"curve": [astuple(point) for point in one.curve]} for one in results]
+    arrays = {name: np.stack([getattr(result, name) for result in results]) for name in ARRAYS}
+    arrays |= {name: np.concatenate([getattr(result, name) for result in results]) for name in TRACES}
     file.parent.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(file, facts=np.array(json.dumps(facts)), **stacks)  # type: ignore[arg-type]
+    np.savez_compressed(file, facts=np.frombuffer(json.dumps(facts).encode(), np.uint8), **arrays)  # type: ignore[arg-type]
 
 
 def load(study: Study) -> Pairs:
     """Read what `save` wrote, as `results_at` would give it."""
     with np.load(file_of(study), allow_pickle=False) as stored:
-        facts = json.loads(str(stored["facts"]))
-        stacks = [stored[name] for name in ARRAYS]
-    results = iter([result_of(one, arrays) for one, *arrays in zip(facts, *stacks, strict=True)])
+        facts = json.loads(stored["facts"].tobytes())
+        ends = np.cumsum([len(one["curve"]) for one in facts])[:-1]
+        columns = [*(stored[name] for name in ARRAYS), *(np.split(stored[name], ends) for name in TRACES)]
+    results = iter([result_of(one, arrays) for one, *arrays in zip(facts, *columns, strict=True)])
     grid = cells(study)
     return {point: [(cell, next(results)) for cell in grid if cell.point == point] for point in points(study)}
 
 
 def result_of(facts: dict[str, Any], arrays: list[np.ndarray]) -> CellResult:
     """A result from its JSON values and its arrays."""
-    none: dict[str, Any] = dict.fromkeys(DROPPED, np.zeros((0, 0), np.int64))
     lists = {name: tuple(value) for name, value in facts.items() if isinstance(value, list)}
-    return CellResult(**{**facts, **lists, **dict(zip(ARRAYS, arrays, strict=True)), **none})
+    lists["curve"] = tuple(CurvePoint(*point) for point in facts["curve"])
+    named = dict(zip((*ARRAYS, *TRACES), arrays, strict=True))
+    return CellResult(**{**facts, **lists, **named, "agreement": np.zeros((0, 0), np.int64)})
 
 
 def main() -> None:

@@ -61,7 +61,7 @@ def presets() -> tuple[Preset, ...]:
                 (AttackRow("fgsm"), AttackRow("pgd", steps=3), AttackRow("pgd", steps=20), AttackRow("sea", steps=20)),
                 (1.0, 2.0, 4.0, 8.0),
             ),
-            "The same model, four attacks: the stronger the attack, the further left its curve falls. Only the lowest curve says anything "
+            "The same model, four attacks: the stronger the attack, the lower its curve. Only the lowest curve says anything "
             "about the model.",
             "UPerNet with ConvNeXt-T (PIR-AT, VOC) at ε = 12/255: mIoU 26.4 % under CosPGD, 15.8 % under SegPGD, 5.5 % under SEA; a "
             "PSPNet-50 trained with DDC-AT (clean 76.0 %) keeps 3.9 % at 2/255 under CosPGD, 0.1 % under SEA (Table 1, 300 steps each).",

@@ -66,6 +66,12 @@ def first(name: str) -> Shown:
     return shown_of(study, precomputed.load(study), made_before=True)
 
 
+def at_hand(study: Study, default: Study) -> Shown:
+    """What there is of a study without computing anything: what is stored or, until all of it is, what ships with the project."""
+    there = stored(study)
+    return first(default.name) if study == default and any(row.pending for row in there.rows) else there
+
+
 def study_page(page: str, default: Study, show: Callable[[Shown, bool], None]) -> None:
     """A page around a study of its own: the controls, what the grid costs, Run and Stop, and `show` for what there is so far.
 
@@ -75,7 +81,7 @@ def study_page(page: str, default: Study, show: Callable[[Shown, bool], None]) -
     key = {name: f"{page}_{name}" for name in ("shown", "job", "done", "running", "run_now")}
     if key["shown"] not in state:
         fill_grid(read_grid(st.query_params.to_dict(), default), page)
-        state[key["shown"]], state[key["job"]], state[key["done"]] = first(default.name), None, -1
+        state[key["shown"]], state[key["job"]], state[key["done"]] = at_hand(default, default), None, -1
         # The lab is not to run by itself when it is visited later.
         state.opened = True
     study = None
@@ -90,7 +96,7 @@ def study_page(page: str, default: Study, show: Callable[[Shown, bool], None]) -
         st.query_params.from_dict(link_of_grid(study, default))
         try:
             if not active and study != state[key["shown"]].study:
-                there = first(default.name) if study == default else stored(study)
+                there = at_hand(study, default)
                 if not there.empty:
                     state[key["shown"]] = there
                     job = state[key["job"]] = None
@@ -119,8 +125,7 @@ def study_page(page: str, default: Study, show: Callable[[Shown, bool], None]) -
         if job is not None and job.latest is not None and job.latest.done != state[key["done"]]:
             state[key["done"]] = job.latest.done
             found = stored(state[key["running"]], state[key["shown"]])
-            if not found.empty or state[key["shown"]].study != found.study:
-                state[key["shown"]] = found
+            state[key["shown"]] = state[key["shown"]] if found.empty else found
         with progress:
             show_status(job)
             if not active and study is not None and study != state[key["shown"]].study:
