@@ -75,7 +75,8 @@ def at_hand(study: Study, default: Study) -> Shown:
 def study_page(page: str, default: Study, show: Callable[[Shown, bool], None]) -> None:
     """A page around a study of its own: the controls, what the grid costs, Run and Stop, and `show` for what there is so far.
 
-    `show` gets what is on screen and whether a run is under way. `page` begins the keys of the page's state.
+    `show` gets what is on screen and whether a run is under way. `page` begins the keys of the page's state; what `show` itself queues is
+    watched as `<page>_search`.
     """
     state = st.session_state
     key = {name: f"{page}_{name}" for name in ("shown", "job", "done", "running", "run_now")}
@@ -117,10 +118,12 @@ def study_page(page: str, default: Study, show: Callable[[Shown, bool], None]) -
         state[key["running"]] = wished
         st.rerun()
 
-    @st.fragment(run_every=0.5 if active else None)
+    under_way = [one for one in (job, state.get(f"{page}_search")) if one is not None and one.active]
+
+    @st.fragment(run_every=0.5 if under_way else None)
     def live() -> None:
         """Everything that changes with the study; asks for new results while it is under way."""
-        if active and job is not None and not job.active:
+        if not all(one.active for one in under_way):
             st.rerun()
         if job is not None and job.latest is not None and job.latest.done != state[key["done"]]:
             state[key["done"]] = job.latest.done

@@ -1,0 +1,156 @@
+"""The curves page, driven by AppTest."""
+
+import time
+from collections import deque
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from segviz.data.samples import ASSETS
+from segviz.lab import attack_picture, sample_picture
+from segviz.models.zoo import model_entry
+from segviz.settings import Settings
+from segviz.ui.study_page import store
+
+SMALL = {"models": "voc7-lraspp", "attacks": "fgsm,pgd@2", "eps": "4", "images": "camera,chelsea"}
+
+
+@pytest.fixture(autouse=True)
+def own_store(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEGVIZ_STUDIES", str(tmp_path))
+    store.clear()
+    yield
+    store.clear()
+
+
+def open_curves(**query: str) -> AppTest:
+    app = AppTest.from_file(str(ASSETS.parent / "app.py"), default_timeout=60)
+    app.switch_page("pages/curves.py")
+    for name, value in query.items():
+        app.query_params[name] = value
+    app.run()
+    assert not app.exception
+    return app
+
+
+def until_done(app: AppTest) -> AppTest:
+    """Poll as the fragment does in a browser."""
+    end = time.monotonic() + 90
+    while app.session_state.curves_job.active:
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    app.run()
+    assert not app.exception
+    return app
+
+
+def run(app: AppTest) -> AppTest:
+    app.button(key="curves_run").click().run()
+    assert not app.exception
+    return until_done(app)
+
+
+def text(app: AppTest) -> str:
+    return " ".join(element.value for element in [*app.markdown, *app.caption, *app.info, *app.error, *app.warning])
+
+
+def test_first_visit_tells_the_cost_first_and_draws_what_ships():
+    app = open_curves()
+    assert app.session_state.curves_job is None
+    assert "180 runs" in app.main.markdown[0].value
+    assert "1,440 gradient evaluations, about" in app.main.markdown[0].value
+    assert "made beforehand" in text(app)
+    assert len(app.get("plotly_chart")) == 1
+    assert dict(app.query_params) == {}
+    assert app.button(key="curves_stop").disabled
+
+
+@pytest.mark.parametrize("view", ["Classes", "Sizes", "Smallest ε", "Table"])
+def test_every_view_of_what_ships(view):
+    app = open_curves()
+    app.button_group(key="curves_view").set_value(view).run()
+    assert not app.exception
+    assert len(app.get("plotly_chart")) == (0 if view == "Table" else 1)
+    if view == "Table":
+        assert len(app.dataframe[0].value) == 30
+
+
+def test_a_grid_is_run_kept_and_equals_the_attack_lab(model):
+    app = run(open_curves(**SMALL))
+    assert dict(app.query_params) == SMALL
+    rows = app.session_state.curves_shown.rows
+    assert [(row.point.row.attack, row.images, row.pending) for row in rows] == [("fgsm", 2, 0), ("pgd", 2, 0)]
+    cell, result = app.session_state.curves_shown.pairs[rows[1].point][0]
+    settings = Settings(attack="pgd", steps=2, eps=4, image="camera")
+    assert cell.settings == settings
+    picture = sample_picture("camera", model_entry(settings.model))
+    report = deque(attack_picture(settings, picture, model), maxlen=1).pop().report
+    counts = result.adversarial
+    assert counts.trace() / counts.sum() == pytest.approx(report.adversarial.pixel_accuracy)
+    # Another visitor, or the same one after a restart, finds it.
+    store.clear()
+    again = open_curves(**SMALL)
+    assert "all of them stored" in text(again)
+    assert [row.adversarial for row in again.session_state.curves_shown.rows] == [row.adversarial for row in rows]
+
+
+def test_stop_keeps_what_is_there_and_run_goes_on():
+    app = open_curves(**(SMALL | {"attacks": "pgd@30", "images": "camera,chelsea,dog"}))
+    app.button(key="curves_run").click().run()
+    job = app.session_state.curves_job
+    while job.latest is None or job.latest.done < 1:
+        time.sleep(0.02)
+    app.run()
+    app.button(key="curves_stop").click().run()
+    until_done(app)
+    kept = app.session_state.curves_shown.rows[0].images
+    assert 1 <= kept < 3
+    assert f"{kept} of them are stored" in text(app)
+    run(app)
+    assert app.session_state.curves_job.latest.reused == kept
+    assert app.session_state.curves_shown.rows[0].images == 3
+
+
+def test_a_folder_of_pictures(small_data):
+    app = run(open_curves(models="voc7-lraspp", attacks="fgsm", eps="4", data=str(small_data), limit="2"))
+    assert app.session_state.curves_shown.rows[0].images == 2
+    app.text_input(key="curves_folder").set_value("/nowhere").run()
+    assert "/nowhere is not a folder" in text(app)
+    assert len(app.get("plotly_chart")) == 1
+
+
+def test_what_cannot_be_gets_a_message_and_the_last_study_stays():
+    app = open_curves()
+    app.multiselect(key="curves_attacks").set_value(["pgd@0"]).run()
+    assert not app.exception
+    assert app.button(key="curves_run").disabled
+    assert len(app.get("plotly_chart")) == 1
+    app.multiselect(key="curves_attacks").set_value([]).run()
+    assert "Choose at least one attack" in text(app)
+
+
+def test_a_figure_of_a_paper_is_filled_in_and_run():
+    app = open_curves()
+    assert {preset.key for preset in app.button if (preset.key or "").startswith("run-")} == {
+        f"run-{key}" for key in ("weak", "iterations", "transfer", "crf", "eot")
+    }
+    app.button(key="run-iterations").click().run()
+    assert not app.exception
+    job = app.session_state.curves_job
+    job.stop()
+    assert app.query_params["steps"] == ["1,2,5,10,20,50,100,300"]
+    assert app.button_group(key="curves_axis").value == "iterations"
+    while job.active:
+        time.sleep(0.05)
+
+
+def test_bisection_on_the_way_to_the_smallest_eps():
+    app = run(open_curves(**(SMALL | {"attacks": "fgsm", "images": "camera"})))
+    app.button_group(key="curves_view").set_value("Smallest ε").run()
+    app.button(key="curves_bisect").click().run()
+    search = app.session_state.curves_search
+    while search.active:
+        time.sleep(0.05)
+    app.run()
+    assert not app.exception
+    assert "By bisection" in text(app)
