@@ -47,10 +47,10 @@ def describe(shown: Shown) -> str:
 
 def show_body(shown: Shown, active: bool) -> None:
     """The chosen view of the study, with what belongs to it."""
+    st.session_state.setdefault("curves_view", VIEWS[0])
+    st.session_state.setdefault("curves_axis", AXES[0])
     st.markdown(describe(shown))
-    view = st.segmented_control(
-        "View", VIEWS, required=True, default=VIEWS[0], key="curves_view", label_visibility="collapsed", persist_state="session"
-    )
+    view = st.segmented_control("View", VIEWS, required=True, key="curves_view", label_visibility="collapsed", persist_state="session")
     errors = list(dict.fromkeys(error for row in shown.rows for error in row.errors))
     for error in errors[:3]:
         st.warning(error)
@@ -72,7 +72,7 @@ def show_body(shown: Shown, active: bool) -> None:
 def show_curves(shown: Shown) -> go.Figure:
     """The robustness curves, with the choice of their axes; a click on a point opens its run."""
     bar = st.container(horizontal=True, vertical_alignment="bottom")
-    axis = bar.segmented_control("Over", AXES, required=True, default=AXES[0], key="curves_axis", persist_state="session")
+    axis = bar.segmented_control("Over", AXES, required=True, key="curves_axis", persist_state="session")
     quantity = bar.selectbox("Of", QUANTITIES, key="curves_quantity", width=190, persist_state="session")
     name = ""
     if quantity == "IoU of one class":

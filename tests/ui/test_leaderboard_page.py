@@ -47,4 +47,4 @@ def test_another_grid_is_priced_and_the_table_stays(board):
     assert not board.exception
     assert "24 gradient evaluations" in board.main.markdown[0].value
     assert len(board.dataframe[0].value)
-    assert board.query_params["models"] == ["voc7-dilated"]
+    assert board.query_params["models"] == "voc7-dilated"
