@@ -143,6 +143,7 @@ def test_curves_are_those_of_the_strongest_iterate(study, tmp_path):
     assert [point.pixel_accuracy for point in curve] == sorted((point.pixel_accuracy for point in curve), reverse=True)
 
 
+@pytest.mark.usefixtures("one_thread")
 def test_batches_halve_until_they_fit_and_results_stay_the_same(study, tmp_path, monkeypatch):
     last(study, Store(tmp_path / "alone"))
     sizes = []
