@@ -203,6 +203,15 @@ def test_the_cost_is_known_before_and_shrinks(study, tmp_path):
     assert cost(study, store).seconds == 0
 
 
+def test_nothing_is_downloaded_to_know_the_cost(study, tmp_path, monkeypatch):
+    monkeypatch.setenv("SEGVIZ_CACHE", str(tmp_path / "cache"))
+    found = cost(
+        replace(study, models=("voc7-lraspp", "espnetv2-voc-0.5-256"), images=replace(study.images, label_set="VOC7")), Store(tmp_path)
+    )
+    assert found.unmeasured == ("espnetv2-voc-0.5-256",)
+    assert found.seconds > 0
+
+
 def test_progress_counts_gradients_and_time(study, tmp_path):
     seen = list(run(study, Store(tmp_path), device=CPU))
     assert [progress.done for progress in seen] == sorted(progress.done for progress in seen)
