@@ -8,6 +8,7 @@ from tqdm import tqdm
 
 from segviz.cli.options import Commands, make_folders, write_json
 from segviz.studies.grid import read_study
+from segviz.studies.plot import curves_html
 from segviz.studies.run import ENGINES, run
 from segviz.studies.store import Store
 from segviz.studies.table import Row, as_csv, as_values, table
@@ -18,7 +19,7 @@ def add(commands: Commands) -> None:
     """The command and its options."""
     study = commands.add_parser("study", help="curves over models, attacks, eps and steps; goes on where it stopped")
     study.add_argument("study", type=Path, help="TOML file, such as assets/studies/quick.toml")
-    study.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="where table.csv and table.json go")
+    study.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="where table.csv, table.json and curves.html go")
     study.add_argument("--store", type=Path, metavar="FOLDER", help="where results are kept; default: SEGVIZ_STUDIES, or the cache folder")
     study.add_argument("--engine", choices=ENGINES, default="local", help="ray: spread over the workers of Ray (pip install ray)")
     study.set_defaults(command=study_command)
@@ -42,6 +43,7 @@ def study_command(options: argparse.Namespace) -> None:
         rows = table(study, store)
         write_text(options.out / "table.csv", as_csv(rows))
         write_json(as_values(rows), options.out / "table.json")
+        write_text(options.out / "curves.html", curves_html(study.name, rows))
     for row in rows:
         say(row)
 

@@ -116,7 +116,6 @@ def compute(
             if len(batch) == 1:
                 raise
             LIMITS[place] = len(batch) // 2
-            torch.cuda.empty_cache()
             continue
         except UserError as error:
             if len(batch) > 1:

@@ -4,6 +4,8 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+import torch
+
 from segviz.models.load import default_device
 from segviz.studies.cell import LARGEST, compute
 from segviz.studies.grid import Cell
@@ -15,6 +17,9 @@ if TYPE_CHECKING:
 
 RETRIES = 3
 """How often cells go to another worker after theirs died."""
+
+MEMORY = 2**30
+"""Bytes that a worker needs to be free on its machine: PyTorch, a model and its gradients."""
 
 WAIT_SECONDS = 0.5
 
@@ -35,7 +40,7 @@ def work(ledger: "Ledger", store: Store, stopped: Callable[[], bool]) -> Iterato
     resources = ray.cluster_resources()
     on_gpu = resources.get("GPU", 0) >= 1
     workers = int(resources["GPU"] if on_gpu else resources.get("CPU", 1))
-    remote = ray.remote(num_cpus=1, num_gpus=1 if on_gpu else 0, max_retries=RETRIES)(results_of)
+    remote = ray.remote(num_cpus=1, num_gpus=1 if on_gpu else 0, memory=MEMORY, max_retries=RETRIES)(results_of)
     under_way: dict[Any, list[tuple[Cell, str]]] = {}
     try:
         while True:
@@ -50,7 +55,7 @@ def work(ledger: "Ledger", store: Store, stopped: Callable[[], bool]) -> Iterato
                 try:
                     results = ray.get(task)
                 except ray.exceptions.RayTaskError as error:
-                    if isinstance(error.cause, UserError):
+                    if isinstance(error.cause, UserError | torch.OutOfMemoryError):
                         raise error.cause from None
                     raise
                 except ray.exceptions.WorkerCrashedError:
@@ -58,7 +63,9 @@ def work(ledger: "Ledger", store: Store, stopped: Callable[[], bool]) -> Iterato
                 for (_, key), result in zip(batch, results, strict=True):
                     store.put(key, result)
                 ledger.book(batch, results)
-            yield ledger.progress(workers=workers)
+                yield ledger.progress(workers=workers)
+            if not ready:
+                yield ledger.progress(workers=workers)
     finally:
         for task in under_way:
             ray.cancel(task, force=True)

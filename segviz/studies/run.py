@@ -11,7 +11,7 @@ import torch
 
 from segviz.attacks.catalog import gradients_of
 from segviz.data.images import read_photo
-from segviz.lab import to_tensor
+from segviz.lab import device_name, to_tensor
 from segviz.models.load import default_device, load_model
 from segviz.models.zoo import model_entry
 from segviz.studies.cell import LARGEST, StoppedError, compute
@@ -44,12 +44,16 @@ class Progress:
 
 @dataclass(frozen=True)
 class Cost:
-    """What is still to do: `cells` of `total`, their gradient evaluations, and about how many seconds they take here."""
+    """What is still to do: `cells` of `total`, their gradient evaluations, and about how many seconds they take here.
+
+    `unmeasured` are models that are still to be downloaded, so that the time of the others stands for theirs (0 if there are none).
+    """
 
     cells: int
     total: int
     gradients: int
     seconds: float
+    unmeasured: tuple[str, ...] = ()
 
 
 Keyed = tuple[tuple[Cell, str], ...]
@@ -86,8 +90,9 @@ class Ledger:
         self.spent: dict[str, int] = {}
         self.start = time.perf_counter()
         self.newest: tuple[tuple[Cell, CellResult], ...] = ()
+        here = device_name(default_device())
         for cell, result in stored:
-            if result is not None:
+            if result is not None and result.device == here:
                 self._time(cell, result)
 
     def take(self, most: int) -> list[tuple[Cell, str]]:
@@ -208,10 +213,15 @@ def cost(study: Study, store: Store) -> Cost:
     """What a study would cost now; the time from its cells that are stored, else from one gradient of each model measured here."""
     ledger = Ledger(study, store)
     left = sum(ledger.left.values())
-    for cell in [line[0][0] for line in ledger.pending.values()]:
-        if cell.source not in ledger.spent:
+    unmeasured = []
+    for cell in {line[0][0].source: line[0][0] for line in ledger.pending.values()}.values():
+        if cell.source in ledger.spent:
+            continue
+        if model_entry(cell.source).state == "to be downloaded":
+            unmeasured.append(cell.source)
+        else:
             ledger.seconds[cell.source], ledger.spent[cell.source] = calibrated(cell.source, cell.image.photo), 1
-    return Cost(sum(map(len, ledger.pending.values())), ledger.total, left, ledger.seconds_left() or 0.0)
+    return Cost(sum(map(len, ledger.pending.values())), ledger.total, left, ledger.seconds_left() or 0.0, tuple(unmeasured))
 
 
 @lru_cache(maxsize=64)

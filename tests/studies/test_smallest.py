@@ -27,9 +27,7 @@ def test_bisection_finds_what_the_whole_grid_shows(one_attack, tmp_path):
     assert (end.done, end.total) == (3, 3)
     assert point.settings.eps == 6
     grid = replace(one_attack, eps=tuple(map(float, range(1, 7))))
-    progress = None
-    for progress in run(grid, store, device=CPU):
-        pass
+    *_, progress = run(grid, store, device=CPU)
     assert progress.reused == end.computed <= 3 * 4
     by_image = {}
     for cell in cells(grid):

@@ -26,6 +26,7 @@ def done(study, folder):
     return store
 
 
+@pytest.mark.usefixtures("one_thread")
 def test_rows_equal_an_evaluation_of_the_same_pictures(study, small_data, tmp_path, model):
     study = replace(study, attacks=(AttackRow("pgd"), AttackRow("quick")), eps=(8.0,))
     rows = table(study, done(study, tmp_path))
