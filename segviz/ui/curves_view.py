@@ -14,7 +14,7 @@ from segviz.engine.jobs import Job
 from segviz.lab import open_picture
 from segviz.models.zoo import model_entry
 from segviz.settings import Settings
-from segviz.studies.grid import Cell
+from segviz.studies.grid import SAMPLES, Cell
 from segviz.studies.smallest import Damage, Search, found_in, search
 from segviz.studies.store import SIZE_EDGES
 from segviz.studies.table import Row, as_csv
@@ -37,7 +37,8 @@ PICTURE = {"displaylogo": False, "toImageButtonOptions": {"format": "png", "file
 def describe(shown: Shown) -> str:
     """One line that tells what is on screen."""
     study, images = shown.study, max((row.images for row in shown.rows), default=0)
-    pictures = "sample photos" if study.images.folder == "samples" else f"photos of {Path(study.images.folder).name}"
+    photos = "photo" if images == 1 else "photos"
+    pictures = f"sample {photos}" if study.images.folder == SAMPLES else f"{photos} of {Path(study.images.folder).name}"
     models = ", ".join(short_title(key) for key in study.models)
     text = f"**How far {models} fall** under growing attacks, over {images} {pictures}; the dashed line is the model without an attack."
     if shown.made_before:
@@ -50,7 +51,7 @@ def show_body(shown: Shown, active: bool) -> None:
     st.session_state.setdefault("curves_view", VIEWS[0])
     st.session_state.setdefault("curves_axis", AXES[0])
     st.markdown(describe(shown))
-    view = st.segmented_control("View", VIEWS, required=True, key="curves_view", label_visibility="collapsed", persist_state="session")
+    view = str(st.segmented_control("View", VIEWS, required=True, key="curves_view", label_visibility="collapsed", persist_state="session"))
     errors = list(dict.fromkeys(error for row in shown.rows for error in row.errors))
     for error in errors[:3]:
         st.warning(error)
@@ -72,7 +73,7 @@ def show_body(shown: Shown, active: bool) -> None:
 def show_curves(shown: Shown) -> go.Figure:
     """The robustness curves, with the choice of their axes; a click on a point opens its run."""
     bar = st.container(horizontal=True, vertical_alignment="bottom")
-    axis = bar.segmented_control("Over", AXES, required=True, key="curves_axis", persist_state="session")
+    axis = str(bar.segmented_control("Over", AXES, required=True, key="curves_axis", persist_state="session"))
     quantity = bar.selectbox("Of", QUANTITIES, key="curves_quantity", width=190, persist_state="session")
     name = ""
     if quantity == "IoU of one class":
@@ -162,6 +163,7 @@ def open_in_lab(cell: Cell) -> None:
     state.setdefault("target", "cat")
     state.setdefault("other", "dog")
     fill_lab(settings)
+    state.page = "curves"
     # The lab runs the settings that it opens with.
     state.pop("opened", None)
     state.pop("seen", None)
