@@ -3,9 +3,9 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from segviz.models.wrappers import WRAPPERS
 from segviz.settings import Settings
 from segviz.studies.grid import AttackRow, Images, Study
+from segviz.ui.controls import WRAPPER_TITLES
 
 PAGES = Path(__file__).parents[2] / "pages"
 ALL = Images()
@@ -47,11 +47,9 @@ def grid(
 
 def presets() -> tuple[Preset, ...]:
     """All figures, those that need a wrapper which is not there without a study."""
-    random = next((name for name in WRAPPERS if name.startswith("random")), None)
-    blind = grid(
-        "voc7-lraspp+crf", (AttackRow("ifgsm", steps=10), AttackRow("ifgsm", steps=10, source="voc7-lraspp")), (1.0, 2.0, 4.0, 8.0)
-    )
-    through = AttackRow("pgd", steps=20)
+    crf = grid("voc7-lraspp+crf", (AttackRow("ifgsm", steps=10), AttackRow("ifgsm", steps=10, source="voc7-lraspp")), (1.0, 2.0, 4.0, 8.0))
+    unaware = AttackRow("pgd", steps=20, source="voc7-lraspp")
+    noisy = grid("voc7-lraspp+random-noise", (unaware, replace(unaware, transforms=("eot-noise",))), (1.0, 2.0, 4.0, 8.0))
     return (
         Preset(
             "weak",
@@ -99,7 +97,7 @@ def presets() -> tuple[Preset, ...]:
         Preset(
             "crf",
             "Gradient masking by a CRF",
-            replace(blind, base=Settings(against="prediction")),
+            replace(crf, base=Settings(against="prediction")),
             "The same attack, once through the CRF (white box), once made on the network without it and then shown to the network with it. "
             "Where the second curve lies lower, the CRF has not made the model robust: it has hidden the gradient.",
             "A mean-field CRF makes untargeted white-box attacks weaker, as its output is over-confident; the same attacks made on the "
@@ -110,15 +108,9 @@ def presets() -> tuple[Preset, ...]:
         Preset(
             "eot",
             "Random transforms do not help against EOT",
-            None
-            if random is None
-            else grid(
-                f"voc7-lraspp+{random}",
-                (replace(through, source="voc7-lraspp"), through, replace(through, transforms=("eot-noise",))),
-                (1.0, 2.0, 4.0, 8.0),
-            ),
-            "An attack that does not know of the random transform loses effect; one that averages its gradient over such transforms "
-            "(expectation over transformation) gets it back.",
+            noisy if "random-noise" in WRAPPER_TITLES else None,
+            "The model adds random noise to the picture. An attack that does not know of it loses effect; one that averages its gradient "
+            "over such noise (expectation over transformation) gets it back.",
             "Examples of iterative FGSM lose effect under randomised transforms; with the gradient averaged over the transforms the "
             "benefit is gone completely (Figures 6 and 7).",
             ARNAB,

@@ -10,13 +10,12 @@ from segviz.attacks.constraints import NORMS
 from segviz.attacks.rows import ATTACKS
 from segviz.attacks.transforms import TRANSFORMS
 from segviz.data.samples import samples
-from segviz.models.wrappers import WRAPPERS
 from segviz.models.zoo import catalogue, model_entry
 from segviz.settings import LABEL_SOURCES, MAX_STEPS, Settings
 from segviz.studies.grid import SAMPLES, AttackRow, Images, Study, points
 from segviz.types import UserError
 from segviz.ui.compare_controls import choices
-from segviz.ui.controls import LABEL_TITLES, MAX_EPS, NORM_TITLES, image_title
+from segviz.ui.controls import LABEL_TITLES, MAX_EPS, NORM_TITLES, WRAPPER_TITLES, image_title
 from segviz.ui.curves_charts import EPS_MARKS, EPS_NAMES, row_title, short_title
 from segviz.ui.models import is_here, model_keys, model_title
 
@@ -155,7 +154,7 @@ def link_of_grid(study: Study, default: Study) -> dict[str, str]:
 def all_models() -> list[str]:
     """Keys of the models that are on this machine, alone first, then with each wrapper."""
     here = [key for key in model_keys() if is_here(catalogue()[key])]
-    return [*here, *(f"{key}+{wrapper}" for wrapper in WRAPPERS for key in here)]
+    return [*here, *(f"{key}+{wrapper}" for wrapper in WRAPPER_TITLES if wrapper for key in here)]
 
 
 def fill_grid(study: Study, page: str) -> None:
