@@ -20,11 +20,14 @@ from segviz.ui.controls import WRAPPER_TITLES
 
 EPS_MARKS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 EPS_NAMES = ("1/4", "1/2", "1", "2", "4", "8", "16")
+COUNT_MARKS = tuple(digit * 10**power for power in range(5) for digit in (1, 2, 5))
 COLOURS = ("#d9480f", "#1971c2", "#2f9e44", "#9c36b5", "#e8a200", "#0b7285", "#c2255c", "#5c4033")
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 ABREAST = 3
 QUANTITIES = ("mIoU", "IoU ratio", "NmIoU", "pixel accuracy", "IoU of one class")
 """What the curves can show; "NmIoU" is the mean over images of each image's mIoU."""
+ON_THE_WAY = "on the way"
+"""The note of a mark that is no run of its own."""
 AXES = ("ε", "iterations", "gradient evaluations")
 
 Results = Mapping[Point, Sequence[CellResult | None]]
@@ -140,7 +143,7 @@ def marks_on_the_way(row: Row, results: Sequence[CellResult | None], axis: str, 
         x = moment.index if axis == "iterations" else moment.gradients
         if 0 < x < last.x:
             value = moment.pixel_accuracy if quantity == "pixel accuracy" else moment.miou / scale
-            marks.append(Mark(x, value, None, None, last.key, "on the way"))
+            marks.append(Mark(x, value, None, None, last.key, ON_THE_WAY))
     return (*marks, last)
 
 
@@ -278,7 +281,7 @@ def robustness_curves(lines: Sequence[Line], clean: Mapping[str, float], x: Axis
             y=[mark.y for mark in line.marks],
             customdata=[[mark.key, mark.note] for mark in line.marks],
             mode="lines+markers",
-            marker_size=9,
+            marker_size=[9 if mark.note != ON_THE_WAY else 5 for mark in line.marks],
             line={"color": colour, "dash": dash},
             name=title,
             legendgroup=title,
@@ -296,14 +299,8 @@ def robustness_curves(lines: Sequence[Line], clean: Mapping[str, float], x: Axis
             annotation_font={"size": 11, "color": "#868e96"},
             **place(model),
         )
-    marks = [mark.x for line in lines for mark in line.marks]
-    if x.eps:
-        figure.update_xaxes(tickvals=EPS_MARKS, ticktext=EPS_NAMES)
     if x.log:
-        figure.update_xaxes(type="log")
-        if not x.eps:
-            shown = sorted(set(marks))
-            figure.update_xaxes(tickvals=shown, ticktext=[f"{value:g}" for value in shown], minor_ticks="")
+        figure.update_xaxes(type="log", tickvals=EPS_MARKS if x.eps else COUNT_MARKS, ticktext=EPS_NAMES if x.eps else None)
     for column in range(1, columns + 1):
         figure.update_xaxes(title_text=x.title, row=rows, col=column)
     figure.update_yaxes(title_text=y.title, col=1)

@@ -8,8 +8,9 @@ from typing import Any
 import streamlit as st
 
 from segviz.studies.evaluate import SetFigures
+from segviz.studies.grid import Study, points
 from segviz.studies.leaderboard import Standing, published_models, standings_of
-from segviz.ui.curves_charts import row_title, short_title
+from segviz.ui.curves_charts import name_of, short_title
 from segviz.ui.study_page import Shown
 
 FIGURES = ("mIoU", "NmIoU", "pixel accuracy")
@@ -28,17 +29,19 @@ def show_board(shown: Shown, active: bool) -> None:
         "Figure", FIGURES, required=True, default=FIGURES[0], key="board_figure", label_visibility="collapsed", persist_state="session"
     )
     theirs = bar.toggle("The papers' numbers below ours", True, key="board_theirs", persist_state="session")
-    rows = our_rows(standings, figure) + (their_rows(shown.study.eps, figure) if theirs else [])
+    attacks = attacks_of(shown.study)
+    rows = our_rows(standings, attacks, figure) + (their_rows(shown.study.eps, figure) if theirs else [])
     radii = [eps_name(eps) for eps in shown.study.eps]
     columns: dict[str, Any] = {name: st.column_config.NumberColumn(format="%.1f %%", width=80) for name in ("clean", *radii)}
     columns["whose"] = st.column_config.TextColumn(width=60, help="Ours: measured on this server. Theirs: as the paper prints it.")
     columns["source"] = st.column_config.LinkColumn(width=60, display_text="paper", help="Where the paper is; ours have none.")
-    st.dataframe(rows, hide_index=True, column_config=columns, placeholder="–", alt=f"{figure} of every model, clean and in the worst case")
+    alt = f"{figure} of every model, clean and in the worst case"
+    st.dataframe(rows, hide_index=True, column_config=columns, placeholder="–", height="content", alt=alt)
     st.caption(note(figure))
     if not active:
         st.download_button(
             "Table (CSV)",
-            lambda: as_csv(our_rows(standings, figure) + their_rows(shown.study.eps, figure)),
+            lambda: as_csv(our_rows(standings, attacks, figure) + their_rows(shown.study.eps, figure)),
             "leaderboard.csv",
             "text/csv",
             on_click="ignore",
@@ -50,17 +53,20 @@ def show_board(shown: Shown, active: bool) -> None:
 def describe(shown: Shown, standings: Sequence[Standing]) -> str:
     """One line that tells what is on screen."""
     study = shown.study
-    attacks = ", ".join(
-        row_title(row) + (f" with {', '.join(map(str, study.steps))} steps" if row.steps is None else "") for row in study.attacks
-    )
     images = max((standing.images for standing in standings), default=0)
     pictures = "sample photos" if study.images.folder == "samples" else f"photos of {study.images.folder}"
+    attacks = attacks_of(study)
     text = (
         f"**What is left of each model in the worst case**: per picture the attack that hurts most, of {attacks}, on {images} {pictures}."
     )
     if shown.made_before:
         text += " This table was made beforehand with the bundled models; **Run** computes it here."
     return text
+
+
+def attacks_of(study: Study) -> str:
+    """The attacks whose worst case counts, as a list; a suite's steps are those of each of its attacks."""
+    return ", ".join(dict.fromkeys(name_of(point) for point in points(study)))
 
 
 def note(figure: str) -> str:
@@ -89,7 +95,7 @@ def value_of(figures: SetFigures | None, figure: str) -> float | None:
     return 100 * {"mIoU": figures.miou, "NmIoU": figures.nmiou, "pixel accuracy": figures.image_accuracy}[figure]
 
 
-def our_rows(standings: Sequence[Standing], figure: str) -> list[dict[str, Any]]:
+def our_rows(standings: Sequence[Standing], attacks: str, figure: str) -> list[dict[str, Any]]:
     """A row per model of the study that has any result, in per cent, the one that keeps most on average first."""
     rows = []
     for standing in standings:
@@ -105,7 +111,7 @@ def our_rows(standings: Sequence[Standing], figure: str) -> list[dict[str, Any]]
                 "clean": value_of(standing.clean, figure),
                 **values,
                 "data": state,
-                "attack": ", ".join(dict.fromkeys(name for worst in standing.worst for name in worst.attacks)),
+                "attack": attacks,
                 "source": None,
             }
         )
