@@ -281,7 +281,7 @@ def robustness_curves(lines: Sequence[Line], clean: Mapping[str, float], x: Axis
             y=[mark.y for mark in line.marks],
             customdata=[[mark.key, mark.note] for mark in line.marks],
             mode="lines+markers",
-            marker_size=[9 if mark.note != ON_THE_WAY else 5 for mark in line.marks],
+            marker={"size": [9 if mark.note != ON_THE_WAY else 5 for mark in line.marks], "opacity": 1},
             line={"color": colour, "dash": dash},
             name=title,
             legendgroup=title,

@@ -14,7 +14,7 @@ from segviz.engine.jobs import Job
 from segviz.lab import open_picture
 from segviz.models.zoo import model_entry
 from segviz.settings import Settings
-from segviz.studies.grid import SAMPLES, Cell
+from segviz.studies.grid import SAMPLES, Cell, Study
 from segviz.studies.smallest import Damage, Search, found_in, search
 from segviz.studies.store import SIZE_EDGES
 from segviz.studies.table import Row, as_csv
@@ -22,7 +22,7 @@ from segviz.ui import curves_charts as charts
 from segviz.ui.compare_controls import fill_lab
 from segviz.ui.controls import OWN, link_of
 from segviz.ui.curves_charts import AXES, QUANTITIES, Axis, Line, name_of, short_title
-from segviz.ui.curves_presets import PAGES, Preset
+from segviz.ui.curves_presets import PAGES, Preset, presets
 from segviz.ui.session import queue
 from segviz.ui.study_controls import fill_grid
 from segviz.ui.study_page import Shown, store
@@ -50,6 +50,7 @@ def show_body(shown: Shown, active: bool) -> None:
     """The chosen view of the study, with what belongs to it."""
     st.session_state.setdefault("curves_view", VIEWS[0])
     st.session_state.setdefault("curves_axis", AXES[0])
+    show_presets(st.session_state.curves_running if active else shown.study)
     st.markdown(describe(shown))
     view = str(st.segmented_control("View", VIEWS, required=True, key="curves_view", label_visibility="collapsed", persist_state="session"))
     errors = list(dict.fromkeys(error for row in shown.rows for error in row.errors))
@@ -329,25 +330,27 @@ def start(preset: Preset) -> None:
     state.curves_axis, state.curves_at_wish, state.curves_view, state.curves_run_now = preset.axis, preset.eps, "Curves", True
 
 
-def show_presets(figures: Sequence[Preset]) -> None:
-    """The papers' figures: what each shows, what was found, and the button that runs it here."""
-    st.subheader("Figures of the papers")
-    for preset in figures:
-        with st.container(border=True, key=f"preset-{preset.key}"):
-            text, action = st.columns([4, 1], vertical_alignment="center")
-            text.markdown(f"**{preset.title}** · {preset.look}")
-            text.caption(f"What they found, on their models and data: {preset.found} [{preset.paper}]({preset.url})")
-            with action:
-                st.button(
-                    "Run it here",
-                    icon=":material/play_arrow:",
-                    key=f"run-{preset.key}",
-                    disabled=preset.study is None,
-                    on_click=start,
-                    args=(preset,),
-                    width="stretch",
-                )
-                if preset.study is None:
-                    st.caption("Needs a model with random transforms in front of it, which this version does not have.")
-                if preset.page and (PAGES / preset.page).is_file():
-                    st.page_link(f"pages/{preset.page}", label=preset.page_title)
+def show_presets(study: Study) -> None:
+    """The papers' figures, a button each; of the one whose study this is also what to look at and what the paper found."""
+    bar = st.container(horizontal=True, vertical_alignment="center")
+    bar.markdown("**Figures of the papers**", width="content")
+    clicked = [
+        bar.button(
+            preset.title,
+            help=preset.look if preset.study is not None else "Needs a model with random noise in front, which this version does not have.",
+            key=f"run-{preset.key}",
+            disabled=preset.study is None,
+            on_click=start,
+            args=(preset,),
+        )
+        for preset in presets()
+    ]
+    if any(clicked):
+        st.rerun()
+    chosen = next((preset for preset in presets() if preset.study == study), None)
+    if chosen is not None:
+        with st.container(border=True, key="curves_figure"):
+            st.markdown(f"**{chosen.title}.** {chosen.look}")
+            st.markdown(f"*What they found, on their models and data:* {chosen.found} [{chosen.paper}]({chosen.url})")
+            if chosen.page and (PAGES / chosen.page).is_file():
+                st.page_link(f"pages/{chosen.page}", label=chosen.page_title)
