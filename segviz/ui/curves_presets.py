@@ -85,7 +85,7 @@ def presets() -> tuple[Preset, ...]:
                 tuple(AttackRow(attack, steps=steps, source="voc7-lraspp") for attack, steps in (("fgsm", None), ("ifgsm-ll", 10))),
                 (1.0, 2.0, 4.0, 8.0, 16.0),
             ),
-            "Both attacks are made on LR-ASPP. See how much each loses on FCN-8s, which it has never seen: the one big step next to nothing, "
+            "Both attacks are made on LR-ASPP. See how much each loses on FCN-8s, which it has never seen: one big step next to nothing, "
             "the iterative one a good part of its lead. The bundled models share their encoder, so it loses less than in the paper.",
             "VOC, ε = 8/255, IoU ratio, pictures made on DeepLab v2 (ResNet, 100 %): itself 37.7 % under FGSM and 15.5 % under iterative "
             "FGSM to the least likely class; FCN-8s (VGG) 65.8 % and 84.9 % (Table 1).",
