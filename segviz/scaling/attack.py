@@ -27,7 +27,8 @@ class Scaled:
 
     `pixels` (H,W,3) and `scaled` (h,w,3) uint8, `scaled` being `scaler.resize(pixels, ...)`; `missed` (h,w) bool, the output pixels
     further than eps + 0.5 from `target`; `feasible`, whether there are none. `verdict` says how the solver ended: INFEASIBLE is a proof
-    that no picture keeps the slack.
+    that no picture keeps the slack. An OPTIMAL solution may still miss it with Pillow's cubic and lanczos, which cut values off at 0 and 255
+    between their two passes.
     `max_error` and `mean_error` of `scaled`, and `linf`, in grey levels; `psnr` in dB (None where nothing changed), `ssim`, and `l2` on
     the [0,1] scale, of `pixels` against `source`; `changed_pixels`, the share of pixels with any change.
     `seconds` of solving and rounding; `iterations` of the dual or parts of the closed form; `repairs`, the rounds of repair.
@@ -103,8 +104,8 @@ def attack(
 ) -> Iterator[Look]:
     """The smallest change of `source` (H,W,3) uint8 that `scaler` turns into `target` (h,w,3) uint8 within `eps` grey levels.
 
-    Every channel is solved by itself. Looks come while it runs; the last one has the result, also after `stopped`. Raises UserError before the first look for an eps below
-    0, for a target larger than the source, and for pictures that are too large.
+    Every channel is solved by itself. Looks come while it runs; the last one has the result, also after `stopped`. Raises UserError before
+    the first look for an eps below 0, for a target larger than the source, and for pictures that are too large.
     """
     problem = problem_of(source, target, scaler, eps)
     start = time.perf_counter()
@@ -175,7 +176,7 @@ def measured(
     """Scale the 8-bit picture with the real library, and compare."""
     scaled = scaler.resize(pixels, (target.shape[0], target.shape[1]))
     error = np.abs(scaled.astype(int) - target)
-    x_adv, x = ((planes(picture) / 255)[None] for picture in (pixels, source))
+    x_adv, x = ((planes(picture).float() / 255)[None] for picture in (pixels, source))
     psnr = metrics.psnr(x_adv, x).item()
     return Scaled(
         source=source,
