@@ -11,7 +11,7 @@ from tqdm import tqdm
 from segviz import draw
 from segviz.cli.options import Commands, make_folders, write_json
 from segviz.data.images import read_photo
-from segviz.scaling.attack import MAX_SIDE, Scaled, attack
+from segviz.scaling.attack import MAX_SIDE, Scaled, attack, check_sizes
 from segviz.scaling.kernels import LIBRARIES, SCALERS, scaler
 from segviz.types import UserError
 
@@ -41,6 +41,7 @@ def scale_attack(options: argparse.Namespace) -> None:
     source = read_own_size(options.source)
     target = read_own_size(options.target)
     size = scaled_size(options, source, target)
+    check_sizes(source.shape[:2], size)
     if size != target.shape[:2]:
         target = np.array(Image.fromarray(target).resize(size[::-1], Image.Resampling.LANCZOS))
     make_folders(options.out and options.out.parent, options.json and options.json.parent)

@@ -27,8 +27,8 @@ class Scaled:
 
     `pixels` (H,W,3) and `scaled` (h,w,3) uint8, `scaled` being `scaler.resize(pixels, ...)`; `missed` (h,w) bool, the output pixels
     further than eps + 0.5 from `target`; `feasible`, whether there are none. `verdict` says how the solver ended: INFEASIBLE is a proof
-    that no picture keeps the slack. An OPTIMAL solution may still miss it with Pillow's cubic and lanczos, which cut values off at 0 and 255
-    between their two passes.
+    that no picture keeps the slack. An OPTIMAL solution may still miss it with Pillow's cubic and lanczos, which cut values off at 0 and
+    255 between their two passes.
     `max_error` and `mean_error` of `scaled`, and `linf`, in grey levels; `psnr` in dB (None where nothing changed), `ssim`, and `l2` on
     the [0,1] scale, of `pixels` against `source`; `changed_pixels`, the share of pixels with any change.
     `seconds` of solving and rounding; `iterations` of the dual or parts of the closed form; `repairs`, the rounds of repair.
@@ -132,21 +132,27 @@ def finish(looks: Iterator[Look]) -> Scaled:
 
 def problem_of(source: np.ndarray, target: np.ndarray, scaler: Scaler, eps: float) -> Problem:
     """The problem behind `attack`; raises the same errors."""
-    height, width = source.shape[:2]
-    if height * width > MAX_PIXELS or max(height, width) > MAX_SIDE:
-        raise UserError(
-            f"The source is {width}x{height}; at most {MAX_PIXELS / 10**6:.1f} megapixels and {MAX_SIDE} px on a side are possible. "
-            "Take a smaller picture."
-        )
-    if target.shape[0] > height or target.shape[1] > width:
-        raise UserError(
-            f"The target is {target.shape[1]}x{target.shape[0]}, the source {width}x{height}. The attack hides a picture from scaling "
-            "down: take a smaller target size or a larger source."
-        )
+    size, scaled = source.shape[:2], target.shape[:2]
+    check_sizes(size, scaled)
     if not (math.isfinite(eps) and eps >= 0):
         raise UserError(f"eps is {eps:g}; it must be 0 or more grey levels.")
-    left, right = operators(scaler, (height, width), (target.shape[0], target.shape[1]))
+    left, right = operators(scaler, size, scaled)
     return Problem(planes(source), planes(target), left, right, eps)
+
+
+def check_sizes(source: tuple[int, int], target: tuple[int, int]) -> None:
+    """Raise UserError unless a source of this (height, width) can hide a target of that one."""
+    shown, wanted = (f"{width}x{height}" for height, width in (source, target))
+    if source[0] * source[1] > MAX_PIXELS or max(source) > MAX_SIDE:
+        raise UserError(
+            f"The source is {shown}; at most {MAX_PIXELS / 10**6:.1f} megapixels and {MAX_SIDE} px on a side are possible. "
+            "Take a smaller picture."
+        )
+    if target[0] > source[0] or target[1] > source[1]:
+        raise UserError(
+            f"The target is {wanted}, the source {shown}. The attack hides a picture from scaling down: take a smaller target size or a "
+            "larger source."
+        )
 
 
 @lru_cache(maxsize=8)
