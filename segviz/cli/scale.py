@@ -45,8 +45,9 @@ def scale_attack(options: argparse.Namespace) -> None:
     if size != target.shape[:2]:
         target = np.array(Image.fromarray(target).resize(size[::-1], Image.Resampling.LANCZOS))
     make_folders(options.out and options.out.parent, options.json and options.json.parent)
+    looks = attack(source, target, way, options.eps)
     with tqdm(unit="iteration", file=sys.stderr) as bar:
-        for look in attack(source, target, way, options.eps):
+        for look in looks:
             bar.update(look.iteration - bar.n)
             bar.set_postfix(off=f"{look.violation:.2f} grey levels")
     assert look.result is not None

@@ -104,10 +104,14 @@ def attack(
 ) -> Iterator[Look]:
     """The smallest change of `source` (H,W,3) uint8 that `scaler` turns into `target` (h,w,3) uint8 within `eps` grey levels.
 
-    Every channel is solved by itself. Looks come while it runs; the last one has the result, also after `stopped`. Raises UserError before
-    the first look for an eps below 0, for a target larger than the source, and for pictures that are too large.
+    Every channel is solved by itself. Looks come while it runs; the last one has the result, also after `stopped`. Raises UserError at
+    once for an eps below 0, for a target larger than the source, and for pictures that are too large.
     """
-    problem = problem_of(source, target, scaler, eps)
+    return looks(problem_of(source, target, scaler, eps), source, target, scaler, stopped)
+
+
+def looks(problem: Problem, source: np.ndarray, target: np.ndarray, scaler: Scaler, stopped: Callable[[], bool]) -> Iterator[Look]:
+    """Solve, round, measure."""
     start = time.perf_counter()
     spent = 0.0
     for progress in solve(problem, stopped):
@@ -118,13 +122,13 @@ def attack(
     assert progress.verdict is not None
     pixels, repairs = eight_bit(progress.image, problem, scaler)
     spent += time.perf_counter() - start
-    result = measured(source, target, scaler, eps, pixels, progress.verdict, problem.disjoint, progress.iteration, repairs, spent)
+    result = measured(source, target, scaler, problem.eps, pixels, progress.verdict, problem.disjoint, progress.iteration, repairs, spent)
     yield Look(progress.iteration, pixels, float(progress.violation.max()), result)
 
 
-def finish(looks: Iterator[Look]) -> Scaled:
+def finish(attack: Iterator[Look]) -> Scaled:
     """Run an attack to its end."""
-    for look in looks:
+    for look in attack:
         result = look.result
     assert result is not None
     return result

@@ -43,18 +43,18 @@ def test_matrices_are_the_librarys_float_pipeline(picture, key, size):
 
 @pytest.mark.parametrize("key", [key for key in SCALERS if key not in ("pillow-cubic", "pillow-lanczos")])
 def test_resize_differs_from_the_matrices_by_the_librarys_rounding(picture, key):
-    """Of the two left out, the values are cut off at 0 and 255 between the passes."""
+    """The two that are left out cut values off at 0 and 255 between their passes."""
     left, right = SCALERS[key].matrices((96, 80), (37, 31))
     scaled = SCALERS[key].resize(picture, (37, 31))
     calculated = np.stack([left @ picture[..., channel] @ right for channel in range(3)], 2).clip(0, 255)
     assert (scaled.dtype, scaled.shape) == (np.uint8, (37, 31, 3))
-    assert np.abs(scaled - calculated).max() <= 1.01
+    assert np.abs(scaled - calculated).max() <= 1.25
     assert np.array_equal(SCALERS[key].resize(picture[..., 1], (37, 31)), scaled[..., 1])
 
 
 def test_antialias_is_where_every_pixel_counts():
     for each in SCALERS.values():
-        left, _ = each.matrices((96, 96), (12, 12))
+        left, _ = each.matrices((192, 192), (12, 12))
         assert left.any(0).all() == each.antialias, each.title
 
 

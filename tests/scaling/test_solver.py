@@ -8,7 +8,7 @@ import torch
 
 from segviz.scaling.attack import operators
 from segviz.scaling.kernels import SCALERS
-from segviz.scaling.solver import Problem, Verdict, solve
+from segviz.scaling.solver import Problem, Verdict, dual_ascent, solve
 
 EPS = 1.0
 SIDE = 32
@@ -31,7 +31,7 @@ def by_osqp(problem: Problem) -> tuple[str, np.ndarray]:
     low, high = np.concatenate([t - problem.eps, 0 * s]), np.concatenate([t + problem.eps, 0 * s + 255])
     solver = osqp.OSQP()
     solver.setup(sparse.eye(s.size, format="csc"), -s, constraints, low, high, verbose=False, eps_abs=1e-5, eps_rel=1e-7, max_iter=20000)
-    result = solver.solve()
+    result = solver.solve(raise_error=False)
     return result.info.status, result.x
 
 
@@ -44,7 +44,7 @@ def test_agrees_with_a_qp_solver(key, side):
     assert status == "solved"
     assert last.verdict is Verdict.OPTIMAL
     assert last.violation.max() < 0.005
-    assert 0 <= last.image.min()
+    assert last.image.min() >= 0
     assert last.image.max() <= 255
     best = np.linalg.norm(x - problem.source.numpy().ravel())
     assert best > 100
@@ -62,8 +62,6 @@ def test_agrees_where_many_values_end_at_0_and_255():
 
 
 def test_both_ways_agree_where_kernels_do_not_overlap():
-    from segviz.scaling.solver import dual_ascent
-
     problem = problem_of("opencv-cubic", 8, contrast=100)
     assert problem.disjoint
     *_, exact = solve(problem)
