@@ -126,9 +126,9 @@ def looks(problem: Problem, source: np.ndarray, target: np.ndarray, scaler: Scal
     yield Look(progress.iteration, pixels, float(progress.violation.max()), result)
 
 
-def finish(attack: Iterator[Look]) -> Scaled:
+def finish(run: Iterator[Look]) -> Scaled:
     """Run an attack to its end."""
-    for look in attack:
+    for look in run:
         result = look.result
     assert result is not None
     return result
