@@ -120,7 +120,7 @@ def looks(problem: Problem, source: np.ndarray, target: np.ndarray, scaler: Scal
             yield Look(progress.iteration, to_pixels(progress.image), float(progress.violation.max()))
         start = time.perf_counter()
     assert progress.verdict is not None
-    pixels, repairs = eight_bit(progress.image, problem, scaler)
+    pixels, repairs = eight_bit(progress.image, problem, scaler, stopped)
     spent += time.perf_counter() - start
     result = measured(source, target, scaler, problem.eps, pixels, progress.verdict, problem.disjoint, progress.iteration, repairs, spent)
     yield Look(progress.iteration, pixels, float(progress.violation.max()), result)
