@@ -178,7 +178,7 @@ def test_scale_attack_by_ratio_reports_what_is_out_of_reach(small_photo, capsys)
     result = json.loads(output.out)
     assert (result["feasible"], result["verdict"]) == (False, "infeasible")
     assert result["missed_pixels"] > 0
-    assert "Out of reach" in output.err
+    assert "Misses the target" in output.err
 
 
 def test_listings(capsys, monkeypatch, tmp_path):

@@ -105,4 +105,4 @@ def outcome(result: Scaled) -> str:
     similarity = f"PSNR {'inf' if result.psnr is None else f'{result.psnr:.1f}'} dB, SSIM {result.ssim:.3f} to the source"
     if result.feasible:
         return f"Scaled to the target within {result.max_error} grey levels; {similarity}."
-    return f"Out of reach at {result.missed.sum()} scaled pixels, by up to {result.max_error} grey levels; {similarity}."
+    return f"Misses the target at {result.missed.sum()} scaled pixels, by up to {result.max_error} grey levels; {similarity}."
