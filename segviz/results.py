@@ -6,15 +6,17 @@ from typing import Any
 
 from segviz.attacks.catalog import alpha_of, steps_of
 from segviz.data.label_sets import LabelSet
-from segviz.lab import Figures, Trajectory
+from segviz.lab import Figures, Trajectory, figures_of_frame
 from segviz.settings import Settings
 from segviz.studies.compare import Entrant, by_strength
 from segviz.studies.evaluate import Evaluation, SetFigures
 
 
 def attack_result(trajectory: Trajectory, label_set: LabelSet) -> dict[str, Any]:
-    """A finished run: settings, clean and adversarial figures, sizes of the change; rates are fractions of 1."""
+    """A finished run: settings, clean and adversarial figures, how far the target map was reached, sizes of the change; rates are
+    fractions of 1."""
     assert trajectory.report is not None
+    assert trajectory.final is not None
     height, width = trajectory.picture.pixels.shape[:2]
     return {
         "scope": "one image",
@@ -26,6 +28,9 @@ def attack_result(trajectory: Trajectory, label_set: LabelSet) -> dict[str, Any]
         **asdict(trajectory.report),
         "clean": named(trajectory.clean, label_set),
         "adversarial": named(trajectory.report.adversarial, label_set),
+        "against_target": None
+        if trajectory.target is None
+        else named(figures_of_frame(trajectory.final, trajectory.target, len(label_set.classes)), label_set),
         "members": [asdict(outcome) for outcome in trajectory.outcomes],
     }
 
