@@ -10,6 +10,7 @@ from segviz.lab import Figures, Trajectory, figures_of_frame
 from segviz.settings import Settings
 from segviz.studies.compare import Entrant, by_strength
 from segviz.studies.evaluate import Evaluation, SetFigures
+from segviz.studies.targets import RATES, Victim, mean_now
 
 
 def attack_result(trajectory: Trajectory, label_set: LabelSet) -> dict[str, Any]:
@@ -45,6 +46,32 @@ def comparison_result(entrants: Sequence[Entrant], budget: int, label_set: Label
             if entrant.trajectory is not None and entrant.trajectory.report is not None
             else {**run_settings(entrant.settings), "error": entrant.error}
             for entrant in by_strength(entrants)
+        ],
+    }
+
+
+def targets_result(victims: Sequence[Victim], settings: Settings, target: str) -> dict[str, Any]:
+    """Several pictures on their way to the map `target` (in words): each with clean and adversarial figures, or its error; and means."""
+    attacked = run_settings(settings)
+    attacked.pop("image")
+    return {
+        "scope": "several pictures, one target map",
+        **attacked,
+        "target": target,
+        "mean": {rate: mean_now(victims, rate) for rate in RATES},
+        "pictures": [
+            {"picture": victim.picture.name, "error": victim.error}
+            if victim.result is None
+            else {
+                "picture": victim.picture.name,
+                "width": victim.picture.pixels.shape[1],
+                "height": victim.picture.pixels.shape[0],
+                "passed": victim.passed,
+                "clean": asdict(victim.curve[0]),
+                "adversarial": asdict(victim.result.moment),
+                **{name: value for name, value in asdict(victim.result).items() if name != "moment"},
+            }
+            for victim in victims
         ],
     }
 

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from segviz.attacks.goals import class_index, fitted, without_class
 from segviz.attacks.regions import inside
+from segviz.data.label_sets import LabelSet
 from segviz.lab import Picture, to_tensor
 from segviz.models.segmenter import Segmenter
 from segviz.types import UserError
@@ -109,8 +110,12 @@ class Painted:
     size = None
 
     def for_picture(self, clean: Tensor, model: Segmenter) -> Tensor:
-        labels = Everywhere(self.base).for_picture(clean, model) if self.base else clean.clone()
+        return self.over(clean, model.label_set)
+
+    def over(self, clean: Tensor, label_set: LabelSet) -> Tensor:
+        """As `for_picture`."""
+        labels = torch.full_like(clean, class_index(label_set, self.base)) if self.base else clean.clone()
         for name, polygons in self.shapes:
             covered = torch.from_numpy(inside(polygons, *clean.shape)).to(clean.device)
-            labels[covered] = class_index(model.label_set, name)
+            labels[covered] = class_index(label_set, name)
         return labels
