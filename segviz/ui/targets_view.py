@@ -26,8 +26,8 @@ from segviz.ui.targets_charts import MEAN, target_curves
 from segviz.ui.targets_controls import Wish, photo_title
 
 PHOTO, ADVERSARIAL, NOW, TARGET, CLEAN, LABELS = "Photo", "Adversarial", "Map now", "Target map", "Clean map", "Label map"
-PICTURES = (PHOTO, ADVERSARIAL, NOW, TARGET, CLEAN, LABELS, PERTURBATION)
-SHOWN_FIRST = (PHOTO, ADVERSARIAL, NOW, TARGET)
+PICTURES = (NOW, TARGET, ADVERSARIAL, PHOTO, CLEAN, LABELS, PERTURBATION)
+SHOWN_FIRST = (NOW, TARGET, ADVERSARIAL, PHOTO)
 MOVING = (ADVERSARIAL, NOW, PERTURBATION)
 """Pictures that change while an attack runs."""
 
@@ -185,7 +185,7 @@ def show_card(victim: Victim, shown: Shown, names: Sequence[str], on_photo: bool
     """One picture: title, figures, mark of 90 %, its pictures; until its attack has ended the changing ones are small JPEG previews."""
     head = st.container(horizontal=True, vertical_alignment="center", gap="small")
     head.image(swatch(colour), width=16, alt="")
-    head.markdown(f"**{photo_title(victim.picture.name)}**")
+    head.markdown(f"**{photo_title(victim.picture.name)}**", width="stretch")
     if victim.error is not None:
         st.warning(victim.error)
     elif victim.passed is not None:
@@ -194,7 +194,7 @@ def show_card(victim: Victim, shown: Shown, names: Sequence[str], on_photo: bool
     elif victim.now is not None:
         st.badge(f"below {PASSED:.0%}", color="gray")
     if victim.now is not None:
-        st.caption(f"target accuracy {victim.now.target_accuracy:.1%} · target mIoU {victim.now.target_miou:.1%}")
+        st.caption(f"target {victim.now.target_accuracy:.1%} · mIoU {victim.now.target_miou:.1%}")
     found = pictures_of(victim, shown, on_photo)
     moving = victim.result is None and active
     moment = "result" if victim.result is not None else victim.now.index if victim.now is not None else "clean"
