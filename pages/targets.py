@@ -38,9 +38,9 @@ with st.sidebar:
 ready = wish is not None and target is not None and bool(pictures)
 
 
-def start(wish: Wish, target: TargetMap) -> None:
+def start(wish: Wish, target: TargetMap | None) -> None:
     """Queue a run or, with no steps, a look, and remember what it is of."""
-    state.targets_job, state.targets_queued = submit_morph(wish.settings, target, pictures), (wish, target.size)
+    state.targets_job, state.targets_queued = submit_morph(wish.settings, target, pictures), (wish, target and target.size)
 
 
 preset_buttons()
@@ -50,13 +50,12 @@ if wish is not None and pictures:
         state.targets_shown = targets_view.Shown(
             tuple(map(Victim, pictures)), replace(wish, settings=replace(wish.settings, steps=0)), None, ""
         )
-    if target is not None:
-        seen = identity_of(wish, pictures, target)
-        if by_link:
-            run_now = True
-        elif seen != state.targets_seen:
-            start(replace(wish, settings=replace(wish.settings, steps=0)), target)
-        state.targets_seen = seen
+    seen = identity_of(wish, pictures, target)
+    if by_link and target is not None:
+        run_now = True
+    elif seen != state.targets_seen:
+        start(replace(wish, settings=replace(wish.settings, steps=0)), target)
+    state.targets_seen = seen
     if wish.target == "drawn":
         first = state.targets_shown.victims[0]
         clean = first.clean if first.picture.name == pictures[0].name else None

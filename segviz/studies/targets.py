@@ -93,12 +93,13 @@ class Victim:
 
 
 def morph(
-    settings: Settings, target: TargetMap, pictures: Sequence[Picture], model: Segmenter, stopped: Callable[[], bool] = lambda: False
+    settings: Settings, target: TargetMap | None, pictures: Sequence[Picture], model: Segmenter, stopped: Callable[[], bool] = lambda: False
 ) -> Iterator[tuple[Victim, ...]]:
     """Attack the pictures towards their target maps and yield where each of them stands, in their order, after every step.
 
     Pictures of one size are attacked as one batch, and come out as they would alone. Batches take turns: the next step is that of the
     one that has spent the fewest gradient evaluations. A picture for which there is no such target gets an error and the others go on.
+    Without a target the clean pictures are looked at, and that is all.
     Once `stopped` says yes, each picture's result of what was reached is its next and last one. Raises UserError where the settings do
     not fit the attack or the model.
     """
@@ -119,7 +120,7 @@ def morph(
 
 
 def morph_batch(
-    settings: Settings, target: TargetMap, pictures: Sequence[Picture], model: Segmenter, stopped: Callable[[], bool]
+    settings: Settings, target: TargetMap | None, pictures: Sequence[Picture], model: Segmenter, stopped: Callable[[], bool]
 ) -> Iterator[list[Victim]]:
     """As `morph`, for pictures of one size."""
     seconds, resumed = 0.0, time.perf_counter()
@@ -129,16 +130,18 @@ def morph_batch(
     victims, maps, able = [], [], []
     for number, picture in enumerate(pictures):
         victim = Victim(picture, clean=array(clean[number]), pixels=picture.pixels, prediction=array(clean[number]))
+        victims.append(victim)
+        if target is None:
+            continue
         try:
             wanted = target.for_picture(clean[number], model)
             towards(wanted.unsqueeze(0))
         except UserError as error:
-            victim = replace(victim, error=str(error))
+            victims[number] = replace(victim, error=str(error))
         else:
-            victim = replace(victim, target=array(wanted))
+            victims[number] = replace(victim, target=array(wanted))
             maps.append(wanted)
             able.append(number)
-        victims.append(victim)
     if not able:
         yield victims
         return

@@ -55,7 +55,7 @@ def submit_comparison(runs: Sequence[Settings], picture: Picture) -> Job[tuple[E
     return queue(lambda stopped: compare(runs, picture, load_model(runs[0].model, default_device()), stopped))
 
 
-def submit_morph(settings: Settings, target: TargetMap, pictures: Sequence[Picture]) -> Job[tuple[Victim, ...]]:
+def submit_morph(settings: Settings, target: TargetMap | None, pictures: Sequence[Picture]) -> Job[tuple[Victim, ...]]:
     """Queue an attack on several pictures towards one target map, likewise."""
     return queue(lambda stopped: morph(settings, target, pictures, load_model(settings.model, default_device()), stopped))
 

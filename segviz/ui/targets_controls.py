@@ -334,7 +334,7 @@ def target_of(wish: Wish) -> TargetMap | None:
     return None if state.targets_map is None else Given(read_target_map(state.targets_map[1], entry))
 
 
-def identity_of(wish: Wish, pictures: list[Picture], target: TargetMap) -> tuple[object, ...]:
+def identity_of(wish: Wish, pictures: list[Picture], target: TargetMap | None) -> tuple[object, ...]:
     """What makes a clean view of the pictures and their targets another one."""
     drawn = target if isinstance(target, Painted) else None
     labels = hashlib.sha256(target.labels.tobytes()).digest() if isinstance(target, Given) else None
