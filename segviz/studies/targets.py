@@ -99,9 +99,8 @@ def morph(
 
     Pictures of one size are attacked as one batch, and come out as they would alone. Batches take turns: the next step is that of the
     one that has spent the fewest gradient evaluations. A picture for which there is no such target gets an error and the others go on.
-    Without a target the clean pictures are looked at, and that is all.
-    Once `stopped` says yes, each picture's result of what was reached is its next and last one. Raises UserError where the settings do
-    not fit the attack or the model.
+    Without a target the clean pictures are looked at, and that is all. Once `stopped` says yes, each picture's result of what was
+    reached is its next and last one. Raises UserError where the settings do not fit the attack or the model.
     """
     victims = [Victim(picture) for picture in pictures]
     sizes = [picture.pixels.shape for picture in pictures]

@@ -142,7 +142,7 @@ def show_editor(picture: Picture, clean: np.ndarray | None, label_set: LabelSet)
         )
     notes.markdown(f"Draw where **{brush}** is to be seen; choose other classes on the left and draw those as well.")
     notes.caption(
-        "Shapes are in per cent of the picture, so that each picture gets them at its own size. Those drawn later cover earlier ones."
+        "Shapes are in per cent, so that each picture gets them at its own size. A class that was drawn later covers those before it."
     )
 
 
@@ -175,7 +175,7 @@ def show_cards(shown: Shown, active: bool) -> None:
     )
     on_photo = bar.toggle("Maps over the photo", True, key="targets_on_photo")
     colours = colours_of(shown.victims)
-    with st.grid(min(max(len(shown.victims), 2), 4), min_column_width=180, gap="small"):
+    with st.grid(min(max(len(shown.victims), 3), 4), min_column_width=180, gap="small"):
         for victim in shown.victims:
             with st.container(border=True):
                 show_card(victim, shown, [name for name in PICTURES if name in names], on_photo, colours[victim.picture.name], active)

@@ -141,6 +141,14 @@ def test_where_the_target_is_what_the_model_sees_nothing_needs_to_change(model, 
     assert all(np.array_equal(victim.prediction, victim.clean) and victim.passed is None for victim in still)
 
 
+def test_without_a_target_the_clean_pictures_are_looked_at(model, pair):
+    (victims,) = run(None, pair, model)
+    for victim in victims:
+        assert np.array_equal(victim.clean, victim.prediction)
+        assert np.array_equal(victim.pixels, victim.picture.pixels)
+        assert (victim.target, victim.curve, victim.result, victim.now, victim.spent) == (None, (), None, None, -1)
+
+
 def test_void_pixels_of_a_target_do_not_count(model, pair):
     half = np.full((96, 96), 255, np.uint8)
     half[:, :48] = CAT
