@@ -18,10 +18,7 @@ MEAN_COLOUR = "#495057"
 
 
 def target_curves(victims: Sequence[Victim], colours: Mapping[str, str], titles: Mapping[str, str], total: int) -> go.Figure:
-    """A panel for each of PANELS over `total` iterations: a line per picture, by name, and their mean.
-
-    A diamond marks where a picture passed; in the first panel its iteration stands beside it.
-    """
+    """A panel for each of PANELS over `total` iterations: a line per picture, by name, and their mean; diamonds where one passed."""
     figure = make_subplots(
         rows=2, cols=2, subplot_titles=list(PANELS.values()), shared_xaxes=True, vertical_spacing=0.11, horizontal_spacing=0.06
     )
@@ -39,9 +36,7 @@ def target_curves(victims: Sequence[Victim], colours: Mapping[str, str], titles:
                 figure.add_scatter(
                     x=[victim.passed],
                     y=[next(getattr(moment, rate) for moment in victim.curve if moment.index == victim.passed)],
-                    mode="markers+text" if number == 0 else "markers",
-                    text=[str(victim.passed)],
-                    textposition="top center",
+                    mode="markers",
                     marker={"symbol": "diamond", "size": 10, "color": colours[name], "line": {"width": 1, "color": "white"}},
                     showlegend=False,
                     **(line | {"name": f"{titles[name]}, {PASSED:.0%} at iteration {victim.passed}"}),

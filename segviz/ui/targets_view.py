@@ -185,7 +185,8 @@ def show_card(victim: Victim, shown: Shown, names: Sequence[str], on_photo: bool
     """One picture: title, figures, mark of 90 %, its pictures; until its attack has ended the changing ones are small JPEG previews."""
     head = st.container(horizontal=True, vertical_alignment="center", gap="small")
     head.image(swatch(colour), width=16, alt="")
-    head.markdown(f"**{photo_title(victim.picture.name)}**", width="stretch")
+    # Narrow enough to stay beside the swatch.
+    head.markdown(f"**{photo_title(victim.picture.name)}**", width=130)
     if victim.error is not None:
         st.warning(victim.error)
     elif victim.passed is not None:
@@ -284,7 +285,7 @@ COLUMNS = {
 
 def table_row(victim: Victim, active: bool) -> dict[str, str | float | None]:
     """One line of the table."""
-    row: dict[str, str | float | None] = {"picture": photo_title(victim.picture.name)}
+    row: dict[str, str | float | None] = {"picture": photo_title(victim.picture.name), "state": state_of(victim, active)}
     for column, rate in COLUMNS.items():
         value = None if victim.now is None else getattr(victim.now, rate)
         row[column] = None if value is None else 100 * value
@@ -292,7 +293,6 @@ def table_row(victim: Victim, active: bool) -> dict[str, str | float | None]:
     row["passed"] = victim.passed
     row["max |d|"] = result.linf if result else None
     row["PSNR"] = result.psnr if result else None
-    row["state"] = state_of(victim, active)
     return row
 
 
