@@ -72,6 +72,33 @@ def test_label_map_of_ones_own(small_photo, tmp_path, capsys):
     assert json.loads(capsys.readouterr().out)["clean"]["iou"]["dog"] in (None, 0)
 
 
+def test_attack_towards_a_map_of_another_size(small_photo, tmp_path, capsys):
+    file = tmp_path / "map.png"
+    ids = np.zeros((20, 30), np.uint8)
+    ids[:, 15:] = 8
+    Image.fromarray(ids).save(file)
+    command = ["attack", "--image", small_photo, "--attack", "pgd", "--eps", "8", "--steps", "10", "--target-map", str(file)]
+    assert main([*command, "--save", str(tmp_path)]) == 0
+    result, said = capsys.readouterr()
+    result = json.loads(result)
+    assert (result["goal"], result["target_map"]) == ("map", str(file))
+    assert result["success"] == pytest.approx(result["against_target"]["pixel_accuracy"])
+    assert result["success"] > 0.7
+    assert f"target reached: {result['success']:.1%}" in said
+    drawn = np.asarray(Image.open(tmp_path / "target_map.png"))
+    assert drawn.shape == (64, 96, 3)
+    assert not drawn[:, :48].any()
+    assert (drawn[:, 48:] == (64, 0, 0)).all()
+    assert main([*command, "--goal", "everywhere", "--target", "cat"]) == 2
+    assert "Leave out --goal everywhere" in capsys.readouterr().err
+    Image.fromarray(np.full((20, 30), 99, np.uint8)).save(file)
+    assert main(command) == 2
+    assert "values 99" in capsys.readouterr().err
+    Image.fromarray(np.full((20, 30), 255, np.uint8)).save(file)
+    assert main(command) == 2
+    assert "target map is void" in capsys.readouterr().err
+
+
 def test_evaluate(small_data, tmp_path):
     out = tmp_path / "out.json"
     assert main(["evaluate", "--data", str(small_data), "--attack", "ifgsm", "--eps", "4", "--steps", "3", "--json", str(out)]) == 0
