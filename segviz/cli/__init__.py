@@ -5,11 +5,11 @@ import sys
 
 import torch
 
-from segviz.cli import listings, pictures, scale
+from segviz.cli import listings, pictures, scale, study
 from segviz.cli.options import OneLineParser
 from segviz.types import UserError
 
-GROUPS = (pictures, scale, listings)
+GROUPS = (pictures, study, scale, listings)
 
 
 def main(arguments: list[str]) -> int:

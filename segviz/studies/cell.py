@@ -1,0 +1,247 @@
+"""Computing cells: one attack on a batch of pictures, measured as the attack lab measures it, image by image."""
+
+import math
+import time
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from segviz import metrics
+from segviz.attacks.catalog import build_attack, members_of
+from segviz.attacks.constraints import GREY_LEVELS
+from segviz.attacks.goals import build_goal
+from segviz.attacks.regions import region_mask
+from segviz.data.label_sets import label_set_named
+from segviz.lab import Picture, device_name, open_picture, stored_iterations, to_tensor
+from segviz.models.load import load_model
+from segviz.models.segmenter import Segmenter
+from segviz.models.zoo import ModelEntry, model_entry
+from segviz.studies.evaluate import in_label_set
+from segviz.studies.grid import Cell, ImageRef
+from segviz.studies.store import SIZE_EDGES, CellResult, CurvePoint, failed
+from segviz.types import VOID, Step, UserError
+
+EARLY = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50)
+"""Iterations that every curve has a point at, beside those that are evenly spread."""
+
+SPREAD = 30
+
+LARGEST = 64
+"""Pictures in a batch on a GPU, as far as memory allows. A CPU gains nothing from batches, so it takes one picture at a time."""
+
+Key = tuple[str, str, tuple[int, ...]]
+LIMITS: dict[Key, int] = {}
+"""The largest batch that fitted into memory, by device, model and shape of the pictures; only what had to be halved is in here."""
+
+
+class StoppedError(Exception):
+    """The run was stopped; the cell has no result."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Models as a cell looks at them: the one that is judged and, of a transfer attack, the `source` that the attack sees."""
+
+    entry: ModelEntry
+    model: Segmenter
+    source: Segmenter | None
+
+
+@dataclass(frozen=True)
+class Look:
+    """The strongest iterates of a batch after `index` iterations: their `success` (N,) and confusion matrices `counts` (N,C,C)."""
+
+    index: int
+    gradients: int
+    stage: int
+    member: str
+    success: Tensor
+    counts: Tensor
+
+
+def subject_of(cell: Cell, device: torch.device) -> Subject:
+    """Load the models of a cell; raises UserError where that is not possible or their classes do not fit the labels."""
+    stored = None if cell.image.sample else cell.image.stored
+    wanted = label_set_named(cell.label_set) if cell.label_set else None
+    entry, model = in_label_set(model_entry(cell.settings.model), load_model(cell.settings.model, device), stored, wanted)
+    if not cell.row.source:
+        return Subject(entry, model, None)
+    _, source = in_label_set(model_entry(cell.row.source), load_model(cell.row.source, device), stored, wanted)
+    if source.label_set.classes != model.label_set.classes:
+        raise UserError(f"{cell.row.source} and {cell.settings.model} have different classes, so pictures do not transfer between them.")
+    return Subject(entry, model, source)
+
+
+def picture_of(image: ImageRef, entry: ModelEntry) -> Picture:
+    """A picture at the model's working size; a sample without its label map where the model's classes are of another vocabulary."""
+    stored = image.stored.vocabulary if image.stored is not None else entry.label_set.vocabulary
+    labels: Path | None = None if image.sample and stored != entry.label_set.vocabulary else image.labels
+    return open_picture(image.name, image.photo, labels, entry)
+
+
+def compute(
+    cells: Sequence[Cell], device: torch.device, stopped: Callable[[], bool] = lambda: False, largest: int | None = None
+) -> Generator[int, None, list[CellResult]]:
+    """Compute cells of one point, which differ in their image only; the results are in their order.
+
+    Yields, after every iteration, the gradient evaluations of the batch under way, over its pictures. Pictures of one shape go together, as
+    many as memory allows: at most `largest`, by default `LARGEST` on a GPU and one on a CPU, and half as many after every time that memory
+    did not suffice. What comes out does not depend on that, but for rounding on a GPU. A cell that the settings do not fit gets a result
+    with an `error`. Raises StoppedError once `stopped` says yes, UserError for models that cannot be loaded, and OutOfMemoryError where not
+    even one picture fits.
+    """
+    subject = subject_of(cells[0], device)
+    limit = largest or (LARGEST if device.type == "cuda" else 1)
+    results: dict[int, CellResult] = {}
+    pictures: dict[int, Picture] = {}
+    for number, cell in enumerate(cells):
+        try:
+            pictures[number] = picture_of(cell.image, subject.entry)
+        except UserError as error:
+            results[number] = failed(cell.image.name, str(error))
+    alone: set[int] = set()
+    while waiting := [number for number in pictures if number not in results]:
+        shape = pictures[waiting[0]].pixels.shape
+        place = (str(device), f"{cells[0].settings.model} {cells[0].row.source}", shape)
+        most = 1 if waiting[0] in alone else min(limit, LIMITS.get(place, limit))
+        batch = [number for number in waiting if pictures[number].pixels.shape == shape][:most]
+        try:
+            found = yield from attack_batch(cells[0], [pictures[number] for number in batch], subject, stopped)
+        except torch.OutOfMemoryError:
+            if len(batch) == 1:
+                raise
+            LIMITS[place] = len(batch) // 2
+            continue
+        except UserError as error:
+            if len(batch) > 1:
+                # Which of the pictures it is about shows once each is alone.
+                alone |= set(batch)
+                continue
+            found = [failed(pictures[batch[0]].name, str(error))]
+        results |= dict(zip(batch, found, strict=True))
+    return [results[number] for number in range(len(cells))]
+
+
+def attack_batch(
+    cell: Cell, pictures: Sequence[Picture], subject: Subject, stopped: Callable[[], bool]
+) -> Generator[int, None, list[CellResult]]:
+    """Attack pictures of one shape with the settings of `cell`; yields and raises as `compute`, UserError also as `attack_picture`."""
+    seconds, resumed = 0.0, time.perf_counter()
+    settings, model, source = cell.settings, subject.model, subject.source
+    attacked = source or model
+    device = model.mean.device
+    classes = len(model.label_set.classes)
+    x = torch.cat([to_tensor(picture.pixels, device) for picture in pictures])
+    with torch.no_grad():
+        clean = model(x).argmax(1)
+        seen = clean if source is None else source(x).argmax(1)
+    maps = [torch.from_numpy(picture.labels) for picture in pictures if picture.labels is not None]
+    own_prediction = not maps
+    labels = torch.stack(maps).to(device).long() if maps else clean
+    if (labels == VOID).flatten(1).all(1).any():
+        raise UserError("Every pixel of the label map is void (255), so there is nothing to attack or measure.")
+    reference = seen if own_prediction or settings.against == "prediction" else labels
+    goal = build_goal(settings, reference, seen, model.label_set)
+    region = region_mask(settings.region, reference, model.label_set)
+    if not region.flatten(1).any(1).all():
+        raise UserError(f"The region '{settings.region}' holds no pixel of the picture. Choose or draw another one.")
+    attack = build_attack(settings, *x.shape[2:], label_set=model.label_set, region=region if settings.region else None)
+    kept = stored_iterations(attack.iterations, SPREAD) | set(EARLY)
+    leading = torch.zeros(len(x), classes, classes, dtype=torch.int64, device=device)
+    looks: list[Look] = []
+    members: list[Tensor] = []
+    gradients: list[int] = []
+    for step in attack.run(attacked, x, goal):
+        if step.closing:
+            members.append(metrics.confusion_matrix(shown(model, source, step), labels, classes).cpu())
+            gradients.append(step.gradient_evaluations - sum(gradients))
+        elif not step.concluded and source is None:
+            ahead = (step.x_adv == step.best).flatten(1).all(1)
+            leading = torch.where(ahead.view(-1, 1, 1), metrics.confusion_matrix(step.prediction, labels, classes), leading)
+            if step.index in kept:
+                spent = step.gradient_evaluations
+                looks.append(Look(step.index, spent, step.stage, step.member, step.best_success.cpu(), leading.cpu()))
+        seconds += time.perf_counter() - resumed
+        yield step.gradient_evaluations * len(x)
+        if not step.concluded and stopped():
+            raise StoppedError
+        resumed = time.perf_counter()
+    prediction = shown(model, source, step)
+    success = goal.success(prediction).tolist()
+    adversarial = metrics.confusion_matrix(prediction, labels, classes).cpu()
+    before = metrics.confusion_matrix(clean, labels, classes).cpu()
+    agreement = metrics.confusion_matrix(prediction, clean, classes).cpu()
+    linf = metrics.linf(step.x_adv, x).tolist()
+    seconds += time.perf_counter() - resumed
+    truth, before_map, after_map = (tensor.byte().cpu().numpy() for tensor in (labels, clean, prediction))
+    counts = torch.stack([look.counts for look in looks]) if looks else adversarial.new_zeros(0, *adversarial.shape)
+    accuracy, miou = metrics.pixel_accuracy(counts), metrics.mean_iou(counts)
+    return [
+        CellResult(
+            image=picture.name,
+            classes=model.label_set.classes,
+            clean=before[n].numpy(),
+            adversarial=adversarial[n].numpy(),
+            agreement=agreement[n].numpy(),
+            members=(torch.stack(members)[:, n] if members else adversarial[:0]).numpy(),
+            hits=counts[:, n].diagonal(dim1=-2, dim2=-1).numpy(),
+            labelled=counts[:, n].sum(-1).numpy(),
+            predicted=counts[:, n].sum(-2).numpy(),
+            sizes=size_counts(truth[n], before_map[n], after_map[n], classes),
+            member_names=tuple(members_of(settings)) if members else (),
+            member_gradients=tuple(gradients),
+            curve=tuple(
+                CurvePoint(
+                    index=look.index,
+                    gradients=look.gradients,
+                    success=look.success[n].item(),
+                    pixel_accuracy=accuracy[at, n].item(),
+                    miou=miou[at, n].item(),
+                    stage=look.stage,
+                    member=look.member,
+                )
+                for at, look in enumerate(looks)
+            ),
+            own_prediction=own_prediction,
+            success=success[n],
+            linf=linf[n],
+            gradient_evaluations=step.gradient_evaluations,
+            seconds=seconds / len(x),
+            width=x.shape[3],
+            height=x.shape[2],
+            device=device_name(device),
+            smallest=smallest_norms(step, n),
+        )
+        for n, picture in enumerate(pictures)
+    ]
+
+
+@torch.no_grad()
+def shown(model: Segmenter, source: Segmenter | None, step: Step) -> Tensor:
+    """What `model` predicts (N,H,W) for the pictures of a Step, which came from the attack on `source`, or on itself if that is None."""
+    return step.prediction if source is None else model(step.x_adv).argmax(1)
+
+
+def size_counts(labels: np.ndarray, clean: np.ndarray, adversarial: np.ndarray, classes: int) -> np.ndarray:
+    """`CellResult.sizes` (C, len(SIZE_EDGES), 4) int64 from maps (H,W) uint8; components are connected over sides and corners."""
+    counts = np.zeros((classes, len(SIZE_EDGES), 4), np.int64)
+    for index in np.unique(labels[labels != VOID]):
+        number, component = cv2.connectedComponents((labels == index).astype(np.uint8), connectivity=8)
+        area, before, after = (
+            np.bincount(component[where], minlength=number)[1:] for where in (component > 0, clean == index, adversarial == index)
+        )
+        bins = np.searchsorted(SIZE_EDGES, area, side="right") - 1
+        np.add.at(counts[index], bins, np.stack([np.ones_like(area), area, before, after], 1))
+    return counts
+
+
+def smallest_norms(step: Step, image: int) -> tuple[float | None, ...]:
+    """The smallest norms of one image of a Step, in grey levels; empty where the attack does not look for them."""
+    if step.smallest is None:
+        return ()
+    return tuple(norm * GREY_LEVELS if math.isfinite(norm) else None for norm in step.smallest[image].tolist())

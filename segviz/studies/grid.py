@@ -1,0 +1,300 @@
+"""A study: a grid of models, attacks, eps, steps, images and seeds, read from TOML or made by the page, and its cells."""
+
+import math
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from segviz.attacks.catalog import check_settings, gradients_of, steps_of
+from segviz.data.datasets import open_data_set
+from segviz.data.label_sets import LabelSet, label_set_named
+from segviz.data.samples import samples
+from segviz.models.zoo import model_entry
+from segviz.settings import Settings
+from segviz.types import UserError
+
+SAMPLES = "samples"
+
+
+@dataclass(frozen=True)
+class AttackRow:
+    """One attack of a study: the fields of `Settings` that belong to it, empty or None for those of the study.
+
+    `source` is the model on which the adversarial pictures are made, which are then shown to each model of the study: a transfer attack;
+    empty: each model's own. `name` is what curves and tables call it; by default made from the rest.
+    """
+
+    attack: str
+    variant: str = ""
+    layer: str = ""
+    transforms: tuple[str, ...] = ()
+    steps: int | None = None
+    restarts: int | None = None
+    alpha: float | None = None
+    source: str = ""
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "transforms", tuple(self.transforms))
+
+    @property
+    def title(self) -> str:
+        """What to call it."""
+        if self.name:
+            return self.name
+        parts = [self.attack, self.variant, *self.transforms]
+        parts += [f"{self.steps} steps"] if self.steps is not None else []
+        parts += [f"x{self.restarts}"] if self.restarts is not None else []
+        parts += [f"from {self.source}"] if self.source else []
+        return " ".join(part for part in parts if part)
+
+    def applied(self, base: Settings) -> Settings:
+        """The settings with the changes of this row."""
+        names = ("variant", "layer", "transforms", "steps", "restarts", "alpha")
+        changes = {name: value for name in names if (value := getattr(self, name)) not in ("", (), None)}
+        return replace(base, attack=self.attack, **changes)
+
+
+@dataclass(frozen=True)
+class Images:
+    """Which pictures: the samples, all or those of the keys `names`; or the data set in a folder, as `open_data_set` reads it.
+
+    `limit` takes the first N; `labels` says what the ids in a folder's label maps mean where it does not tell; `label_set` reads model and
+    labels in this coarser label set.
+    """
+
+    folder: str = SAMPLES
+    names: tuple[str, ...] = ()
+    split: str | None = None
+    limit: int | None = None
+    labels: str | None = None
+    label_set: str | None = None
+
+
+@dataclass(frozen=True)
+class Study:
+    """A grid: every model under every attack at every eps (grey levels), number of steps and seed, on every image.
+
+    `base` holds the settings that all cells share, such as goal, `against` and norm; its model, image, attack, eps, steps and seed are not
+    looked at.
+    """
+
+    name: str
+    models: tuple[str, ...]
+    attacks: tuple[AttackRow, ...]
+    eps: tuple[float, ...]
+    steps: tuple[int, ...] = (20,)
+    seeds: tuple[int, ...] = (0,)
+    images: Images = Images()
+    base: Settings = field(default_factory=Settings)
+
+
+@dataclass(frozen=True)
+class ImageRef:
+    """A picture of a study by its files; `stored` is the label set of the ids in the label map, None where it is that of the model.
+
+    `sample` marks a sample photo, which may be looked at without its label map by a model of other classes.
+    """
+
+    name: str
+    photo: Path
+    labels: Path | None
+    stored: LabelSet | None = field(default=None, hash=False)
+    sample: bool = False
+
+
+@dataclass(frozen=True)
+class Point:
+    """One point of the curves: all that a cell is except its image. The `image` in the settings is empty."""
+
+    settings: Settings
+    row: AttackRow
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run: `settings` as the attack lab would take them, on one picture; `label_set` as in `Images`."""
+
+    settings: Settings
+    image: ImageRef
+    row: AttackRow
+    label_set: str | None = None
+
+    @property
+    def source(self) -> str:
+        """The model on which the adversarial picture is made."""
+        return self.row.source or self.settings.model
+
+    @property
+    def point(self) -> Point:
+        """The point of the curves that this cell is a part of."""
+        return Point(replace(self.settings, image=""), self.row)
+
+
+def points(study: Study) -> tuple[Point, ...]:
+    """All points of a study's curves, each once: an attack with steps of its own, or of one step, has no curve over steps.
+
+    Raises UserError for an unknown model or attack and for settings that do not fit the attack.
+    """
+    found: dict[Point, None] = {}
+    for model in study.models:
+        model_entry(model)
+        for row in study.attacks:
+            if row.source:
+                model_entry(row.source)
+            for eps in study.eps:
+                for steps in study.steps:
+                    for seed in study.seeds:
+                        settings = row.applied(replace(study.base, model=model, image="", eps=eps, steps=steps, seed=seed))
+                        check_settings(settings)
+                        found[Point(replace(settings, steps=steps_of(settings)), row)] = None
+    return tuple(found)
+
+
+def images_of(study: Study) -> tuple[ImageRef, ...]:
+    """The pictures of a study, in order; raises UserError as `open_data_set` and for unknown samples."""
+    images = study.images
+    if images.folder == SAMPLES:
+        known = samples()
+        unknown = [name for name in images.names if name not in known]
+        if unknown:
+            raise UserError(f"Unknown sample '{unknown[0]}'. Known: {', '.join(known)}.")
+        chosen = [known[name] for name in images.names or known]
+        voc = label_set_named("VOC21")
+        return tuple(ImageRef(one.key, one.photo, one.labels, voc, sample=True) for one in chosen[: images.limit])
+    data = open_data_set(Path(images.folder).expanduser(), images.split)
+    stored = label_set_named(images.labels) if images.labels else data.label_set
+    refs = [ImageRef(photo.stem, photo, labels, stored) for photo, labels in data.pairs]
+    if images.names:
+        refs = [ref for ref in refs if ref.name in images.names]
+        if not refs:
+            raise UserError(f"None of the named images is in {images.folder}.")
+    return tuple(refs[: images.limit])
+
+
+def cells(study: Study) -> tuple[Cell, ...]:
+    """All cells, image by image over all points, so that after every image each curve has one image more; raises as its parts."""
+    grid = points(study)
+    return tuple(
+        Cell(replace(point.settings, image=ref.name if ref.sample else str(ref.photo)), ref, point.row, study.images.label_set)
+        for ref in images_of(study)
+        for point in grid
+    )
+
+
+def gradients(study: Study) -> int:
+    """Gradient evaluations of a whole study, over all images."""
+    return len(images_of(study)) * sum(gradients_of(point.settings) for point in points(study))
+
+
+SHARED_SETTINGS = ("goal", "target", "other", "region", "against", "norm", "alpha", "restarts", "layer", "clip")
+"""Fields of `Settings` that stand at the top of a study's file and hold for all its cells."""
+
+
+def read_study(path: Path) -> Study:
+    """A study from a TOML file; raises UserError that names the file and the key, or the line, that is wrong.
+
+    Keys: `models` (list of keys), `attacks` (list of keys or of tables with the fields of `AttackRow`), `eps` (grey levels), `steps`,
+    `seeds` (lists or single numbers), `name`, the fields of `SHARED_SETTINGS`, and a table `images` with the fields of `Images`. A folder
+    is meant relative to where the command is run.
+    """
+    try:
+        text = path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"Cannot read the study {path}: {getattr(error, 'strerror', None) or error}.") from None
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"The study {path} is no TOML: {error}.") from None
+    try:
+        study = study_of({"name": path.stem} | table)
+        points(study)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
+    return study
+
+
+def study_of(table: Mapping[str, Any]) -> Study:
+    """A study from the values of its file; raises UserError that names the key which is wrong."""
+    known = ("name", "models", "attacks", "eps", "steps", "seeds", "images", *SHARED_SETTINGS)
+    refuse_unknown(table, known, "")
+    if "models" not in table or "attacks" not in table or "eps" not in table:
+        missing = next(key for key in ("models", "attacks", "eps") if key not in table)
+        raise UserError(f"{missing} is missing. A study needs models, attacks and eps, each a list.")
+    shared = {key: table[key] for key in SHARED_SETTINGS if key in table}
+    images = table.get("images", {})
+    if isinstance(images, str):
+        images = {"folder": images}
+    return Study(
+        name=str(table["name"]),
+        models=values(table["models"], "models", str),
+        attacks=tuple(attack_row(one) for one in as_list(table["attacks"], "attacks")),
+        eps=values(table["eps"], "eps", float),
+        steps=values(table.get("steps", [20]), "steps", int),
+        seeds=values(table.get("seeds", [0]), "seeds", int),
+        images=record(Images, images, "images"),
+        base=record(Settings, shared, ""),
+    )
+
+
+def attack_row(value: object) -> AttackRow:
+    """An attack from its key or its table."""
+    if isinstance(value, str):
+        return AttackRow(value)
+    if not isinstance(value, dict) or not isinstance(value.get("attack"), str):
+        raise UserError(f'attacks holds {value!r}; write a key such as "pgd", or a table such as {{attack = "pgd", steps = 3}}.')
+    return record(AttackRow, value, "attacks")
+
+
+def as_list(value: object, key: str) -> list[Any]:
+    """A list that is not empty; a single value counts as a list of one."""
+    found = value if isinstance(value, list) else [value]
+    if not found:
+        raise UserError(f"{key} is empty; it needs at least one value.")
+    return found
+
+
+def values(value: object, key: str, kind: type) -> tuple[Any, ...]:
+    """A list of one kind of value, each once."""
+    return tuple(dict.fromkeys(typed(one, key, kind) for one in as_list(value, key)))
+
+
+def typed(value: object, key: str, kind: type) -> Any:
+    """A value of a kind (str, int, float, bool, tuple of str), an integer also where a float is wanted."""
+    fits: dict[type, Callable[[Any], bool]] = {
+        str: lambda one: isinstance(one, str),
+        bool: lambda one: isinstance(one, bool),
+        int: lambda one: isinstance(one, int) and not isinstance(one, bool),
+        float: lambda one: isinstance(one, int | float) and not isinstance(one, bool) and math.isfinite(one),
+        tuple: lambda one: isinstance(one, list) and all(isinstance(part, str) for part in one),
+    }
+    words = {str: "text", bool: "true or false", int: "a whole number", float: "a number", tuple: "a list of texts"}
+    if not fits[kind](value):
+        raise UserError(f"{key} holds {value!r}; it must be {words[kind]}.")
+    return kind(value)
+
+
+def kinds_of(cls: type) -> dict[str, type]:
+    """The kind of value of each field of a record, by its annotation."""
+    kinds: dict[str, type] = {"str": str, "int": int, "float": float, "bool": bool, "tuple[str, ...]": tuple}
+    texts = {part.name: part.type.__name__ if isinstance(part.type, type) else str(part.type) for part in fields(cls)}
+    return {name: kinds[text.removesuffix(" | None")] for name, text in texts.items()}
+
+
+def record(cls: type[Any], table: object, where: str) -> Any:
+    """A record of `cls` from a table of a file, every value checked; raises UserError that names the key."""
+    if not isinstance(table, dict):
+        raise UserError(f"{where} must be a table.")
+    kinds = kinds_of(cls)
+    refuse_unknown(table, tuple(kinds), where)
+    prefix = f"{where}." if where else ""
+    return cls(**{key: typed(value, prefix + key, kinds[key]) for key, value in table.items()})
+
+
+def refuse_unknown(table: Mapping[str, Any], known: tuple[str, ...], where: str) -> None:
+    """Raise UserError for a key that is not `known`."""
+    unknown = [key for key in table if key not in known]
+    if unknown:
+        raise UserError(f"Unknown key '{unknown[0]}'{f' in {where}' if where else ''}. Known: {', '.join(known)}.")

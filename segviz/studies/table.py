@@ -1,0 +1,214 @@
+"""The table of a study: data-set figures with a confidence band for every point of its curves, from the cells that are stored."""
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from segviz.studies import worst_case
+from segviz.studies.evaluate import SetFigures, set_figures, worst_figures
+from segviz.studies.grid import Cell, Point, Study, points
+from segviz.studies.run import keyed_cells
+from segviz.studies.store import CellResult, Store
+
+RESAMPLES = 1000
+BAND = (0.025, 0.975)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One point of the curves over the `images` that are there so far; figures as in `SetFigures`, of a suite as in `Evaluation`.
+
+    `band` is the 95 % confidence band of `adversarial.miou`, the percentile bootstrap over images; None for fewer than two images.
+    `pending` cells are still to be computed, `errors` say why others cannot be. `gradient_evaluations` and `seconds` are means per image;
+    `linf` is the largest change in grey levels, `success` the mean over images. Figures are None without images. `own_prediction`: there
+    is no label map, so figures refer to the model's clean prediction.
+    """
+
+    point: Point
+    images: int
+    pending: int
+    errors: tuple[str, ...]
+    classes: tuple[str, ...] = ()
+    clean: SetFigures | None = None
+    adversarial: SetFigures | None = None
+    band: tuple[float, float] | None = None
+    iou_ratio: float | None = None
+    success: float | None = None
+    linf: float | None = None
+    gradient_evaluations: float = 0.0
+    seconds: float = 0.0
+    own_prediction: bool = False
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A point of the curve over iterations: data-set mIoU and accuracy of the strongest iterates after `index` iterations."""
+
+    index: int
+    gradients: int
+    miou: float
+    pixel_accuracy: float
+
+
+def results_at(study: Study, store: Store) -> dict[Point, list[tuple[Cell, CellResult | None]]]:
+    """The cells of each point, image by image, with their results; None where there is none yet."""
+    found: dict[Point, list[tuple[Cell, CellResult | None]]] = {point: [] for point in points(study)}
+    for cell, key in keyed_cells(study):
+        found[cell.point].append((cell, store.get(key)))
+    return found
+
+
+def table(study: Study, store: Store) -> tuple[Row, ...]:
+    """A row for every point of the study, in its order, from what is stored; raises UserError as `cells`."""
+    return tuple(row_of(point, [result for _, result in pairs]) for point, pairs in results_at(study, store).items())
+
+
+def row_of(point: Point, results: Sequence[CellResult | None]) -> Row:
+    """The row of one point."""
+    there = [result for result in results if result is not None and not result.error]
+    errors = tuple(dict.fromkeys(result.error for result in results if result is not None and result.error))
+    pending = sum(result is None for result in results)
+    if not there:
+        return Row(point, 0, pending, errors)
+    clean, adversarial = stacked(there, "clean"), stacked(there, "adversarial")
+    before, after = set_figures(clean), set_figures(adversarial)
+    drawn = adversarial
+    if there[0].member_names:
+        counts = member_counts(there)
+        after = worst_figures(counts)
+        drawn = worst_case.chosen(counts, worst_case.greedy_miou(counts))
+    return Row(
+        point=point,
+        images=len(there),
+        pending=pending,
+        errors=errors,
+        classes=there[0].classes,
+        clean=before,
+        adversarial=after,
+        band=bootstrap_band(drawn),
+        iou_ratio=after.miou / before.miou if before.miou > 0 else None,
+        success=float(np.mean([result.success for result in there])),
+        linf=max(result.linf for result in there),
+        gradient_evaluations=float(np.mean([result.gradient_evaluations for result in there])),
+        seconds=float(np.mean([result.seconds for result in there])),
+        own_prediction=there[0].own_prediction,
+    )
+
+
+def stacked(results: Sequence[CellResult], name: str) -> Tensor:
+    """One array of several results, as a tensor with the images in front."""
+    return torch.from_numpy(np.stack([getattr(result, name) for result in results]))
+
+
+def member_counts(results: Sequence[CellResult]) -> Tensor:
+    """The confusion matrices (members,N,C,C) of a suite's attacks."""
+    return stacked(results, "members").transpose(0, 1).contiguous()
+
+
+def bootstrap_band(counts: Tensor, seed: int = 0, resamples: int = RESAMPLES) -> tuple[float, float] | None:
+    """The 95 % band of the data-set mIoU over images, from their confusion matrices (N,C,C): percentiles of seeded resamples.
+
+    Of a suite, the choice of the attack per image is held fixed. None for fewer than two images.
+    """
+    images = len(counts)
+    if images < 2:
+        return None
+    rng = np.random.default_rng(seed)
+    times = torch.from_numpy(rng.multinomial(images, np.full(images, 1 / images), resamples)).double()
+    hits = counts.diagonal(dim1=-2, dim2=-1).double()
+    union = (counts.sum(-1) + counts.sum(-2)).double() - hits
+    miou = worst_case.miou((times @ hits).numpy(), (times @ union).numpy())
+    low, high = np.quantile(miou, BAND)
+    return float(low), float(high)
+
+
+def curve_over_iterations(results: Sequence[CellResult]) -> tuple[Moment, ...]:
+    """The data set's curve of one point over the iterations of its runs, from results without errors; empty for transfer attacks."""
+    if not results or not results[0].curve:
+        return ()
+    hits = stacked(results, "hits").sum(0).double()
+    labelled, predicted = stacked(results, "labelled").sum(0).double(), stacked(results, "predicted").sum(0).double()
+    miou = worst_case.miou(hits.numpy(), (labelled + predicted - hits).numpy())
+    accuracy = hits.sum(1) / labelled.sum(1)
+    looks = zip(results[0].curve, miou.tolist(), accuracy.tolist(), strict=True)
+    return tuple(Moment(look.index, look.gradients, now, right) for look, now, right in looks)
+
+
+@dataclass(frozen=True)
+class SizeRow:
+    """Connected components of the labels of at least `smallest` pixels (and below the next row's): how many, and the share of their
+    pixels, pooled, that is right before and after the attack; None where there are none."""
+
+    smallest: int
+    components: int
+    clean: float | None
+    adversarial: float | None
+
+
+def accuracy_by_size(results: Sequence[CellResult], edges: Sequence[int], classes: Sequence[int] | None = None) -> tuple[SizeRow, ...]:
+    """Accuracy against the size of the component, over images; of all classes, or of those with the indices `classes`."""
+    if not results:
+        return ()
+    counts = np.sum([result.sizes for result in results], 0)
+    counts = counts.sum(0) if classes is None else counts[list(classes)].sum(0)
+    return tuple(
+        SizeRow(smallest, int(number), before / area if area else None, after / area if area else None)
+        for smallest, (number, area, before, after) in zip(edges, counts.tolist(), strict=True)
+    )
+
+
+def as_values(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """Rows as JSON values; rates are fractions of 1, `attack` is the row's title and `iou` goes by class name."""
+    return [
+        {
+            "model": row.point.settings.model,
+            "attack": row.point.row.title,
+            "eps": row.point.settings.eps,
+            "steps": row.point.settings.steps,
+            "seed": row.point.settings.seed,
+            "images": row.images,
+            "pending": row.pending,
+            "errors": list(row.errors),
+            "clean": figures_as_values(row.clean, row.classes),
+            "adversarial": figures_as_values(row.adversarial, row.classes),
+            "band": row.band,
+            "iou_ratio": row.iou_ratio,
+            "success": row.success,
+            "linf": row.linf,
+            "gradient_evaluations": row.gradient_evaluations,
+            "reference": "own prediction" if row.own_prediction else "label map",
+            "seconds": row.seconds,
+            "settings": {key: value for key, value in asdict(row.point.settings).items() if key != "image"},
+        }
+        for row in rows
+    ]
+
+
+def figures_as_values(figures: SetFigures | None, classes: Sequence[str]) -> dict[str, Any] | None:
+    """Figures with the IoU by class name."""
+    return None if figures is None else {**asdict(figures), "iou": dict(zip(classes, figures.iou, strict=True))}
+
+
+def as_csv(rows: Sequence[Row]) -> str:
+    """Rows as CSV with a heading; rates are fractions of 1, empty where there is no value, a column of IoU per class."""
+    classes = list(dict.fromkeys(name for row in rows for name in row.classes))
+    heading = ["model", "attack", "eps", "steps", "seed", "images", "pending", "clean_miou", "miou", "low", "high", "iou_ratio", "nmiou"]
+    heading += ["pixel_accuracy", "success", "linf", "gradient_evaluations", *(f"iou_{name}" for name in classes), "errors"]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(heading)
+    for row in rows:
+        settings, after = row.point.settings, row.adversarial
+        low, high = row.band or (None, None)
+        iou = dict(zip(row.classes, after.iou, strict=True)) if after else {}
+        where = [settings.model, row.point.row.title, settings.eps, settings.steps, settings.seed, row.images, row.pending]
+        rates = [row.clean and row.clean.miou, after and after.miou, low, high, row.iou_ratio, after and after.nmiou]
+        more = [after and after.pixel_accuracy, row.success, row.linf, row.gradient_evaluations, *(iou.get(name) for name in classes)]
+        writer.writerow([*where, *rates, *more, "; ".join(row.errors)])
+    return text.getvalue()

@@ -1,0 +1,52 @@
+"""The leaderboard: the worst case over what is stored, and the numbers of papers."""
+
+from dataclasses import replace
+from itertools import pairwise
+
+import torch
+
+from segviz.studies.evaluate import worst_figures
+from segviz.studies.grid import AttackRow
+from segviz.studies.leaderboard import PUBLISHED, leaderboard, published_models
+from segviz.studies.run import run
+from segviz.studies.store import Store
+from segviz.studies.table import results_at, stacked, table
+
+
+def test_standings_are_the_worst_case_over_all_attacks(study, tmp_path):
+    study = replace(study, attacks=(AttackRow("fgsm"), AttackRow("quick")), eps=(4.0,))
+    store = Store(tmp_path)
+    for _ in run(replace(study, images=replace(study.images, limit=3)), store, device=torch.device("cpu")):
+        pass
+    (standing,) = leaderboard(study, store)
+    (worst,) = standing.worst
+    assert (worst.eps, worst.images, worst.pending, worst.attacks) == (4.0, 3, 2, ("fgsm", "quick"))
+    fgsm, quick = ([result for _, result in pairs if result is not None] for pairs in results_at(study, store).values())
+    counts = torch.cat([stacked(fgsm, "adversarial")[None], stacked(quick, "members").transpose(0, 1)])
+    assert worst.figures == worst_figures(counts)
+    rows = table(study, store)
+    assert worst.figures.miou <= min(row.adversarial.miou for row in rows)
+    assert standing.clean == rows[0].clean
+
+
+def test_a_model_without_results_stands_there_empty(study, tmp_path):
+    (standing,) = leaderboard(study, Store(tmp_path))
+    assert standing.clean is None
+    assert [(worst.figures, worst.pending) for worst in standing.worst] == [(None, 8), (None, 8)]
+
+
+def test_published_numbers_fall_with_eps_and_the_suite_is_the_worst():
+    models = published_models()
+    assert len(models) == 8
+    for _, _, by_eps in models:
+        ordered = [by_eps[eps] for eps in sorted(by_eps)]
+        assert ordered[0].eps == 0
+        for smaller, larger in pairwise(ordered):
+            assert larger.miou <= smaller.miou
+            assert larger.accuracy <= smaller.accuracy
+    suites = {(row.model, row.data, row.eps): row for row in PUBLISHED if row.attack == "SEA"}
+    for row in PUBLISHED:
+        if row.attack in ("JS", "MCE", "MCE-Bal"):
+            suite = suites[row.model, row.data, row.eps]
+            assert suite.miou <= row.miou
+            assert suite.accuracy <= row.accuracy
