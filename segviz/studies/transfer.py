@@ -299,8 +299,8 @@ def common_label_set(keys: Sequence[str], stored: LabelSet | None = None, wanted
         return candidate
     names = ", ".join(dict.fromkeys(label_set.name for label_set in [*found, *([stored] if stored is not None else [])]))
     raise UserError(
-        f"These models have no label set in common ({names}), so their maps cannot be compared. Choose models of one label set; VOC21 can be "
-        "read in VOC7 and Cityscapes19 in CamVid11."
+        f"These models have no label set in common ({names}), so their maps cannot be compared. Choose models of one label set; VOC21 can "
+        "be read in VOC7 and Cityscapes19 in CamVid11."
     )
 
 
