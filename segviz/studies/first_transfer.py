@@ -30,13 +30,13 @@ from segviz.studies.transfer import (
 
 FILE = ASSETS / "transfer.json"
 MODELS = ("voc7-lraspp", "voc7-fcn8s", "voc7-deeplab")
-TRANSFORMS = (("momentum",), ("di",), ("ti",), ("si",), ("scale",))
+EACH = (("momentum",), ("di",), ("ti",), ("si",), ("scale",))
 PGD = Settings(attack="pgd", eps=8, steps=20)
 
 PLANS = {
     "matrix": by_source([published(Settings(attack=attack, eps=8)) for attack in ("fgsm", "ifgsm-ll")], MODELS, MODELS),
     "scales": by_scale(Settings(eps=8), MODELS[1:]),
-    "transforms": by_transform(PGD, TRANSFORMS, MODELS[1:], 20),
+    "transforms": by_transform(PGD, EACH, MODELS[1:], 20),
     "curves": over_iterations(Settings(attack="pgd", eps=8, steps=20, transforms=("scale",)), MODELS[1:]),
 }
 """By the page's views."""
