@@ -134,7 +134,7 @@ def test_transforms_have_equal_cost(files):
 
 
 def test_victims_look_at_rounded_iterates(files):
-    plan = over_iterations(Settings(attack="ifgsm", eps=4, alpha=1.25, steps=5, transforms=("ti",)), [FCN])
+    plan = over_iterations(Settings(attack="ifgsm", eps=4, alpha=1.3, steps=5, transforms=("ti",)), [FCN])
     assert [run.name for run in plan.runs] == ["plain", "ti"]
     study = result(plan, files[:1])
     cell = study.cell(0, 0)
