@@ -69,7 +69,7 @@ def transfer_result(study: Transfer) -> dict[str, Any]:
         settings.pop("image")
         runs.append({"table": run.group, "name": run.name, **settings, "gradient_evaluations": gradients_of(run.settings)})
     return {
-        "scope": "one image" if study.total == 1 else "data set",
+        "scope": scope_of(study),
         "pictures": study.pictures,
         "of": study.total,
         "reference": "own prediction" if study.own_prediction else "label map",
@@ -89,7 +89,7 @@ def transfer_rows(study: Transfer) -> list[dict[str, Any]]:
     for cell in study.cells:
         run = study.plan.runs[cell.run]
         common = {
-            "scope": "one image" if study.total == 1 else "data set",
+            "scope": scope_of(study),
             "pictures": study.pictures,
             "attack": run.settings.attack,
             "variant": run.settings.variant,
@@ -109,6 +109,11 @@ def transfer_rows(study: Transfer) -> list[dict[str, Any]]:
             rates = asdict(cell.adversarial)
             rows.append({**common, "iteration": "result", **rates, "iou_ratio": cell.iou_ratio})
     return rows
+
+
+def scope_of(study: Transfer) -> str:
+    """What the mIoU of a study is that of."""
+    return "one image" if study.pictures <= 1 else "data set"
 
 
 def csv_text(rows: Sequence[dict[str, Any]]) -> str:

@@ -105,8 +105,8 @@ class Exhibit:
 class Transfer:
     """Where a study stands; immutable.
 
-    The `cells` are over the first `pictures` of `total` photos, those that every run has been through; before the first photo is finished
-    they are over that one photo. `spent` counts gradient evaluations over all pictures, of `budget`. `exhibits` are there if there
+    The `cells` are over the first `pictures` of `total` photos: those that every run has been through, or the first batch while there is no
+    such photo yet. `spent` counts gradient evaluations over all pictures, of `budget`. `exhibits` are there if there
     is one photo only: a run's, by its number. `own_prediction`: without label maps a victim is measured against its own clean prediction.
     `stopped_after` is the iteration that the last run was stopped at, where that is part of the figures.
     """
@@ -165,7 +165,7 @@ def transfer(
     shown = Transfer(plan, len(photos))
     yield shown
     total: Counts = {}
-    spent = 0
+    spent = finished = 0
     for batch in batches(photos, BATCH if device.type == "cuda" else 1):
         audience = Audience(plan.victims, loaded)
         exhibits: list[Exhibit] = []
@@ -187,30 +187,34 @@ def transfer(
                 shown = replace(shown, own_prediction=labels is None, spent=spent + len(batch) * step.gradient_evaluations)
                 yield shown
                 interrupted = stopped()
-                if interrupted and total:
+                if interrupted and (total or (number > 0 and step.index == 0)):
                     yield replace(shown, ended=True)
                     return
                 step = attack.conclude(step, source, x, goal) if interrupted else next(steps)
                 if step.index in plan.looks and not step.concluded and not step.closing:
                     rounded = attack.conclude(replace(step, best=step.x_adv), source, x, goal).x_adv
                     for _ in audience.look(number, step.index, x, rounded, labels):
-                        shown = replace(shown, cells=cells_of(plan, total or audience.counts))
+                        if not total:
+                            shown = replace(shown, pictures=len(batch), cells=cells_of(plan, audience.counts))
                         yield shown
             spent += len(batch) * step.gradient_evaluations
             exhibit = Exhibit(pictures[0].pixels, frame_of(step).pixels, (), ())
             for before, after in audience.look(number, RESULT, x, step.x_adv, labels):
                 exhibit = replace(exhibit, clean_maps=(*exhibit.clean_maps, as_map(before)), maps=(*exhibit.maps, as_map(after)))
-                shown = replace(shown, spent=spent, cells=cells_of(plan, total or audience.counts))
+                shown = replace(shown, spent=spent)
+                if not total:
+                    shown = replace(shown, pictures=len(batch), cells=cells_of(plan, audience.counts))
                 if len(photos) == 1:
                     shown = replace(shown, exhibits=(*exhibits, exhibit))
                 yield shown
             exhibits.append(exhibit)
             if interrupted:
-                yield replace(shown, pictures=len(batch), ended=True, stopped_after=step.index)
+                yield replace(shown, ended=True, stopped_after=step.index)
                 return
         for place, counted in audience.counts.items():
             total[place] = total.get(place, 0) + counted
-        shown = replace(shown, pictures=shown.pictures + len(batch), cells=cells_of(plan, total))
+        finished += len(batch)
+        shown = replace(shown, pictures=finished, cells=cells_of(plan, total))
         yield shown
     yield replace(shown, ended=True)
 

@@ -146,8 +146,8 @@ def read_own(query: Mapping[str, str]) -> dict[str, Any]:
 
 
 def link_of_wish(wish: Wish) -> dict[str, str]:
-    """The parameters of a link that reproduces the study; defaults are left out, but not the view."""
-    link = link_of(wish.shared)
+    """The parameters of a link that reproduces the study; defaults are left out, but not the view and epsilon."""
+    link = link_of(wish.shared) | {"eps": f"{wish.shared.eps:g}"}
     for name, value in wish.own.items():
         if value != DEFAULTS[name]:
             link[name] = ",".join(value) if name in LISTS else str(value)

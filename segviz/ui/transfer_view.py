@@ -92,7 +92,7 @@ def describe(study: Transfer) -> str:
     text = f"**{groups}** at ε = {first.eps:g}/255{unit} {who}, over {over}."
     if study.stopped_after is not None:
         text += f" Stopped: the last attack took {count(study.stopped_after, 'iteration')}."
-    elif study.ended and study.pictures < study.total:
+    elif study.ended and study.spent < study.budget:
         text += " Stopped before all were done."
     return text
 
@@ -107,18 +107,18 @@ def photos_in_words(study: Transfer) -> str:
     if study.total == 1:
         image = study.plan.runs[0].settings.image
         return f"one picture ({samples()[image].title})" if image in samples() else "one picture"
-    return f"{max(study.pictures, 1)} of {study.total} pictures" if study.pictures < study.total else f"{study.total} pictures"
+    return f"{study.pictures} of {study.total} pictures" if study.pictures < study.total else f"{study.total} pictures"
 
 
 def miou_name(study: Transfer) -> str:
     """What the mIoU of the study is called: that of one image never shares its name with that of several."""
-    return "mIoU of this image" if study.total == 1 or study.pictures == 0 else f"mIoU over {study.pictures} pictures"
+    return "mIoU of this image" if study.pictures <= 1 else f"mIoU over {study.pictures} pictures"
 
 
 def basis(study: Transfer) -> str:
     """What the figures are measured on and against."""
     against = "each victim's **own clean prediction**, for want of a label map" if study.own_prediction else "the label map"
-    one = "of this image" if study.total == 1 else "from one confusion matrix over all pictures"
+    one = "of this image" if study.pictures <= 1 else "from one confusion matrix over all pictures"
     return (
         f"IoU ratio: adversarial over clean mIoU of the victim, {one}; both against {against}. The adversarial pictures are in 8-bit "
         "values and at the working size of their source; every victim gets that same picture, whatever its own working size."

@@ -85,13 +85,25 @@ def test_nothing_changed_is_ratio_one(files):
 def test_snapshots_grow_and_compare_the_same_pictures_only(files):
     plan = by_source([Settings(attack="ifgsm", eps=4, steps=2)], [LRASPP, FCN], [LRASPP, FCN])
     seen = list(transfer(plan, files[:2], CPU))
-    first = [study for study in seen if study.pictures == 0]
-    assert {len(study.cells) for study in first} == {0, 1, 2, 3, 4}
+    assert {len(study.cells) for study in seen if study.spent < 4} == {0, 1, 2}
+    assert all(study.pictures == 1 for study in seen if study.cells and study.spent <= 4)
     assert [study.spent for study in seen] == sorted(study.spent for study in seen)
     assert seen[-1].spent == seen[-1].budget == 2 * 2 * 2
     # While the second picture is at work the figures stay those of the first.
-    assert len({study.cells for study in seen if study.pictures == 1}) == 1
-    assert seen[-1].cells != next(study for study in seen if study.pictures == 1).cells
+    at_work = [study for study in seen if study.spent > 4 and study.pictures == 1]
+    assert len(at_work) > 4
+    assert {study.cells for study in at_work} == {result(plan, files[:1]).cells}
+    assert (seen[-1].pictures, len(seen[-1].cells)) == (2, 4)
+
+
+def test_stop_between_runs_begins_no_other(files):
+    plan = by_source([Settings(attack="ifgsm", eps=4, steps=2)], [LRASPP, FCN], [LRASPP])
+    stop = []
+    for study in transfer(plan, files[:1], CPU, lambda: bool(stop)):
+        if study.cells:
+            stop.append(True)
+    assert (study.ended, study.stopped_after) == (True, None)
+    assert [cell.run for cell in study.cells] == [0]
 
 
 def test_stop_in_the_first_picture_keeps_what_was_reached(files):

@@ -152,7 +152,7 @@ def test_link_and_wish_are_inverse():
     assert read_own(link) == own | {"view": "matrix"}
     assert link["eps"] == "3"
     defaults = {name: value for name, value in DEFAULTS.items() if name != "view"}
-    assert link_of_wish(Wish("curves", Settings(), defaults)) == {"view": "curves"}
+    assert link_of_wish(Wish("curves", Settings(), defaults)) == {"view": "curves", "eps": "4"}
 
 
 @pytest.mark.parametrize(
