@@ -362,6 +362,7 @@ def by_transform(settings: Settings, choices: Sequence[tuple[str, ...]], victims
 def over_iterations(settings: Settings, victims: Sequence[str]) -> Plan:
     """The attack, plain and with the input transforms of `settings` if it has any; source and victims look at some of its iterations."""
     choices = dict.fromkeys([(), settings.transforms])
-    runs = tuple(Run(title_of(settings), " + ".join(keys) or "plain", replace(settings, transforms=keys)) for keys in choices)
+    title = title_of(replace(settings, transforms=()))
+    runs = tuple(Run(title, " + ".join(keys) or "plain", replace(settings, transforms=keys)) for keys in choices)
     looks = sorted(stored_iterations(iterations_of(settings), MAX_LOOKS) - {0})
     return Plan(runs, tuple(dict.fromkeys([settings.model, *victims])), tuple(looks))
