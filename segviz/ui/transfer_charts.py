@@ -31,9 +31,10 @@ def heat_table(values: Sequence[Sequence[float | None]], columns: Sequence[str],
             hovertemplate="made on %{x}<br>seen by %{y}<br>%{z:.1%}<extra></extra>",
         )
     )
-    figure.update_xaxes(title_text=column_title, side="top", type="category", showgrid=False, tickangle=-25 if len(columns) > 4 else 0)
-    figure.update_yaxes(autorange="reversed", type="category", showgrid=False)
-    figure.update_layout(height=130 + 46 * max(len(rows), 2), margin={"l": 10, "r": 10, "t": 80, "b": 10})
+    fits = len(columns) * max(map(len, columns), default=0) < 60
+    figure.update_xaxes(title_text=column_title, side="top", type="category", showgrid=False, tickangle=0 if fits else -25)
+    figure.update_yaxes(title_text="seen by", autorange="reversed", type="category", showgrid=False)
+    figure.update_layout(height=110 + 46 * max(len(rows), 2), margin={"l": 10, "r": 10, "t": 60 if fits else 90, "b": 10})
     return figure
 
 

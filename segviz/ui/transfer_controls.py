@@ -28,7 +28,6 @@ from segviz.ui.controls import (
     RANGES,
     SHARED,
     STEPS,
-    WRAPPER_TITLES,
     eps_control,
     image_keys,
     image_title,
@@ -38,7 +37,7 @@ from segviz.ui.controls import (
     read_link,
     upload_controls,
 )
-from segviz.ui.models import is_here, model_keys, model_title
+from segviz.ui.models import is_here, model_keys
 
 VIEWS = {
     "picture": "One picture",
@@ -57,6 +56,7 @@ DEFAULTS: dict[str, Any] = {
     "source": MODELS[0],
     "victims": MODELS,
     "attack": "fgsm",
+    "iterative": "pgd",
     "attacks": ("fgsm", "ifgsm-ll"),
     "through": (),
     "with": ("scale",),
@@ -77,7 +77,7 @@ PRESETS: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "Dynamic scaling helps?": (
         "PGD, plain and through each input transform, at 20 gradient evaluations each, over the samples.",
-        {"view": "transforms", "source": MODELS[0], "victims": MODELS[1:], "attack": "pgd", "each": DEFAULTS["each"], "steps": 20},
+        {"view": "transforms", "source": MODELS[0], "victims": MODELS[1:], "iterative": "pgd", "each": DEFAULTS["each"], "steps": 20},
     ),
     "Scales": (
         "Table 1 of Arnab et al. on a bundled network, over the samples.",
@@ -111,12 +111,18 @@ def transform_choices() -> list[str]:
     return [*TRANSFORMS, *COMBINATIONS]
 
 
+def iterative_attacks() -> list[str]:
+    """The attacks of `choices` that take more than one step."""
+    return [name for name, settings in choices().items() if not ATTACKS[settings.attack].one_step]
+
+
 CHECKS: dict[str, Callable[[str], bool]] = {
     "view": lambda text: text in VIEWS,
     "source": known_model,
     "sources": known_model,
     "victims": known_model,
     "attack": lambda text: text in choices(),
+    "iterative": lambda text: text in iterative_attacks(),
     "attacks": lambda text: text in choices(),
     "through": lambda text: text in TRANSFORMS,
     "with": lambda text: text in TRANSFORMS,
@@ -192,7 +198,8 @@ def wish_controls(view: str) -> Wish:
     if view == "matrix":
         own["attacks"] = attacks_control()
     elif view != "scales":
-        own["attack"] = st.selectbox("Attack", list(choices()), format_func=attack_title, key=key_of("attack"), persist_state="session")
+        name, options = ("attack", list(choices())) if view == "picture" else ("iterative", iterative_attacks())
+        own[name] = st.selectbox("Attack", options, format_func=attack_title, key=key_of(name), persist_state="session")
     eps = eps_control()
     if view != "scales":
         own["steps"] = st.select_slider(
@@ -218,10 +225,9 @@ def models_control(label: str, name: str, most: int, help_text: str) -> tuple[st
     found = st.multiselect(
         label,
         options,
-        format_func=choice_title,
         max_selections=most,
         select_all=False,
-        help=f"{help_text} Type to search; also behind a wrapper: multi-scale, one scale, CRF.",
+        help=f"{help_text} Type to search; +multiscale, +scale50, +crf and the like are wrappers around a model.",
         key=key_of(name),
         persist_state="session",
     )
@@ -233,16 +239,8 @@ def source_control(view: str) -> str:
     here = [key for key in model_keys() if is_here(model_entry(key))]
     if st.session_state[key_of("source")] not in here:
         here.append(st.session_state[key_of("source")])
-    chosen: str = st.selectbox(
-        "Network" if view == "scales" else "Source", here, format_func=choice_title, key=key_of("source"), persist_state="session"
-    )
+    chosen: str = st.selectbox("Network" if view == "scales" else "Source", here, key=key_of("source"), persist_state="session")
     return chosen
-
-
-def choice_title(key: str) -> str:
-    """What the lists of models show for a key with wrappers."""
-    base, names = split_key(key)
-    return " + ".join([model_title(base), *(WRAPPER_TITLES[name].lower() for name in names)])
 
 
 def photo_controls(view: str, own: dict[str, Any]) -> None:
@@ -359,12 +357,12 @@ def plan_of(wish: Wish) -> Plan:
         everyone = tuple(dict.fromkeys([*own["sources"], *victims]))
         return by_source([attack_settings(wish, own["attack"], own["through"])], own["sources"], everyone)
     if wish.view == "transforms":
-        settings = replace(attack_settings(wish, own["attack"], ()), model=own["source"])
+        settings = replace(attack_settings(wish, own["iterative"], ()), model=own["source"])
         each = [tuple(name.split("+")) for name in own["each"]]
         for keys in each:
             check_settings(replace(settings, transforms=keys))
         return by_transform(settings, each, victims, own["steps"])
-    return over_iterations(replace(attack_settings(wish, own["attack"], own["with"]), model=own["source"]), victims)
+    return over_iterations(replace(attack_settings(wish, own["iterative"], own["with"]), model=own["source"]), victims)
 
 
 @st.cache_data(ttl=60, max_entries=8, show_spinner=False)

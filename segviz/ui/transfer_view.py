@@ -268,6 +268,8 @@ def show_numbers(study: Transfer) -> None:
         )
     if not rows:
         return
+    if all(row["transforms"] is None for row in rows):
+        rows = [{column: value for column, value in row.items() if column != "transforms"} for row in rows]
     columns = {column: percent for column in rows[0] if "mIoU" in column or "accuracy" in column}
     st.dataframe(
         {column: [row[column] for row in rows] for column in rows[0]},

@@ -28,6 +28,6 @@ def test_first_picture_then_a_study_whose_table_fills(page, address):
     expect(page.locator(STOP)).to_be_disabled(timeout=60_000)
     expect(page.get_by_text("Stopped")).to_be_visible()
     assert "view=matrix" in page.url
-    rows = list(csv.DictReader(io.StringIO(download(page, "Figures").decode())))
+    rows = list(csv.DictReader(io.StringIO(download(page, "Figures (CSV)").decode())))
     assert rows
     assert {row["iteration"] for row in rows} == {"result"}

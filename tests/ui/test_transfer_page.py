@@ -91,7 +91,7 @@ def test_a_preset_fills_the_controls_and_runs(monkeypatch):
     assert not app.exception
     job = app.session_state.transfer_job
     assert app.button_group(key="transfer_view").value == "transforms"
-    assert (app.selectbox(key="transfer_attack").value, app.select_slider(key="transfer_steps").value) == ("pgd", 20)
+    assert (app.selectbox(key="transfer_iterative").value, app.select_slider(key="transfer_steps").value) == ("pgd", 20)
     job.stop()
     until_done(app)
     assert app.query_params["view"] == "transforms"
