@@ -1,5 +1,6 @@
 """Transfer: agreement with the lab, equal cost, partial results, Stop, label sets, single scales."""
 
+import shutil
 from collections import deque
 from dataclasses import replace
 
@@ -18,7 +19,7 @@ from segviz.models.load import load_model
 from segviz.models.zoo import MODELS, model_entry
 from segviz.results import csv_text, transfer_rows
 from segviz.settings import Settings
-from segviz.studies.evaluate import evaluate
+from segviz.studies.evaluate import evaluate, in_label_set
 from segviz.studies.transfer import (
     PhotoFile,
     Plan,
@@ -32,6 +33,7 @@ from segviz.studies.transfer import (
     transfer,
 )
 from segviz.types import UserError
+from tests.shared import shared
 
 CPU = torch.device("cpu")
 LRASPP, FCN = "voc7-lraspp", "voc7-fcn8s"
@@ -206,6 +208,18 @@ def test_a_label_set_for_all():
         common_label_set([LRASPP, "enet-city"])
     with pytest.raises(UserError, match="no label set in common"):
         common_label_set([LRASPP], CITYSCAPES19)
+
+
+def test_a_model_of_more_classes_is_read_in_those_of_the_others(files, small_data, tmp_path, monkeypatch):
+    monkeypatch.setenv("SEGVIZ_CACHE", str(tmp_path))
+    shutil.copy(shared("weights/espnetv2_s_0.5_pascal_256x256.pth"), tmp_path)
+    stranger = "espnetv2-voc-0.5-256"
+    study = result(by_source([Settings(attack="fgsm", eps=8)], [LRASPP, stranger], [LRASPP, stranger]), files)
+    entry, read = in_label_set(MODELS[stranger], load_model(stranger, CPU), None, VOC7)
+    alone = evaluate(labelled_pairs(small_data), entry, read, Settings(attack="fgsm", eps=8), lambda done: None)
+    cell = study.cell(1, 1)
+    assert (cell.clean.miou, cell.adversarial.miou) == pytest.approx((alone.clean.miou, alone.adversarial.miou))
+    assert study.cell(0, 1).clean == cell.clean
 
 
 def test_samples_have_labels_where_they_can_be_read():
