@@ -8,16 +8,19 @@ from typing import Any
 
 from segviz.attacks.catalog import alpha_of, gradients_of, steps_of
 from segviz.data.label_sets import LabelSet
-from segviz.lab import Figures, Trajectory
+from segviz.lab import Figures, Trajectory, figures_of_frame
 from segviz.settings import Settings
 from segviz.studies.compare import Entrant, by_strength
 from segviz.studies.evaluate import Evaluation, SetFigures
+from segviz.studies.targets import RATES, Victim, mean_now
 from segviz.studies.transfer import Transfer
 
 
 def attack_result(trajectory: Trajectory, label_set: LabelSet) -> dict[str, Any]:
-    """A finished run: settings, clean and adversarial figures, sizes of the change; rates are fractions of 1."""
+    """A finished run: settings, clean and adversarial figures, how far the target map was reached, sizes of the change; rates are
+    fractions of 1."""
     assert trajectory.report is not None
+    assert trajectory.final is not None
     height, width = trajectory.picture.pixels.shape[:2]
     return {
         "scope": "one image",
@@ -29,6 +32,9 @@ def attack_result(trajectory: Trajectory, label_set: LabelSet) -> dict[str, Any]
         **asdict(trajectory.report),
         "clean": named(trajectory.clean, label_set),
         "adversarial": named(trajectory.report.adversarial, label_set),
+        "against_target": None
+        if trajectory.target is None
+        else named(figures_of_frame(trajectory.final, trajectory.target, len(label_set.classes)), label_set),
         "members": [asdict(outcome) for outcome in trajectory.outcomes],
     }
 
@@ -43,6 +49,32 @@ def comparison_result(entrants: Sequence[Entrant], budget: int, label_set: Label
             if entrant.trajectory is not None and entrant.trajectory.report is not None
             else {**run_settings(entrant.settings), "error": entrant.error}
             for entrant in by_strength(entrants)
+        ],
+    }
+
+
+def targets_result(victims: Sequence[Victim], settings: Settings, target: str) -> dict[str, Any]:
+    """Several pictures on their way to the map `target` (in words): each with clean and adversarial figures, or its error; and means."""
+    attacked = run_settings(settings)
+    attacked.pop("image")
+    return {
+        "scope": "several pictures, one target map",
+        **attacked,
+        "target": target,
+        "mean": {rate: mean_now(victims, rate) for rate in RATES},
+        "pictures": [
+            {"picture": victim.picture.name, "error": victim.error}
+            if victim.result is None
+            else {
+                "picture": victim.picture.name,
+                "width": victim.picture.pixels.shape[1],
+                "height": victim.picture.pixels.shape[0],
+                "passed": victim.passed,
+                "clean": asdict(victim.curve[0]),
+                "adversarial": asdict(victim.result.moment),
+                **{name: value for name, value in asdict(victim.result).items() if name != "moment"},
+            }
+            for victim in victims
         ],
     }
 

@@ -5,11 +5,11 @@ import sys
 
 import torch
 
-from segviz.cli import listings, pictures, transfer
+from segviz.cli import listings, pictures, scale, transfer
 from segviz.cli.options import OneLineParser
 from segviz.types import UserError
 
-GROUPS = (pictures, transfer, listings)
+GROUPS = (pictures, scale, transfer, listings)
 
 
 def main(arguments: list[str]) -> int:

@@ -15,6 +15,8 @@ from segviz.models.load import default_device, load_model
 from segviz.settings import Settings
 from segviz.studies.compare import Entrant, compare
 from segviz.studies.gallery import View, view_photo
+from segviz.studies.target_maps import TargetMap
+from segviz.studies.targets import Victim, morph
 from segviz.studies.transfer import PhotoFile, Plan, Transfer, transfer
 
 T = TypeVar("T")
@@ -53,6 +55,11 @@ def submit(settings: Settings, picture: Picture) -> Job[Trajectory]:
 def submit_comparison(runs: Sequence[Settings], picture: Picture) -> Job[tuple[Entrant, ...]]:
     """Queue several attacks of one model on one picture as one run, likewise."""
     return queue(lambda stopped: compare(runs, picture, load_model(runs[0].model, default_device()), stopped))
+
+
+def submit_morph(settings: Settings, target: TargetMap | None, pictures: Sequence[Picture]) -> Job[tuple[Victim, ...]]:
+    """Queue an attack on several pictures towards one target map, likewise."""
+    return queue(lambda stopped: morph(settings, target, pictures, load_model(settings.model, default_device()), stopped))
 
 
 def queue(start: Callable[[Callable[[], bool]], Iterator[T]]) -> Job[T]:
