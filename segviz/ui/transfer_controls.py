@@ -15,7 +15,7 @@ from segviz.attacks.transforms import TRANSFORMS
 from segviz.data.datasets import DataSet, open_data_set
 from segviz.data.label_sets import LabelSet
 from segviz.data.samples import samples
-from segviz.models.wrappers import WRAPPERS, split_key
+from segviz.models.wrappers import split_key
 from segviz.models.zoo import catalogue, model_entry
 from segviz.settings import MAX_STEPS, Settings
 from segviz.studies.first_transfer import EACH, MODELS
@@ -28,6 +28,7 @@ from segviz.ui.controls import (
     RANGES,
     SHARED,
     STEPS,
+    WRAPPER_TITLES,
     eps_control,
     image_keys,
     image_title,
@@ -103,7 +104,7 @@ def key_of(name: str) -> str:
 def known_model(key: str) -> bool:
     """Whether a key is that of a model of the catalogue that is here, with any known wrappers."""
     base, names = split_key(key)
-    return base in catalogue() and is_here(model_entry(base)) and all(name in WRAPPERS for name in names)
+    return base in catalogue() and is_here(model_entry(base)) and all(name in WRAPPER_TITLES for name in names)
 
 
 def transform_choices() -> list[str]:
@@ -217,7 +218,12 @@ def wish_controls(view: str) -> Wish:
 
 def models_control(label: str, name: str, most: int, help_text: str) -> tuple[str, ...]:
     """The choice of several models, each with any one wrapper around it."""
-    keys = [key + wrapper for wrapper in ("", *(f"+{name}" for name in WRAPPERS)) for key in model_keys() if is_here(model_entry(key))]
+    keys = [
+        key + wrapper
+        for wrapper in ("", *(f"+{name}" for name in WRAPPER_TITLES if name))
+        for key in model_keys()
+        if is_here(model_entry(key))
+    ]
     chosen = st.session_state[key_of(name)]
     options = list(dict.fromkeys([*keys, *filter(known_model, chosen)]))
     if not set(chosen) <= set(options):
