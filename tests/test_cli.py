@@ -1,5 +1,6 @@
 """The terminal, as a user types it."""
 
+import csv
 import json
 import subprocess
 import sys
@@ -275,3 +276,33 @@ def test_wrong_arguments_end_in_one_line_and_code_2(arguments, capsys):
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 1
     assert len(lines[0]) > 20
+
+
+def test_transfer(small_data, tmp_path, monkeypatch, capsys):
+    monkeypatch.delenv("SEGVIZ_DATA", raising=False)
+    table, out = tmp_path / "new" / "out.csv", tmp_path / "out.json"
+    command = ["transfer", "--sources", "voc7-lraspp", "--victims", "voc7-lraspp", "voc7-fcn8s+scale50", "--eps", "8", "--steps", "2"]
+    assert main([*command, "--data", str(small_data), "--limit", "2", "--csv", str(table), "--json", str(out)]) == 0
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "PGD: IoU ratio in % over 2 pictures" in printed.err
+    result = json.loads(out.read_text())
+    assert (result["scope"], result["pictures"], result["reference"]) == ("data set", 2, "label map")
+    rows = list(csv.DictReader(table.open()))
+    assert [(row["source"], row["victim"]) for row in rows] == [
+        ("voc7-lraspp", "voc7-lraspp"),
+        ("voc7-lraspp", "voc7-fcn8s+scale50"),
+    ]
+    for row, cell in zip(rows, result["cells"], strict=True):
+        assert float(row["iou_ratio"]) == pytest.approx(cell["miou"] / cell["clean_miou"])
+    photo = str(small_data / "images" / "person.png")
+    assert main([*command, "--image", photo, "--study", "transforms", "--transform", "si", "--steps", "5"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert (result["scope"], result["reference"]) == ("one image", "own prediction")
+    assert [(run["name"], run["steps"], run["gradient_evaluations"]) for run in result["runs"]] == [("plain", 5, 5), ("si", 1, 5)]
+    assert main([*command, "--limit", "1", "--study", "curves", "--attack", "ifgsm"]) == 0
+    cells = json.loads(capsys.readouterr().out)["cells"]
+    assert [cell["iteration"] for cell in cells if cell["victim"] == "voc7-lraspp"] == [0, 1, 2, "result"]
+    assert main([*command, "--study", "scales", "--attack", "pgd"]) == 2
+    assert main(["transfer", "--sources", "voc7-lraspp", "enet-city", "--attack", "fgsm"]) == 2
+    assert "no label set in common" in capsys.readouterr().err

@@ -33,6 +33,8 @@ WRAPPER_TITLES = {
     "": "Nothing",
     "multiscale": "Multi-scale: 50, 75, 100 %, maximum",
     "multiscale-mean": "Multi-scale: 50, 75, 100 %, mean",
+    "scale50": "Only at 50 % of its size",
+    "scale75": "Only at 75 % of its size",
     "crf": "Mean-field CRF",
 }
 REGION_TITLES = {"": "Whole picture", "class": "One class", "outside": "All but one class", "polygon": "Drawn"}

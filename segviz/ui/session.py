@@ -7,6 +7,7 @@ import streamlit as st
 from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from segviz.data.label_sets import LabelSet
 from segviz.data.samples import Sample
 from segviz.engine.jobs import Engine, Job
 from segviz.lab import Picture, Trajectory, attack_picture
@@ -16,6 +17,7 @@ from segviz.studies.compare import Entrant, compare
 from segviz.studies.gallery import View, view_photo
 from segviz.studies.target_maps import TargetMap
 from segviz.studies.targets import Victim, morph
+from segviz.studies.transfer import PhotoFile, Plan, Transfer, transfer
 
 T = TypeVar("T")
 
@@ -71,6 +73,14 @@ def submit_views(keys: list[str], sample: Sample) -> Job[tuple[View, ...]]:
     """Queue a look at a photo through several models for this tab; its attack goes on beside it."""
     owner = session_id()
     return engine().submit(f"{owner}-views", lambda stopped: view_photo(keys, sample, default_device(), stopped), is_present(owner))
+
+
+def submit_transfer(plan: Plan, photos: Sequence[PhotoFile], stored: LabelSet | None) -> Job[Transfer]:
+    """Queue a study of transfer for this tab, as `transfer` describes; the tab's attack goes on beside it."""
+    owner = session_id()
+    return engine().submit(
+        f"{owner}-transfer", lambda stopped: transfer(plan, photos, default_device(), stopped, stored), is_present(owner)
+    )
 
 
 def identity(model: str, picture: Picture) -> tuple[str, bytes, bytes | None]:
