@@ -9,12 +9,13 @@ import numpy as np
 import torch
 from PIL import Image
 
+from segviz.attacks.catalog import iterations_of
 from segviz.data.images import Photo, read_photo
 from segviz.data.samples import samples
 from segviz.lab import Frame, Picture, attack_picture, to_tensor
 from segviz.models.segmenter import Segmenter
 from segviz.scaling import detection
-from segviz.scaling.attack import ScalingAttack, attack
+from segviz.scaling.attack import Scaled, attack, finish
 from segviz.scaling.kernels import SCALERS, Scaler
 from segviz.scaling.prevention import FILTERS, SAFE, adaptive_attack, read_pixels
 from segviz.settings import Settings
@@ -25,8 +26,11 @@ MAX_SIDE = 2048
 """Longer side, in pixels, up to which a picture is taken as it is; one that is larger is refused, never scaled."""
 
 MIN_TARGET = 32
-ROUNDING = 0.5
-"""Grey levels by which rounding to 8 bits may add to the slack."""
+ROUNDING = 2
+"""Grey levels beyond the slack that still count as the same picture: libraries round the same weights differently."""
+
+TRIED = ("opencv-area", "pillow-box", "pillow-linear", "torch-linear-antialias")
+"""The safe scalings that stand for all of `SAFE`, which the grid holds anyhow."""
 
 CROP = 256
 
@@ -42,9 +46,9 @@ class ScalingSettings:
     """
 
     model: str = "voc7-lraspp"
-    image: str = "astronaut"
+    image: str = "dog"
     hidden: str = "photo"
-    other: str = "dog"
+    other: str = "chelsea"
     colour: str = "#1c7ed6"
     scaler: str = "opencv-linear"
     size: str = "/4"
@@ -73,7 +77,7 @@ class Cell:
 
     `hidden_share` says where the picture lies on the way from what the scaler makes of the source (0) to the hidden picture (1): the
     least-squares coefficient. `reads` is the share of the source's pixels in [0,1] that the scaler reads. `works` means within the slack
-    after rounding.
+    and `ROUNDING`.
     """
 
     key: str
@@ -120,7 +124,7 @@ class ScalingStudy:
     progress: float
     honest: np.ndarray
     hidden: np.ndarray | None = None
-    result: ScalingAttack | None = None
+    result: Scaled | None = None
     grid: tuple[Cell, ...] = ()
     frames: Mapping[str, Frame] = field(default_factory=dict)
     adaptive: np.ndarray | None = None
@@ -242,7 +246,7 @@ def scaling_study(
     """Make the attack image, then find out what it does; yields a ScalingStudy after every part of the work.
 
     `source` and `other` (needed where `settings` hide a photo) are (H,W,3) uint8. `stopped` is asked before every part; once it says yes,
-    the gradient attack ends with what it reached, and nothing follows. Raises UserError as `target_size` and the attacks do.
+    the attack under way ends with what it reached, and nothing follows. Raises UserError as `target_size` and the attacks do.
     """
     scaler = SCALERS[settings.scaler]
     full = (source.shape[0], source.shape[1])
@@ -259,12 +263,13 @@ def scaling_study(
             model=settings.model, attack=settings.attack, eps=settings.attack_eps, steps=settings.steps, against="prediction"
         )
         picture = Picture("source", honest, None, (size[1], size[0]))
+        total = max(iterations_of(run), 1)
+        last = None
         for trajectory in attack_picture(run, picture, model, stopped, max_frames=1):
-            index = trajectory.curve[-1].index
-            share = index / max(settings.steps, 1)
-            last = trajectory.final
+            last, index = trajectory.final, trajectory.curve[-1].index
             if last is None:
-                yield replace(study, stage=f"Attacking the scaled picture: iteration {index}", progress=0.05 + 0.3 * min(share, 1.0))
+                told = f"Attacking the scaled picture: iteration {index} of {total}"
+                yield replace(study, stage=told, progress=0.05 + 0.3 * index / total)
         assert last is not None
         hidden = last.pixels
     elif settings.hidden == "photo":
@@ -279,10 +284,13 @@ def scaling_study(
     if stopped():
         return
 
-    result = attack(source, hidden, scaler, settings.eps, stopped)
-    if stopped():
-        return
-    image = result.image
+    result = None
+    for step in attack(source, hidden, scaler, settings.eps, stopped):
+        result = step.result
+        told = f"Solving: iteration {step.iteration}, off the slack by {step.violation:.2g} grey levels"
+        yield replace(study, stage=told)
+    assert result is not None
+    image = result.pixels
     study = replace(study, result=result, stage="Scaling with every library", progress=0.6)
     yield study
     for number, each in enumerate(SCALERS.values(), 1):
@@ -296,10 +304,11 @@ def scaling_study(
     study = replace(study, frames=frames, stage="Trying what prevents it", progress=0.75)
     yield study
     marked = read_pixels(scaler, full, size)
-    for each in SAFE.values():
-        if not stopped():
-            study = replace(study, prevention=(*study.prevention, prevented(each.title, False, image, image, each, study)))
-            yield study
+    for key in TRIED:
+        if stopped():
+            return
+        study = replace(study, prevention=(*study.prevention, prevented(SAFE[key].title, False, image, image, SAFE[key], study)))
+        yield study
     study = replace(study, adaptive=adaptive_attack(source, hidden, marked, settings.share), progress=0.8)
     assert study.adaptive is not None
     for adaptive, attacked in ((False, image), (True, study.adaptive)):
@@ -378,8 +387,8 @@ def detection_study(
             if stopped():
                 return
             other = names[(number + 1 + (turn + k) % (len(names) - 1)) % len(names)]
-            result = attack(crop, fitted(photos[other], size), scaler, eps, stopped)
+            result = finish(attack(crop, fitted(photos[other], size), scaler, eps, stopped))
             if stopped():
                 return
-            study = replace(study, attacked=(*study.attacked, detection.scores(result.image, scaler, size)), done=study.done + 1)
+            study = replace(study, attacked=(*study.attacked, detection.scores(result.pixels, scaler, size)), done=study.done + 1)
             yield study

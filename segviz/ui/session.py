@@ -53,11 +53,11 @@ def submit_comparison(runs: Sequence[Settings], picture: Picture) -> Job[tuple[E
     return queue(lambda stopped: compare(runs, picture, load_model(runs[0].model, default_device()), stopped))
 
 
-def queue(start: Callable[[Callable[[], bool]], Iterator[T]]) -> Job[T]:
-    """Queue a run for this tab, as `Engine.submit` describes."""
+def queue(start: Callable[[Callable[[], bool]], Iterator[T]], beside: str = "") -> Job[T]:
+    """Queue a run for this tab, as `Engine.submit` describes; runs named differently by `beside` go on beside one another."""
     owner = session_id()
 
-    return engine().submit(owner, start, is_present(owner))
+    return engine().submit(f"{owner}-{beside}" if beside else owner, start, is_present(owner))
 
 
 def submit_views(keys: list[str], sample: Sample) -> Job[tuple[View, ...]]:
