@@ -12,7 +12,9 @@ from itertools import product
 
 import cv2
 import numpy as np
+import torch
 
+from segviz import metrics
 from segviz.scaling.kernels import Scaler
 from segviz.scaling.prevention import median_filter, read_pixels
 from segviz.types import UserError
@@ -46,20 +48,9 @@ def mse(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def ssim(one: np.ndarray, other: np.ndarray) -> float:
-    """Structural similarity of two pictures (H,W,3) uint8, 1 for equal ones, mean over pixels and channels.
-
-    Gaussian window of sigma 1.5 over 11x11 pixels, K1 = 0.01, K2 = 0.03 (Wang, Bovik, Sheikh & Simoncelli, IEEE TIP 2004).
-    """
-
-    def blurred(values: np.ndarray) -> np.ndarray:
-        return cv2.GaussianBlur(values, (11, 11), 1.5)
-
-    a, b = one.astype(np.float32), other.astype(np.float32)
-    mean_a, mean_b = blurred(a), blurred(b)
-    var_a, var_b = blurred(a * a) - mean_a**2, blurred(b * b) - mean_b**2
-    covariance = blurred(a * b) - mean_a * mean_b
-    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
-    return float((((2 * mean_a * mean_b + c1) * (2 * covariance + c2)) / ((mean_a**2 + mean_b**2 + c1) * (var_a + var_b + c2))).mean())
+    """Structural similarity of two pictures (H,W,3) uint8, as `segviz.metrics.ssim`."""
+    a, b = (torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 255 for picture in (one, other))
+    return metrics.ssim(a, b).item()
 
 
 def down_and_up(pixels: np.ndarray, scaler: Scaler, size: tuple[int, int]) -> np.ndarray:

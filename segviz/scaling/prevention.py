@@ -81,7 +81,8 @@ def restored(
         clean = inside & ~marked[near_rows, near_columns]
         if not clean.any(1).all():
             raise UserError(
-                "This scaling reads so many pixels that a filter finds no untouched ones to restore from. Take a larger ratio, or scale by area."
+                "This scaling reads so many pixels that a filter finds no untouched ones to restore from. Take a larger ratio, or scale by "
+                "area."
             )
         result[rows[part], columns[part]] = choose(pixels[near_rows, near_columns], clean)
     return result

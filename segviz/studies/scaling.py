@@ -1,4 +1,4 @@
-"""A scaling attack from source to consequences: what to hide, the attack image, what every library makes of it, maps, prevention, scores."""
+"""A scaling attack from source to consequences: hidden picture, attack image, every library's view of it, maps, prevention, detection."""
 
 import math
 import re
@@ -51,7 +51,7 @@ class ScalingSettings:
     other: str = "chelsea"
     colour: str = "#1c7ed6"
     scaler: str = "opencv-linear"
-    size: str = "/4"
+    size: str = "/6"
     eps: float = 1.0
     attack: str = "pgd"
     attack_eps: float = 8.0
@@ -73,7 +73,7 @@ class ScalingSettings:
 
 @dataclass(frozen=True)
 class Cell:
-    """What one scaler makes of the attack image: `pixels` (h,w,3) uint8 at the target size, its errors to the hidden picture in grey levels.
+    """What one scaler makes of the attack image: `pixels` (h,w,3) uint8 at the target size, errors to the hidden picture in grey levels.
 
     `hidden_share` says where the picture lies on the way from what the scaler makes of the source (0) to the hidden picture (1): the
     least-squares coefficient. `reads` is the share of the source's pixels in [0,1] that the scaler reads. `works` means within the slack
@@ -147,7 +147,7 @@ def full_size(name: str, read: Photo) -> Picture:
     """As `open_full_size`, of a photo that has been read."""
     if max(read.original) > MAX_SIDE:
         raise UserError(
-            f"The picture is {read.original[0]}x{read.original[1]}. This page takes pictures as they are, up to {MAX_SIDE} px on the longer "
+            f"The picture is {read.original[0]}x{read.original[1]}. Here pictures are taken as they are, up to {MAX_SIDE} px on the longer "
             "side. Crop it or scale it down first."
         )
     return Picture(name, read.pixels, None, read.original)
@@ -184,7 +184,7 @@ def fitted(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """A photo as the hidden picture: its middle in the shape of the target `size` (h,w), scaled to it (Pillow, Lanczos, antialiased)."""
     height, width = pixels.shape[:2]
     scale = min(height / size[0], width / size[1])
-    tall, wide = size[0] * scale, size[1] * scale
+    tall, wide = min(size[0] * scale, height), min(size[1] * scale, width)
     box = ((width - wide) / 2, (height - tall) / 2, (width + wide) / 2, (height + tall) / 2)
     return np.array(Image.fromarray(pixels).resize((size[1], size[0]), Image.Resampling.LANCZOS, box=box))
 
@@ -259,9 +259,7 @@ def scaling_study(
     yield study
 
     if settings.hidden == "adversarial":
-        run = Settings(
-            model=settings.model, attack=settings.attack, eps=settings.attack_eps, steps=settings.steps, against="prediction"
-        )
+        run = Settings(model=settings.model, attack=settings.attack, eps=settings.attack_eps, steps=settings.steps, against="prediction")
         picture = Picture("source", honest, None, (size[1], size[0]))
         total = max(iterations_of(run), 1)
         last = None

@@ -42,7 +42,8 @@ def read_scaling(query: Mapping[str, str]) -> dict[str, Any]:
                 if name == "size":
                     # Of any picture: whether it fits the one that is chosen is seen later.
                     target_size(query[name], (10**6, 10**6))
-                ScalingSettings(**{name: query[name]})
+                else:
+                    ScalingSettings(colour=query[name])
             except UserError:
                 continue
             found[name] = query[name]
@@ -99,7 +100,7 @@ def scaling_controls() -> ScalingSettings:
             *NUMBERS["share"],
             step=0.05,
             format="percent",
-            help="Share of the pixels that a reconstruction filter trusts, into which the attack that reckons with it writes the hidden picture.",
+            help="Share of the pixels that a reconstruction filter trusts, into which the attack on it writes the hidden picture.",
             key=f"{PREFIX}share",
             persist_state="session",
         )
@@ -136,7 +137,11 @@ def adversarial_controls() -> dict[str, Any]:
         persist_state="session",
     )
     steps = st.select_slider(
-        "Its steps", sorted({*STEPS, state[f"{PREFIX}steps"]}), key=f"{PREFIX}steps", disabled=ATTACKS[attack].one_step, persist_state="session"
+        "Its steps",
+        sorted({*STEPS, state[f"{PREFIX}steps"]}),
+        key=f"{PREFIX}steps",
+        disabled=ATTACKS[attack].one_step,
+        persist_state="session",
     )
     return {"attack": attack, "attack_eps": eps, "steps": steps}
 
@@ -178,7 +183,10 @@ def upload(name: str) -> None:
             st.error(str(error))
     if place in state:
         st.caption("In use: **{}**, {}x{}.".format(state[place].name, *state[place].original))
-    st.caption(f"PNG, JPEG or WebP up to 10 MB and {MAX_SIDE} px, taken pixel by pixel as it is. It stays on this server only while this tab is open.")
+    st.caption(
+        f"PNG, JPEG or WebP up to 10 MB and {MAX_SIDE} px, taken pixel by pixel as it is. It stays on this server only while this tab is "
+        "open."
+    )
 
 
 def chosen_pictures(settings: ScalingSettings) -> tuple[Picture | None, Picture | None]:

@@ -5,6 +5,7 @@ import io
 import json
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -99,7 +100,9 @@ def show_headline(study: ScalingStudy) -> None:
     )
     columns[1].metric("Changed pixels", f"{result.changed_pixels:.1%}", help="Share of the source's pixels with any change.")
     columns[2].metric(
-        "PSNR", "∞" if result.psnr is None else f"{result.psnr:.1f} dB", help="Of the attack image against the source; more is less visible."
+        "PSNR",
+        "∞" if result.psnr is None else f"{result.psnr:.1f} dB",
+        help="Of the attack image against the source; more is less visible.",
     )
     columns[3].metric("SSIM", f"{result.ssim:.3f}", help="Structural similarity of attack image and source, 1 for equal ones.")
     if "scaled" in frames:
@@ -233,8 +236,8 @@ def show_looks(study: ScalingStudy, run: str) -> None:
             continue
         height, width = frame.prediction.shape
         with column:
-            show_picture((run, "look", name), lambda frame=frame: enlarged(frame.pixels), f"{title}, {width}x{height}")
-            show_picture((run, "map", name), lambda frame=frame: enlarged(over(frame, label_set)), alt=f"Map of {title.lower()}")
+            show_picture((run, "look", name), partial(enlarged, frame.pixels), f"{title}, {width}x{height}")
+            show_picture((run, "map", name), partial(enlarged, over(frame, label_set)), alt=f"Map of {title.lower()}")
             st.caption(classes_in(frame, label_set))
 
 
@@ -258,16 +261,16 @@ def show_grid(study: ScalingStudy, run: str) -> None:
         return
     st.subheader("The same attack image, scaled by everyone")
     st.caption(
-        f"Made for **{SCALERS[study.settings.scaler].title}**. ✓ the hidden picture, within the slack and {ROUNDING} grey levels "
-        "for differences of rounding; ◐ it shows, with larger errors; ✗ mostly the source. Max is the largest and mean the average difference to the hidden picture, in grey levels; reads is the share of "
-        "the pixels that the scaler looks at."
+        f"Made for **{SCALERS[study.settings.scaler].title}**. ✓ the hidden picture, within the slack and {ROUNDING} grey "
+        "levels for differences of rounding; ◐ it shows, with larger errors; ✗ mostly the source. Max is the largest and mean the average "
+        "difference to the hidden picture, in grey levels; reads is the share of the pixels that the scaler looks at."
     )
     colours = {"✓": "green", "◐": "orange", "✗": "gray"}
     with st.grid(5, min_column_width=150, gap="small"):
         for cell in study.grid:
             with st.container(gap="xxsmall"):
                 title, mark = SCALERS[cell.key].title, mark_of(cell)
-                show_picture((run, "cell", cell.key), lambda cell=cell: enlarged(cell.pixels), alt=title)
+                show_picture((run, "cell", cell.key), partial(enlarged, cell.pixels), alt=title)
                 st.markdown(f"**{title}** :{colours[mark[0]]}[**{mark}**]")
                 st.caption(f"max {cell.max_error:.0f} · mean {cell.mean_error:.1f} · reads {cell.reads:.0%}")
 
@@ -278,8 +281,8 @@ def show_prevention(study: ScalingStudy, run: str) -> None:
         return
     st.subheader("Prevention")
     st.markdown(
-        "Scaling that gives every pixel its weight leaves nothing to hide behind. Where the scaling cannot be changed, a filter replaces the "
-        "pixels that it reads by others around them "
+        "Scaling that gives every pixel its weight leaves nothing to hide behind. Where the scaling cannot be changed, a filter replaces "
+        "the pixels that it reads by others around them "
         "([Quiring et al., USENIX Security 2020](https://www.usenix.org/conference/usenixsecurity20/presentation/quiring))."
     )
     for note in study.notes:
@@ -288,8 +291,8 @@ def show_prevention(study: ScalingStudy, run: str) -> None:
     adaptive = [one for one in study.prevention if one.adaptive]
     if adaptive and study.adaptive is not None:
         st.markdown(
-            f"**The adaptive attack** knows of the filter. It writes the hidden picture into {study.settings.share:.0%} of the pixels that the "
-            "filter trusts, so that the filter itself passes it on. It cannot be hidden: anyone sees it. Which of the pixels it takes is our "
+            f"**The adaptive attack** knows of the filter. It writes the hidden picture into {study.settings.share:.0%} of the pixels that "
+            "the filter trusts, so that the filter itself passes it on. It cannot be hidden: anyone sees it. Which pixels it takes is our "
             "choice, not the paper's; against the median filter, half of them is enough only for smooth pictures."
         )
         image = study.adaptive
@@ -303,12 +306,20 @@ def show_prevented(rows: Sequence[Prevented], run: str, columns: Sequence[Any] |
     """What comes out at the target size, side by side."""
     for column, one in zip(columns or st.columns(6), rows, strict=False):
         with column:
-            show_picture((run, "prevented", one.title, one.adaptive), lambda one=one: enlarged(one.scaled), one.title)
+            show_picture((run, "prevented", one.title, one.adaptive), partial(enlarged, one.scaled), one.title)
             st.caption(f"Mean difference {one.to_source:.1f} to the source, {one.to_hidden:.1f} to the hidden picture, in grey levels.")
 
 
+@st.cache_resource
+def measured() -> dict[tuple[str, float, float], DetectionStudy]:
+    """Finished measurements on the samples by scaler, ratio and slack, for everyone on this server."""
+    return {}
+
+
 def ratio_of(study: ScalingStudy) -> float:
-    """Source over target, along the longer side of the source, to two digits."""
+    """Source over target, as it was asked for, or along the longer side to two digits."""
+    if study.settings.size.startswith("/"):
+        return float(study.settings.size[1:])
     return round(max(study.source.shape[:2]) / max(study.size), 2)
 
 
@@ -316,8 +327,8 @@ def show_detection(study: ScalingStudy, samples_study: DetectionStudy | None, ac
     """The detectors' scores of source and attack image and, once it is measured, where they lie among the samples, with ROC curves."""
     st.markdown(
         "Each detector scores a picture, higher for a more likely attack. The down-and-up, minimum-filter and spectrum scores follow "
-        "[Kim et al., Decamouflage, DSN 2021](https://arxiv.org/abs/2010.03735), the histogram Xiao et al., maximum and clean filter Quiring et "
-        "al., ACSAC 2023. They know which library, kernel and size are used."
+        "[Kim et al., Decamouflage, DSN 2021](https://arxiv.org/abs/2010.03735), the histogram Xiao et al., maximum and clean filter "
+        "Quiring et al., ACSAC 2023. They know which library, kernel and size are used."
     )
     if not study.scores:
         return
@@ -338,7 +349,9 @@ def show_detection(study: ScalingStudy, samples_study: DetectionStudy | None, ac
             "threshold": st.column_config.NumberColumn(format="%.4g", help="At most 1 % of the untouched samples score above it."),
             "samples below source": percent,
             "samples below attack": percent,
-            "AUC": st.column_config.NumberColumn(format="%.3f", help="Area under the ROC curve over the samples: 0.5 guesses, 1 is perfect."),
+            "AUC": st.column_config.NumberColumn(
+                format="%.3f", help="Area under the ROC curve over the samples: 0.5 guesses, 1 is perfect."
+            ),
         },
         alt="Scores of the detectors for source and attack image",
     )
@@ -353,10 +366,10 @@ def show_detection(study: ScalingStudy, samples_study: DetectionStudy | None, ac
 def basis_of(samples_study: DetectionStudy) -> str:
     """What the thresholds and curves were measured on."""
     return (
-        f"Over {len(samples_study.benign)} crops of the sample photos as they are and {len(samples_study.attacked)} attack images that hide "
-        f"other samples in them, for the same scaling at ratio {samples_study.ratio:g} and slack {samples_study.eps:g}. Crops of a photo "
-        "overlap, and there are few: of fewer than a hundred pictures, the threshold at 1 % is simply the highest score of an untouched one. "
-        "Your picture may have another size than the crops."
+        f"Over {len(samples_study.benign)} crops of the sample photos as they are and {len(samples_study.attacked)} attack images that "
+        f"hide other samples in them, for the same scaling at ratio {samples_study.ratio:g} and slack {samples_study.eps:g}. Crops of a photo "
+        "overlap, and there are few: of fewer than a hundred pictures, the threshold at 1 % is the highest score of an untouched "
+        "one. Your picture may have another size than the crops."
     )
 
 

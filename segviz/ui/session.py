@@ -3,17 +3,20 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
+import numpy as np
 import streamlit as st
 from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from segviz.data.samples import Sample
+from segviz.data.samples import Sample, samples
 from segviz.engine.jobs import Engine, Job
 from segviz.lab import Picture, Trajectory, attack_picture
 from segviz.models.load import default_device, load_model
+from segviz.scaling.kernels import SCALERS
 from segviz.settings import Settings
 from segviz.studies.compare import Entrant, compare
 from segviz.studies.gallery import View, view_photo
+from segviz.studies.scaling import DetectionStudy, ScalingSettings, ScalingStudy, detection_study, sample_full_size, scaling_study
 
 T = TypeVar("T")
 
@@ -58,6 +61,21 @@ def queue(start: Callable[[Callable[[], bool]], Iterator[T]], beside: str = "") 
     owner = session_id()
 
     return engine().submit(f"{owner}-{beside}" if beside else owner, start, is_present(owner))
+
+
+def submit_scaling(settings: ScalingSettings, source: np.ndarray, other: np.ndarray | None) -> Job[ScalingStudy]:
+    """Queue a scaling attack with its consequences; pictures as in `scaling_study`."""
+    return queue(lambda stopped: scaling_study(settings, source, other, load_model(settings.model, default_device()), stopped))
+
+
+def submit_detection(scaler: str, ratio: float, eps: float) -> Job[DetectionStudy]:
+    """Queue a measurement of the detectors on the samples; a scaling attack goes on beside it."""
+
+    def start(stopped: Callable[[], bool]) -> Iterator[DetectionStudy]:
+        photos = {key: sample_full_size(key).pixels for key in samples()}
+        return detection_study(SCALERS[scaler], ratio, eps, photos, stopped=stopped)
+
+    return queue(start, "detection")
 
 
 def submit_views(keys: list[str], sample: Sample) -> Job[tuple[View, ...]]:
