@@ -37,18 +37,23 @@ with st.sidebar:
         source = None
 
 run: tuple[ScalingSettings, np.ndarray, np.ndarray | None] | None = None
-if settings is not None and source is not None and is_here(model_entry(settings.model)):
-    if settings.hidden != "photo" or other is not None:
-        run = settings, source.pixels, None if other is None else other.pixels
+if settings is not None and source is not None and (settings.hidden != "photo" or other is not None):
+    run = settings, source.pixels, None if other is None else other.pixels
 job = state.scaling_job
 active = job is not None and job.active
 buttons, progress = st.columns([1, 3], vertical_alignment="center")
 with buttons, st.container(horizontal=True):
-    clicked = st.button("Run", type="primary", icon=":material/play_arrow:", key="scaling_run", disabled=run is None)
+    clicked = st.button(
+        "Run",
+        type="primary",
+        icon=":material/play_arrow:",
+        key="scaling_run",
+        disabled=run is None or not is_here(model_entry(run[0].model)),
+    )
     st.button("Stop", icon=":material/stop:", key="scaling_stop", disabled=not active, on_click=job.stop if job else None)
 if settings is not None:
     st.query_params.from_dict(link_of_scaling(settings))
-if run is not None and (clicked or arrived):
+if run is not None and (clicked or (arrived and is_here(model_entry(run[0].model)))):
     state.scaling_job = submit_scaling(*run)
     st.rerun()
 if hint is not None:
@@ -78,9 +83,10 @@ def live() -> None:
         return
     shown = state.scaling_shown
     scaling_view.show_headline(study)
-    scaling_view.show_viewer(study, shown)
-    scaling_view.show_downloads(study)
-    scaling_view.show_looks(study, shown)
+    if not (active and max(study.source.shape) > scaling_view.LARGE):
+        scaling_view.show_viewer(study, shown)
+        scaling_view.show_downloads(study)
+        scaling_view.show_looks(study, shown)
     scaling_view.show_grid(study, shown)
     scaling_view.show_prevention(study, shown)
     st.subheader("Detection")

@@ -37,7 +37,7 @@ def median_filter(pixels: np.ndarray, marked: np.ndarray, size: tuple[int, int],
     """
 
     def lower_middle(values: np.ndarray, clean: np.ndarray) -> np.ndarray:
-        ordered = np.sort(np.where(clean[..., None], values, 256).astype(np.int16), axis=1)
+        ordered = np.sort(np.where(clean[..., None], values.astype(np.int16), 256), axis=1)
         middle = (clean.sum(1) - 1) // 2
         return np.take_along_axis(ordered, middle[:, None, None], 1)[:, 0]
 

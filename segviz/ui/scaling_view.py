@@ -38,6 +38,8 @@ INTRODUCTION = (
 VISIBLE_PSNR = 25.0
 """Decibels below which a change is easily seen; a rule of thumb."""
 ENLARGED = 384
+LARGE = 1024
+"""Longer side, in pixels, from which full-size pictures are shown only once a run has ended: twice a second they are too much."""
 
 
 def show_status(job: Job[ScalingStudy] | None, study: ScalingStudy | None) -> None:
@@ -95,7 +97,7 @@ def show_headline(study: ScalingStudy) -> None:
     columns = st.columns(6)
     columns[0].metric(
         "Error after scaling",
-        f"{result.max_error} levels",
+        f"{result.max_error}/255",
         help="Largest difference, in grey levels, between the hidden picture and what the real library makes of the 8-bit attack image.",
     )
     columns[1].metric("Changed pixels", f"{result.changed_pixels:.1%}", help="Share of the source's pixels with any change.")
@@ -107,12 +109,12 @@ def show_headline(study: ScalingStudy) -> None:
     columns[3].metric("SSIM", f"{result.ssim:.3f}", help="Structural similarity of attack image and source, 1 for equal ones.")
     if "scaled" in frames:
         columns[4].metric(
-            "Same classes, full size",
+            "Map kept",
             f"{agreement(frames['source'], frames['attack']):.1%}",
-            help="Share of the pixels to which the model gives the same class in source and attack image.",
+            help="Share of the pixels to which the model gives the same class in source and attack image, at full size.",
         )
         columns[5].metric(
-            "Same classes, scaled",
+            "Map kept, scaled",
             f"{agreement(frames['honest'], frames['scaled']):.1%}",
             help="The same after scaling both; where the attack works, the model sees the hidden picture instead.",
         )
@@ -252,7 +254,7 @@ def mark_of(cell: Cell) -> str:
     """How the trick fares with a scaler, as a mark and words."""
     if cell.works:
         return "✓ works"
-    return "◐ shows, with errors" if cell.hidden_share >= 0.5 else "✗ fails"
+    return "◐ shows, not exactly" if cell.hidden_share >= 0.5 else "✗ fails"
 
 
 def show_grid(study: ScalingStudy, run: str) -> None:
@@ -271,7 +273,7 @@ def show_grid(study: ScalingStudy, run: str) -> None:
             with st.container(gap="xxsmall"):
                 title, mark = SCALERS[cell.key].title, mark_of(cell)
                 show_picture((run, "cell", cell.key), partial(enlarged, cell.pixels), alt=title)
-                st.markdown(f"**{title}** :{colours[mark[0]]}[**{mark}**]")
+                st.markdown(f"**{title}**  \n:{colours[mark[0]]}[**{mark}**]")
                 st.caption(f"max {cell.max_error:.0f} · mean {cell.mean_error:.1f} · reads {cell.reads:.0%}")
 
 
@@ -336,7 +338,7 @@ def show_detection(study: ScalingStudy, samples_study: DetectionStudy | None, ac
     if samples_study is not None and active:
         st.progress(samples_study.done / samples_study.total, f"{samples_study.done} of {samples_study.total} pictures")
     rows = [row_of(key, *study.scores[key], samples_study if finished else None) for key in study.scores]
-    percent = st.column_config.NumberColumn(format="percent")
+    percent = st.column_config.NumberColumn(format="%.0f %%", help="Share of the untouched samples that score lower.")
     st.dataframe(
         {name: [row[name] for row in rows] for name in rows[0]},
         hide_index=True,
@@ -357,6 +359,10 @@ def show_detection(study: ScalingStudy, samples_study: DetectionStudy | None, ac
     )
     if finished and samples_study is not None:
         st.caption(basis_of(samples_study))
+        if study.settings.hidden == "adversarial":
+            st.info(
+                "An adversarial version of the picture changes far less than another photo does: these curves do not hold for it."
+            )
         curves = {key: roc(*samples_study.values(key)) for key in study.scores if all(samples_study.values(key))}
         st.plotly_chart(
             roc_curves(curves), key="scaling_roc", config={"displayModeBar": False}, alt="ROC curve of each detector over the samples"
@@ -368,8 +374,8 @@ def basis_of(samples_study: DetectionStudy) -> str:
     return (
         f"Over {len(samples_study.benign)} crops of the sample photos as they are and {len(samples_study.attacked)} attack images that "
         f"hide other samples in them, for the same scaling at ratio {samples_study.ratio:g} and slack {samples_study.eps:g}. Crops of a photo "
-        "overlap, and there are few: of fewer than a hundred pictures, the threshold at 1 % is the highest score of an untouched "
-        "one. Your picture may have another size than the crops."
+        "overlap, and there are few: of fewer than a hundred pictures, the threshold at 1 % is the highest score of an "
+        "untouched one. Your picture may have another size than the crops."
     )
 
 
@@ -382,8 +388,8 @@ def row_of(key: str, source: float, attacked: float, samples_study: DetectionStu
     threshold = threshold_at(benign)
     says = {(False, True): "attack found", (False, False): "attack missed"}.get((source > threshold, attacked > threshold), "false alarm")
     return row | {
-        "samples below source": float(np.mean(np.array(benign) < source)),
-        "samples below attack": float(np.mean(np.array(benign) < attacked)),
+        "samples below source": 100 * float(np.mean(np.array(benign) < source)),
+        "samples below attack": 100 * float(np.mean(np.array(benign) < attacked)),
         "threshold": threshold,
         "AUC": roc(benign, hidden).auc,
         "says": says,
