@@ -3,8 +3,9 @@
 0/0 rule: a class that is neither in the labels nor in the prediction has no IoU (nan) and is left out of every mean.
 """
 
+import math
+
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from segviz.types import VOID
@@ -64,12 +65,16 @@ def ssim(x_adv: Tensor, x: Tensor) -> Tensor:
     Wang, Bovik, Sheikh & Simoncelli (2004): Gaussian windows of 11x11 and sigma 1.5 that lie wholly in the image, K = (0.01, 0.03),
     every channel by itself.
     """
-    window = torch.exp(-(torch.arange(-5, 6, device=x.device, dtype=x.dtype).square()) / (2 * 1.5**2))
-    window = (window / window.sum()).view(1, 1, 11, 1)
+    window = [math.exp(-(offset**2) / (2 * 1.5**2)) for offset in range(-5, 6)]
 
     def smooth(values: Tensor) -> Tensor:
-        single = values.flatten(0, 1)[:, None]
-        return F.conv2d(F.conv2d(single, window), window.mT).view(*values.shape[:2], values.shape[2] - 10, values.shape[3] - 10)
+        for dim in (2, 3):
+            kept = values.shape[dim] - 10
+            smoothed = torch.zeros_like(values.narrow(dim, 0, kept))
+            for at, weight in enumerate(window):
+                smoothed.add_(values.narrow(dim, at, kept), alpha=weight / sum(window))
+            values = smoothed
+        return values
 
     mean_adv, mean = smooth(x_adv), smooth(x)
     variance_adv, variance = smooth(x_adv.square()) - mean_adv.square(), smooth(x.square()) - mean.square()

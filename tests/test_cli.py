@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -144,6 +145,42 @@ def test_evaluate_takes_the_folder_from_the_environment_and_checks_label_sets(sm
     assert "no meaningful counterpart" in capsys.readouterr().err
 
 
+def test_scale_attack_is_what_the_library_makes_of_the_written_picture(small_photo, tmp_path):
+    target = tmp_path / "target.png"
+    Image.open(ASSETS / "samples" / "astronaut.png").convert("RGB").resize((64, 64)).save(target)
+    out, figures = tmp_path / "new" / "attack.png", tmp_path / "out.json"
+    command = ["scale-attack", "--source", small_photo, "--target", str(target), "--size", "24x16"]
+    assert main([*command, "--library", "opencv", "--kernel", "linear", "--eps", "1", "--out", str(out), "--json", str(figures)]) == 0
+    result = json.loads(figures.read_text())
+    attack = np.asarray(Image.open(out))
+    wanted = np.asarray(Image.open(target).resize((24, 16), Image.Resampling.LANCZOS))
+    error = np.abs(cv2.resize(attack, (24, 16), interpolation=cv2.INTER_LINEAR).astype(int) - wanted)
+    assert (result["feasible"], result["max_error"], result["mean_error"]) == (True, error.max(), pytest.approx(error.mean()))
+    assert result["max_error"] == 1
+    assert (result["source_size"], result["size"], result["verdict"]) == ([96, 64], [24, 16], "optimal")
+    mse = np.square(attack.astype(float) - np.asarray(Image.open(small_photo))).mean()
+    assert result["psnr"] == pytest.approx(10 * np.log10(255**2 / mse), rel=1e-4)
+    assert {"ssim", "changed_pixels", "seconds", "linf", "l2"} <= set(result)
+
+
+def test_scale_attack_by_ratio_reports_what_is_out_of_reach(small_photo, capsys):
+    command = ["scale-attack", "--source", small_photo, "--target", CHELSEA, "--ratio", "4", "--eps", "0"]
+    assert main([*command, "--library", "torch", "--kernel", "cubic"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert (result["size"], result["feasible"], result["max_error"], result["antialias"]) == ([24, 16], True, 0, False)
+    stripes = np.zeros((16, 24, 3), np.uint8)
+    stripes[:, ::2] = 255
+    file = Path(small_photo).with_name("stripes.png")
+    Image.fromarray(stripes.repeat(4, 0).repeat(4, 1)).save(file)
+    command[4] = str(file)
+    assert main([*command, "--library", "pillow", "--kernel", "linear"]) == 0
+    output = capsys.readouterr()
+    result = json.loads(output.out)
+    assert (result["feasible"], result["verdict"]) == (False, "infeasible")
+    assert result["missed_pixels"] > 0
+    assert "Misses the target" in output.err
+
+
 def test_listings(capsys, monkeypatch, tmp_path):
     monkeypatch.setenv("SEGVIZ_CACHE", str(tmp_path))
     assert main(["models", "--json"]) == 0
@@ -192,6 +229,14 @@ def test_listings(capsys, monkeypatch, tmp_path):
         ["attack", "--image", CHELSEA, "--labels", CHELSEA, "--attack", "pgd"],
         ["attack", "--image", CHELSEA, "--attack", "fgsm", "--json", "/dev/null/out.json"],
         ["evaluate", "--data", "no/such/folder"],
+        ["scale-attack", "--source", CHELSEA, "--target", CHELSEA, "--size", "64"],
+        ["scale-attack", "--source", CHELSEA, "--target", CHELSEA, "--size", "99999x99999"],
+        ["scale-attack", "--source", CHELSEA, "--target", CHELSEA, "--ratio", "0.5"],
+        ["scale-attack", "--source", CHELSEA, "--target", CHELSEA, "--ratio", "4", "--size", "64x64"],
+        ["scale-attack", "--source", CHELSEA, "--target", CHELSEA, "--ratio", "4", "--kernel", "box"],
+        ["scale-attack", "--source", CHELSEA, "--target", CHELSEA, "--ratio", "4", "--eps", "-1"],
+        ["scale-attack", "--source", CHELSEA, "--target", CHELSEA, "--ratio", "4", "--out", "attack.jpg"],
+        ["scale-attack", "--source", "no/such/file.png", "--target", CHELSEA, "--ratio", "4"],
     ],
 )
 def test_wrong_arguments_end_in_one_line_and_code_2(arguments, capsys):

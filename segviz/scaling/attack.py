@@ -27,7 +27,8 @@ class Scaled:
 
     `pixels` (H,W,3) and `scaled` (h,w,3) uint8, `scaled` being `scaler.resize(pixels, ...)`; `missed` (h,w) bool, the output pixels
     further than eps + 0.5 from `target`; `feasible`, whether there are none. `verdict` says how the solver ended: INFEASIBLE is a proof
-    that no picture keeps the slack.
+    that no picture keeps the slack. An OPTIMAL solution may still miss it with Pillow's cubic and lanczos, which cut values off at 0 and
+    255 between their two passes.
     `max_error` and `mean_error` of `scaled`, and `linf`, in grey levels; `psnr` in dB (None where nothing changed), `ssim`, and `l2` on
     the [0,1] scale, of `pixels` against `source`; `changed_pixels`, the share of pixels with any change.
     `seconds` of solving and rounding; `iterations` of the dual or parts of the closed form; `repairs`, the rounds of repair.
@@ -103,10 +104,14 @@ def attack(
 ) -> Iterator[Look]:
     """The smallest change of `source` (H,W,3) uint8 that `scaler` turns into `target` (h,w,3) uint8 within `eps` grey levels.
 
-    Every channel is solved by itself. Looks come while it runs; the last one has the result, also after `stopped`. Raises UserError before the first look for an eps below
-    0, for a target larger than the source, and for pictures that are too large.
+    Every channel is solved by itself. Looks come while it runs; the last one has the result, also after `stopped`. Raises UserError at
+    once for an eps below 0, for a target larger than the source, and for pictures that are too large.
     """
-    problem = problem_of(source, target, scaler, eps)
+    return looks(problem_of(source, target, scaler, eps), source, target, scaler, stopped)
+
+
+def looks(problem: Problem, source: np.ndarray, target: np.ndarray, scaler: Scaler, stopped: Callable[[], bool]) -> Iterator[Look]:
+    """Solve, round, measure."""
     start = time.perf_counter()
     spent = 0.0
     for progress in solve(problem, stopped):
@@ -115,15 +120,15 @@ def attack(
             yield Look(progress.iteration, to_pixels(progress.image), float(progress.violation.max()))
         start = time.perf_counter()
     assert progress.verdict is not None
-    pixels, repairs = eight_bit(progress.image, problem, scaler)
+    pixels, repairs = eight_bit(progress.image, problem, scaler, stopped)
     spent += time.perf_counter() - start
-    result = measured(source, target, scaler, eps, pixels, progress.verdict, problem.disjoint, progress.iteration, repairs, spent)
+    result = measured(source, target, scaler, problem.eps, pixels, progress.verdict, problem.disjoint, progress.iteration, repairs, spent)
     yield Look(progress.iteration, pixels, float(progress.violation.max()), result)
 
 
-def finish(looks: Iterator[Look]) -> Scaled:
+def finish(run: Iterator[Look]) -> Scaled:
     """Run an attack to its end."""
-    for look in looks:
+    for look in run:
         result = look.result
     assert result is not None
     return result
@@ -131,21 +136,27 @@ def finish(looks: Iterator[Look]) -> Scaled:
 
 def problem_of(source: np.ndarray, target: np.ndarray, scaler: Scaler, eps: float) -> Problem:
     """The problem behind `attack`; raises the same errors."""
-    height, width = source.shape[:2]
-    if height * width > MAX_PIXELS or max(height, width) > MAX_SIDE:
-        raise UserError(
-            f"The source is {width}x{height}; at most {MAX_PIXELS / 10**6:.1f} megapixels and {MAX_SIDE} px on a side are possible. "
-            "Take a smaller picture."
-        )
-    if target.shape[0] > height or target.shape[1] > width:
-        raise UserError(
-            f"The target is {target.shape[1]}x{target.shape[0]}, the source {width}x{height}. The attack hides a picture from scaling "
-            "down: take a smaller target size or a larger source."
-        )
+    size, scaled = source.shape[:2], target.shape[:2]
+    check_sizes(size, scaled)
     if not (math.isfinite(eps) and eps >= 0):
         raise UserError(f"eps is {eps:g}; it must be 0 or more grey levels.")
-    left, right = operators(scaler, (height, width), (target.shape[0], target.shape[1]))
+    left, right = operators(scaler, size, scaled)
     return Problem(planes(source), planes(target), left, right, eps)
+
+
+def check_sizes(source: tuple[int, int], target: tuple[int, int]) -> None:
+    """Raise UserError unless a source of this (height, width) can hide a target of that one."""
+    shown, wanted = (f"{width}x{height}" for height, width in (source, target))
+    if source[0] * source[1] > MAX_PIXELS or max(source) > MAX_SIDE:
+        raise UserError(
+            f"The source is {shown}; at most {MAX_PIXELS / 10**6:.1f} megapixels and {MAX_SIDE} px on a side are possible. "
+            "Take a smaller picture."
+        )
+    if target[0] > source[0] or target[1] > source[1]:
+        raise UserError(
+            f"The target is {wanted}, the source {shown}. The attack hides a picture from scaling down: take a smaller target size or a "
+            "larger source."
+        )
 
 
 @lru_cache(maxsize=8)
@@ -175,7 +186,7 @@ def measured(
     """Scale the 8-bit picture with the real library, and compare."""
     scaled = scaler.resize(pixels, (target.shape[0], target.shape[1]))
     error = np.abs(scaled.astype(int) - target)
-    x_adv, x = ((planes(picture) / 255)[None] for picture in (pixels, source))
+    x_adv, x = ((planes(picture).float() / 255)[None] for picture in (pixels, source))
     psnr = metrics.psnr(x_adv, x).item()
     return Scaled(
         source=source,

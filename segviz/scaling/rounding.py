@@ -1,5 +1,6 @@
 """From a solution in real numbers to an 8-bit picture that keeps the slack in the real library's own arithmetic."""
 
+from collections.abc import Callable
 from math import floor
 
 import numpy as np
@@ -21,12 +22,12 @@ def to_pixels(image: Tensor) -> np.ndarray:
     return image.round().byte().permute(1, 2, 0).contiguous().numpy()
 
 
-def eight_bit(image: Tensor, problem: Problem, scaler: Scaler) -> tuple[np.ndarray, int]:
+def eight_bit(image: Tensor, problem: Problem, scaler: Scaler, stopped: Callable[[], bool]) -> tuple[np.ndarray, int]:
     """Round `image` (C,H,W) and repair it: the 8-bit picture (H,W,C) and the rounds of repair.
 
     In each round, every output value of `scaler.resize` further than eps + 0.5 from the target gets some of its source values moved by
     one grey level: heavy weights first, and rather those that were rounded the wrong way. Outputs that `image` itself misses
-    (no solution) are left as they are. The picture with the smallest excess is returned.
+    (no solution) are left as they are. The picture with the smallest excess is returned, also after `stopped`.
     """
     values = image.round()
     size = (problem.target.shape[1], problem.target.shape[2])
@@ -41,7 +42,7 @@ def eight_bit(image: Tensor, problem: Problem, scaler: Scaler) -> tuple[np.ndarr
         since += 1
         if float(excess.sum()) < best_excess:
             best, best_excess, since = values, float(excess.sum()), 0
-        if best_excess == 0 or since == PATIENCE or rounds == MAX_ROUNDS:
+        if best_excess == 0 or since == PATIENCE or rounds == MAX_ROUNDS or stopped():
             break
         chosen = excess > 0
         if not problem.disjoint:

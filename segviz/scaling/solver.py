@@ -19,11 +19,11 @@ from torch import Tensor
 BLOCK = 32
 """Output rows or columns that are multiplied together; kernels are short, so most of L and R is 0."""
 
-VALUES_AT_ONCE = 2**20
+VALUES_AT_ONCE = 2**21
 """Source values of a part of the closed form, which bounds its memory and how long Stop takes."""
 
 MAX_ITERATIONS = 1000
-LOOK_EVERY = 20
+LOOK_EVERY = 10
 VIOLATION_TOLERANCE = 0.002
 """Grey levels by which the slack may be missed before rounding to 8 bits."""
 GAP_TOLERANCE = 1e-4
@@ -196,7 +196,7 @@ def dual_ascent(problem: Problem, stopped: Callable[[], bool]) -> Iterator[Progr
             # As Y grows without bound, its growth turns into the proof.
             infeasible = infeasible or no_solution(problem, y) or no_solution(problem, y - seen)
             miss = float(violation.norm())
-            settled, before, seen = miss > 0.99 * before, miss, y
+            settled, before, seen = miss > 0.995 * before, miss, y
             if kept:
                 verdict = Verdict.OPTIMAL
             elif infeasible and settled:
