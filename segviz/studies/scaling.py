@@ -15,7 +15,7 @@ from segviz.data.samples import samples
 from segviz.lab import Frame, Picture, attack_picture, to_tensor
 from segviz.models.segmenter import Segmenter
 from segviz.scaling import detection
-from segviz.scaling.attack import Scaled, attack, finish
+from segviz.scaling.attack import Scaled, attack
 from segviz.scaling.kernels import SCALERS, Scaler
 from segviz.scaling.prevention import FILTERS, SAFE, adaptive_attack, read_pixels
 from segviz.settings import Settings
@@ -322,7 +322,7 @@ def scaling_study(
             study = replace(study, prevention=(*study.prevention, row), progress=study.progress + 0.03)
             yield study
 
-    study = replace(study, stage="Asking the detectors", progress=0.92)
+    study = replace(study, stage="Asking the detectors", progress=0.95)
     yield study
     if stopped():
         return
@@ -365,16 +365,18 @@ def detection_study(
     ratio: float,
     eps: float,
     photos: Mapping[str, np.ndarray],
-    hidden_each: int = 2,
     stopped: Callable[[], bool] = lambda: False,
+    *,
+    hidden_each: int = 2,
+    side: int = CROP,
 ) -> Iterator[DetectionStudy]:
-    """Score every crop of `photos` (H,W,3) uint8 by name, and `hidden_each` attack images of each crop that hide other photos.
+    """Score every crop, of `side` pixels, of `photos` (H,W,3) uint8 by name, and `hidden_each` attack images of each crop that hide other photos.
 
     Yields a DetectionStudy after every picture. Crops of a photo overlap, so that the scores are not independent. `stopped` as in
     `scaling_study`.
     """
     names = list(photos)
-    jobs = [(number, crop) for number, name in enumerate(names) for crop in crops_of(photos[name])]
+    jobs = [(number, crop) for number, name in enumerate(names) for crop in crops_of(photos[name], side)]
     study = DetectionStudy(scaler.key, ratio, eps, total=len(jobs) * (1 + hidden_each))
     yield study
     for turn, (number, crop) in enumerate(jobs):
@@ -385,8 +387,13 @@ def detection_study(
             if stopped():
                 return
             other = names[(number + 1 + (turn + k) % (len(names) - 1)) % len(names)]
-            result = finish(attack(crop, fitted(photos[other], size), scaler, eps, stopped))
+            result = None
+            for step in attack(crop, fitted(photos[other], size), scaler, eps, stopped):
+                result = step.result
+                if result is None:
+                    yield study
             if stopped():
                 return
+            assert result is not None
             study = replace(study, attacked=(*study.attacked, detection.scores(result.pixels, scaler, size)), done=study.done + 1)
             yield study

@@ -133,7 +133,7 @@ def verdicts(result: Scaled) -> list[tuple[str, str]]:
             Verdict.INFEASIBLE: "There is no such picture: no attack image keeps the slack, and that is proven.",
             Verdict.UNFINISHED: "The solver gave up before it met the slack everywhere.",
             Verdict.STOPPED: "Stopped: this is what was reached.",
-            Verdict.OPTIMAL: "In real numbers there is one, but rounding to 8 bits costs more than the slack.",
+            Verdict.OPTIMAL: "In real numbers there is one, but the 8-bit arithmetic of the library costs more than the slack.",
         }
         found.append(
             (
@@ -360,9 +360,7 @@ def show_detection(study: ScalingStudy, samples_study: DetectionStudy | None, ac
     if finished and samples_study is not None:
         st.caption(basis_of(samples_study))
         if study.settings.hidden == "adversarial":
-            st.info(
-                "An adversarial version of the picture changes far less than another photo does: these curves do not hold for it."
-            )
+            st.info("An adversarial version of the picture changes far less than another photo does: these curves do not hold for it.")
         curves = {key: roc(*samples_study.values(key)) for key in study.scores if all(samples_study.values(key))}
         st.plotly_chart(
             roc_curves(curves), key="scaling_roc", config={"displayModeBar": False}, alt="ROC curve of each detector over the samples"
@@ -373,8 +371,8 @@ def basis_of(samples_study: DetectionStudy) -> str:
     """What the thresholds and curves were measured on."""
     return (
         f"Over {len(samples_study.benign)} crops of the sample photos as they are and {len(samples_study.attacked)} attack images that "
-        f"hide other samples in them, for the same scaling at ratio {samples_study.ratio:g} and slack {samples_study.eps:g}. Crops of a photo "
-        "overlap, and there are few: of fewer than a hundred pictures, the threshold at 1 % is the highest score of an "
+        f"hide other samples in them, for the same scaling at ratio {samples_study.ratio:g} and slack {samples_study.eps:g}. Crops of a "
+        "photo overlap, and there are few: of fewer than a hundred pictures, the threshold at 1 % is the highest score of an "
         "untouched one. Your picture may have another size than the crops."
     )
 
