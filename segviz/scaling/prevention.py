@@ -106,8 +106,8 @@ def adaptive_attack(pixels: np.ndarray, hidden: np.ndarray, marked: np.ndarray, 
     paper overwrites up to half of each window against the median filter and up to three quarters against the random one. How the pixels
     are chosen is ours: each pixel of the hidden picture has the block of pixels that lie over it, and its value goes to the `share` of the
     block's unmarked pixels, and one more, that are nearest to it already; marked pixels stay, as the filter replaces them. Windows reach
-    beyond their block, so that against the median, too, half of a block is not enough where the hidden picture is rough. It is visible,
-    whatever the source.
+    beyond their block, so that against the median, too, half of a block is not enough where the hidden picture is rough. It can be
+    seen wherever the hidden picture differs from the source.
     """
     height, width = marked.shape
     rows, columns = np.nonzero(~marked)

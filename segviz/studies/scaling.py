@@ -73,15 +73,16 @@ class ScalingSettings:
 
 @dataclass(frozen=True)
 class Cell:
-    """What one scaler makes of the attack image: `pixels` (h,w,3) uint8 at the target size, errors to the hidden picture in grey levels.
+    """What one scaler makes of the attack image: a look at it, at the target size, and errors to the hidden picture in grey levels.
 
-    `hidden_share` says where the picture lies on the way from what the scaler makes of the source (0) to the hidden picture (1): the
-    least-squares coefficient. `reads` is the share of the source's pixels in [0,1] that the scaler reads. `works` means within the slack
-    and `ROUNDING`.
+    `map_share` is the share of its pixels in [0,1] to which the model gives the same class as in the hidden picture. `hidden_share` says
+    where the picture lies on the way from what the scaler makes of the source (0) to the hidden picture (1): the least-squares
+    coefficient. `reads` is the share of the source's pixels in [0,1] that the scaler reads. `works` means within the slack and `ROUNDING`.
     """
 
     key: str
-    pixels: np.ndarray
+    frame: Frame
+    map_share: float
     max_error: float
     mean_error: float
     hidden_share: float
@@ -91,20 +92,19 @@ class Cell:
 
 @dataclass(frozen=True)
 class Prevented:
-    """An attack image against a prevention: `given` (H,W,3) uint8 after the filter if there is one, `scaled` (h,w,3) uint8 what comes out.
+    """An attack image against a prevention: a look at what comes out, at the target size.
 
     Errors are means over all values, in grey levels: `to_hidden`, and `to_source` to what the same scaling makes of the source;
-    `hidden_share` as in `Cell`. `changed` is the share in [0,1] of the pixels in which the attack image differs from the source.
+    `hidden_share` and `map_share` as in `Cell`.
     """
 
     title: str
     adaptive: bool
-    given: np.ndarray
-    scaled: np.ndarray
+    frame: Frame
+    map_share: float
     to_hidden: float
     to_source: float
     hidden_share: float
-    changed: float
 
 
 @dataclass(frozen=True)
@@ -131,6 +131,14 @@ class ScalingStudy:
     prevention: tuple[Prevented, ...] = ()
     scores: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+    @property
+    def adaptive_psnr(self) -> float:
+        """Peak signal-to-noise ratio, in dB, of the adaptive attack image against the source; inf where there is none."""
+        if self.adaptive is None:
+            return math.inf
+        error = detection.mse(self.adaptive, self.source)
+        return 10 * math.log10(255**2 / error) if error > 0 else math.inf
 
     @property
     def ended(self) -> bool:
@@ -208,35 +216,36 @@ def hidden_share(scaled: np.ndarray, honest: np.ndarray, hidden: np.ndarray) -> 
     return min(max(float((way * (scaled - honest.astype(np.float64))).sum()) / length, 0.0), 1.0) if length > 0 else 1.0
 
 
-def cell_of(scaler: Scaler, image: np.ndarray, source: np.ndarray, hidden: np.ndarray, eps: float) -> Cell:
-    """What a scaler makes of an attack image."""
-    size = (hidden.shape[0], hidden.shape[1])
-    scaled = scaler.resize(image, size)
-    error = np.abs(scaled.astype(np.int16) - hidden)
+def cell_of(scaler: Scaler, study: ScalingStudy, model: Segmenter) -> Cell:
+    """What a scaler makes of the attack image of a study."""
+    assert study.hidden is not None
+    assert study.result is not None
+    frame = look(model, scaler.resize(study.result.pixels, study.size))
+    error = np.abs(frame.pixels.astype(np.int16) - study.hidden)
     return Cell(
         key=scaler.key,
-        pixels=scaled,
+        frame=frame,
+        map_share=agreement(frame, study.frames["hidden"]),
         max_error=float(error.max()),
         mean_error=float(error.mean()),
-        hidden_share=hidden_share(scaled, scaler.resize(source, size), hidden),
-        reads=float(read_pixels(scaler, (image.shape[0], image.shape[1]), size).mean()),
-        works=bool(error.max() <= eps + ROUNDING),
+        hidden_share=hidden_share(frame.pixels, scaler.resize(study.source, study.size), study.hidden),
+        reads=float(read_pixels(scaler, (study.source.shape[0], study.source.shape[1]), study.size).mean()),
+        works=bool(error.max() <= study.settings.eps + ROUNDING),
     )
 
 
-def prevented(title: str, adaptive: bool, image: np.ndarray, given: np.ndarray, scaler: Scaler, study: ScalingStudy) -> Prevented:
-    """How an attack `image` that became `given` fares with a scaler."""
+def prevented(title: str, adaptive: bool, given: np.ndarray, scaler: Scaler, study: ScalingStudy, model: Segmenter) -> Prevented:
+    """How an attack image, `given` (H,W,3) uint8 after its filter if there is one, fares with a scaler."""
     assert study.hidden is not None
-    scaled, honest = scaler.resize(given, study.size), scaler.resize(study.source, study.size)
+    frame, honest = look(model, scaler.resize(given, study.size)), scaler.resize(study.source, study.size)
     return Prevented(
         title=title,
         adaptive=adaptive,
-        given=given,
-        scaled=scaled,
-        to_hidden=float(np.abs(scaled.astype(np.int16) - study.hidden).mean()),
-        to_source=float(np.abs(scaled.astype(np.int16) - honest).mean()),
-        hidden_share=hidden_share(scaled, honest, study.hidden),
-        changed=float((image != study.source).any(2).mean()),
+        frame=frame,
+        map_share=agreement(frame, study.frames["hidden"]),
+        to_hidden=float(np.abs(frame.pixels.astype(np.int16) - study.hidden).mean()),
+        to_source=float(np.abs(frame.pixels.astype(np.int16) - honest).mean()),
+        hidden_share=hidden_share(frame.pixels, honest, study.hidden),
     )
 
 
@@ -294,7 +303,7 @@ def scaling_study(
     for number, each in enumerate(SCALERS.values(), 1):
         if stopped():
             return
-        grid = (*study.grid, cell_of(each, image, source, hidden, settings.eps))
+        grid = (*study.grid, cell_of(each, study, model))
         study = replace(study, grid=grid, progress=0.6 + 0.1 * number / len(SCALERS))
         yield study
 
@@ -305,7 +314,7 @@ def scaling_study(
     for key in TRIED:
         if stopped():
             return
-        study = replace(study, prevention=(*study.prevention, prevented(SAFE[key].title, False, image, image, SAFE[key], study)))
+        study = replace(study, prevention=(*study.prevention, prevented(SAFE[key].title, False, image, SAFE[key], study, model)))
         yield study
     study = replace(study, adaptive=adaptive_attack(source, hidden, marked, settings.share), progress=0.8)
     assert study.adaptive is not None
@@ -318,7 +327,7 @@ def scaling_study(
             except UserError as error:
                 study = replace(study, notes=tuple(dict.fromkeys((*study.notes, str(error)))))
                 continue
-            row = prevented(f"{one.title}, then {scaler.title}", adaptive, attacked, given, scaler, study)
+            row = prevented(f"{one.title}, then {scaler.title}", adaptive, given, scaler, study, model)
             study = replace(study, prevention=(*study.prevention, row), progress=study.progress + 0.03)
             yield study
 
@@ -370,7 +379,7 @@ def detection_study(
     hidden_each: int = 2,
     side: int = CROP,
 ) -> Iterator[DetectionStudy]:
-    """Score every crop, of `side` pixels, of `photos` (H,W,3) uint8 by name, and `hidden_each` attack images of each crop that hide other photos.
+    """Score the crops, of `side` pixels, of `photos` (H,W,3) uint8 by name, and of each `hidden_each` attack images that hide other photos.
 
     Yields a DetectionStudy after every picture. Crops of a photo overlap, so that the scores are not independent. `stopped` as in
     `scaling_study`.

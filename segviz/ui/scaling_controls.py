@@ -68,7 +68,9 @@ def scaling_controls() -> ScalingSettings:
     link = read_scaling(st.query_params.to_dict())
     open_with({name: link.get(name, defaults[name]) for name in ("model", "image")}, "image scaling")
     if f"{PREFIX}hidden" not in state:
-        fill_scaling(defaults | link)
+        # A picture brought along from another page is not to be hidden in itself.
+        other = next(key for key in (defaults["other"], *samples()) if key != state.image)
+        fill_scaling(defaults | {"other": other} | link)
     image = st.selectbox("Picture", image_keys(), format_func=image_title, key="image", persist_state="session")
     if image == OWN:
         upload("picture")

@@ -238,9 +238,9 @@ def show_looks(study: ScalingStudy, run: str) -> None:
             continue
         height, width = frame.prediction.shape
         with column:
-            show_picture((run, "look", name), partial(enlarged, frame.pixels), f"{title}, {width}x{height}")
+            show_picture((run, "look", name), partial(enlarged, frame.pixels), title)
             show_picture((run, "map", name), partial(enlarged, over(frame, label_set)), alt=f"Map of {title.lower()}")
-            st.caption(classes_in(frame, label_set))
+            st.caption(f"{width}x{height}: {classes_in(frame, label_set)}")
 
 
 def classes_in(frame: Frame, label_set: LabelSet) -> str:
@@ -248,6 +248,12 @@ def classes_in(frame: Frame, label_set: LabelSet) -> str:
     shares = np.bincount(frame.prediction.ravel(), minlength=len(label_set.classes)) / frame.prediction.size
     order = [index for index in np.argsort(-shares)[:4] if shares[index] >= 0.005]
     return ", ".join(f"{label_set.classes[index]} {shares[index]:.0%}" for index in order)
+
+
+def drawing(study: ScalingStudy, on_photo: bool) -> Callable[[Frame], np.ndarray]:
+    """How a look at the target size is drawn: its map over its picture, or the picture alone."""
+    label_set = model_entry(study.settings.model).label_set
+    return lambda frame: enlarged(over(frame, label_set) if on_photo else frame.pixels)
 
 
 def mark_of(cell: Cell) -> str:
@@ -265,16 +271,24 @@ def show_grid(study: ScalingStudy, run: str) -> None:
     st.caption(
         f"Made for **{SCALERS[study.settings.scaler].title}**. ✓ the hidden picture, within the slack and {ROUNDING} grey "
         "levels for differences of rounding; ◐ it shows, with larger errors; ✗ mostly the source. Max is the largest and mean the average "
-        "difference to the hidden picture, in grey levels; reads is the share of the pixels that the scaler looks at."
+        "difference to the hidden picture, in grey levels; map is the share of the pixels to which the model gives the same class as "
+        "in the hidden picture; reads is the share of the pixels that the scaler looks at."
+    )
+    on_photo = st.toggle(
+        "What the model sees in them",
+        key="scaling_maps",
+        persist_state="session",
+        help="The maps over the pictures, here and under prevention.",
     )
     colours = {"✓": "green", "◐": "orange", "✗": "gray"}
+    draw_frame = drawing(study, on_photo)
     with st.grid(5, min_column_width=150, gap="small"):
         for cell in study.grid:
             with st.container(gap="xxsmall"):
                 title, mark = SCALERS[cell.key].title, mark_of(cell)
-                show_picture((run, "cell", cell.key), partial(enlarged, cell.pixels), alt=title)
+                show_picture((run, "cell", cell.key, on_photo), partial(draw_frame, cell.frame), alt=title)
                 st.markdown(f"**{title}**  \n:{colours[mark[0]]}[**{mark}**]")
-                st.caption(f"max {cell.max_error:.0f} · mean {cell.mean_error:.1f} · reads {cell.reads:.0%}")
+                st.caption(f"max {cell.max_error:.0f} · mean {cell.mean_error:.1f} · map {cell.map_share:.0%} · reads {cell.reads:.0%}")
 
 
 def show_prevention(study: ScalingStudy, run: str) -> None:
@@ -289,27 +303,34 @@ def show_prevention(study: ScalingStudy, run: str) -> None:
     )
     for note in study.notes:
         st.info(note)
-    show_prevented([one for one in study.prevention if not one.adaptive], run)
+    show_prevented(study, [one for one in study.prevention if not one.adaptive], run)
     adaptive = [one for one in study.prevention if one.adaptive]
     if adaptive and study.adaptive is not None:
         st.markdown(
             f"**The adaptive attack** knows of the filter. It writes the hidden picture into {study.settings.share:.0%} of the pixels that "
-            "the filter trusts, so that the filter itself passes it on. It cannot be hidden: anyone sees it. Which pixels it takes is our "
-            "choice, not the paper's; against the median filter, half of them is enough only for smooth pictures."
+            "the filter trusts, so that the filter itself passes it on. That shows wherever the two pictures differ: "
+            f"{study.adaptive_psnr:.1f} dB PSNR against the source. Which pixels it takes is our choice, not the paper's; of a rough "
+            "picture, half of them bring only a part through the median filter."
         )
         image = study.adaptive
         columns = st.columns(6)
         with columns[0]:
-            show_picture((run, "adaptive"), lambda: image, f"Adaptive attack image: {adaptive[0].changed:.0%} of the pixels changed")
-        show_prevented(adaptive, run, columns[1:])
+            show_picture((run, "adaptive"), lambda: image, "Adaptive attack image")
+            st.caption(f"{(image != study.source).any(2).mean():.0%} of its pixels are changed.")
+        show_prevented(study, adaptive, run, columns[1:])
 
 
-def show_prevented(rows: Sequence[Prevented], run: str, columns: Sequence[Any] | None = None) -> None:
+def show_prevented(study: ScalingStudy, rows: Sequence[Prevented], run: str, columns: Sequence[Any] | None = None) -> None:
     """What comes out at the target size, side by side."""
+    on_photo = bool(st.session_state.get("scaling_maps"))
+    draw_frame = drawing(study, on_photo)
     for column, one in zip(columns or st.columns(6), rows, strict=False):
         with column:
-            show_picture((run, "prevented", one.title, one.adaptive), partial(enlarged, one.scaled), one.title)
-            st.caption(f"Mean difference {one.to_source:.1f} to the source, {one.to_hidden:.1f} to the hidden picture, in grey levels.")
+            show_picture((run, "prevented", one.title, one.adaptive, on_photo), partial(draw_frame, one.frame), one.title)
+            st.caption(
+                f"Mean difference {one.to_source:.1f} to the source, {one.to_hidden:.1f} to the hidden picture. Map: {one.map_share:.0%} as in "
+                "the hidden picture."
+            )
 
 
 @st.cache_resource
@@ -439,7 +460,7 @@ def figures_json(study: ScalingStudy) -> str:
             "scaled": agreement(frames["honest"], frames["scaled"]),
             "scaled_against_hidden": agreement(frames["hidden"], frames["scaled"]),
         }
-    pictures = {"given", "scaled", "pixels"}
+    pictures = {"frame"}
     value = {
         "settings": asdict(study.settings),
         "attack": study.result.figures() if study.result is not None else None,
@@ -454,7 +475,7 @@ def figures_json(study: ScalingStudy) -> str:
 def grid_csv(study: ScalingStudy) -> str:
     """The grid, one row per scaler."""
     text = io.StringIO()
-    rows = [without(cell, {"pixels"}) for cell in study.grid]
+    rows = [without(cell, {"frame"}) for cell in study.grid]
     writer = csv.DictWriter(text, list(rows[0]) if rows else ["key"], lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)

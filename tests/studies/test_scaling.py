@@ -74,7 +74,7 @@ def test_a_hidden_photo_works_for_its_kernel_and_is_seen_by_the_model(model, sou
     for key in ("opencv-area", "pillow-linear", "torch-linear-antialias", "opencv-nearest"):
         assert not cells[key].works
         assert cells[key].hidden_share < 0.5
-    assert np.array_equal(cells["opencv-linear"].pixels, study.result.scaled)
+    assert np.array_equal(cells["opencv-linear"].frame.pixels, study.result.scaled)
     frames = study.frames
     assert agreement(frames["scaled"], frames["hidden"]) > 0.95
     assert agreement(frames["scaled"], frames["honest"]) < 0.7
@@ -93,6 +93,9 @@ def test_an_adversarial_version_keeps_the_look_and_breaks_the_scaled_map(model, 
     frames = study.frames
     assert agreement(frames["source"], frames["attack"]) > agreement(frames["honest"], frames["scaled"]) + 0.2
     assert agreement(frames["scaled"], frames["hidden"]) > 0.9
+    maps = {cell.key: cell.map_share for cell in study.grid}
+    assert maps["opencv-linear"] > 0.9
+    assert maps["opencv-area"] < maps["opencv-linear"] - 0.2
 
 
 def test_a_colour_and_a_kernel_that_hides_nothing(model, source):

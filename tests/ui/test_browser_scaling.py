@@ -36,8 +36,8 @@ def test_an_attack_runs_and_its_grid_can_be_read(page, address):
     assert "✓ works" in mark(page, "OpenCV linear")
     assert "✗ fails" in mark(page, "Pillow linear")
     assert "✗ fails" in mark(page, "torch linear, antialiased")
-    image = np.array(Image.open(io.BytesIO(download(page, "Attack image"))))
-    settings = json.loads(download(page, "Figures"))["settings"]
+    image = np.array(Image.open(io.BytesIO(download(page, "Attack image (PNG)"))))
+    settings = json.loads(download(page, "Figures (JSON)"))["settings"]
     hidden = fitted(sample_full_size(settings["other"]).pixels, (image.shape[0] // 6, image.shape[1] // 6))
     scaled = SCALERS["torch-linear"].resize(image, hidden.shape[:2])
     assert np.abs(scaled.astype(int) - hidden).max() <= 1
