@@ -6,7 +6,7 @@ import streamlit as st
 from segviz.models.zoo import model_entry
 from segviz.scaling.kernels import SCALERS
 from segviz.scaling.prevention import read_pixels
-from segviz.studies.scaling import ScalingSettings, target_size
+from segviz.studies.scaling import ScalingSettings, detection_settings, target_size
 from segviz.types import UserError
 from segviz.ui import scaling_view
 from segviz.ui.models import is_here
@@ -90,18 +90,14 @@ def live() -> None:
     scaling_view.show_grid(study, shown)
     scaling_view.show_prevention(study, shown)
     st.subheader("Detection")
-    place = (study.settings.scaler, scaling_view.ratio_of(study), study.settings.eps)
-    if roc_job is not None and roc_job.latest is not None and roc_job.latest.done == roc_job.latest.total:
-        finished = roc_job.latest
-        scaling_view.measured()[finished.scaler, finished.ratio, finished.eps] = finished
-    found = scaling_view.measured().get(place)
-    if found is None and roc_job is not None and roc_job.latest is not None:
-        latest = roc_job.latest
-        found = latest if (latest.scaler, latest.ratio, latest.eps) == place else None
+    wanted, latest = detection_settings(study), roc_job.latest if roc_job is not None else None
+    if latest is not None and latest.finished:
+        scaling_view.measured()[latest.settings] = latest
+    found = scaling_view.measured().get(wanted) or (latest if latest is not None and latest.settings == wanted else None)
     scaling_view.show_detection(study, found, roc_active)
-    missing = study.ended and (found is None or found.done < found.total) and not roc_active
+    missing = study.ended and (found is None or not found.finished) and not roc_active
     if missing and st.button("Measure the detectors on the samples", icon=":material/query_stats:", key="scaling_measure"):
-        state.scaling_roc_job = submit_detection(*place)
+        state.scaling_roc_job = submit_detection(wanted)
         st.rerun()
     if roc_job is not None and roc_job.error is not None:
         st.error(roc_job.error)

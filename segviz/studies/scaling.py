@@ -168,10 +168,10 @@ def sample_full_size(key: str) -> Picture:
     return full_size(key, read_photo(samples()[key].photo, MAX_SIDE))
 
 
-def target_size(text: str, full: tuple[int, int]) -> tuple[int, int]:
+def target_size(text: str, full: tuple[int, int], least: int = MIN_TARGET) -> tuple[int, int]:
     """The target (h,w) that "/RATIO" or "WIDTHxHEIGHT" means for a picture of the size `full` (H,W).
 
-    Raises UserError where it cannot be read, is not smaller than the picture on both sides, or has a side below `MIN_TARGET`.
+    Raises UserError where it cannot be read, is not smaller than the picture on both sides, or has a side below `least`.
     """
     if ratio := re.fullmatch(r"/(\d+(?:\.\d+)?)", text):
         if float(ratio[1]) <= 0:
@@ -183,8 +183,8 @@ def target_size(text: str, full: tuple[int, int]) -> tuple[int, int]:
         raise UserError(f"'{text}' is no target size. Write a ratio such as /4, or WIDTHxHEIGHT.")
     if size[0] >= full[0] or size[1] >= full[1]:
         raise UserError(f"The target {size[1]}x{size[0]} must be smaller than the picture, {full[1]}x{full[0]}, on both sides.")
-    if min(size) < MIN_TARGET:
-        raise UserError(f"The target would be {size[1]}x{size[0]}; its sides need at least {MIN_TARGET} px. Take a smaller ratio.")
+    if min(size) < least:
+        raise UserError(f"The target would be {size[1]}x{size[0]}; its sides need at least {least} px. Take a smaller ratio.")
     return size
 
 
@@ -249,6 +249,22 @@ def prevented(title: str, adaptive: bool, given: np.ndarray, scaler: Scaler, stu
     )
 
 
+def flat(colour: str, size: tuple[int, int]) -> np.ndarray:
+    """A picture (h,w,3) uint8 of one colour, #rrggbb."""
+    return np.full((*size, 3), list(bytes.fromhex(colour[1:])), np.uint8)
+
+
+def adversarial_version(
+    settings: ScalingSettings, scaled: np.ndarray, model: Segmenter, stopped: Callable[[], bool]
+) -> Iterator[tuple[float, np.ndarray | None]]:
+    """Attack a scaled picture (h,w,3) uint8 as `settings` say; yields how far it is in [0,1], at the end with the 8-bit result."""
+    run = Settings(model=settings.model, attack=settings.attack, eps=settings.attack_eps, steps=settings.steps, against="prediction")
+    picture = Picture("source", scaled, None, (scaled.shape[1], scaled.shape[0]))
+    for trajectory in attack_picture(run, picture, model, stopped, max_frames=1):
+        done = trajectory.curve[-1].index / max(iterations_of(run), 1)
+        yield done, None if trajectory.final is None else trajectory.final.pixels
+
+
 def scaling_study(
     settings: ScalingSettings, source: np.ndarray, other: np.ndarray | None, model: Segmenter, stopped: Callable[[], bool] = lambda: False
 ) -> Iterator[ScalingStudy]:
@@ -268,23 +284,16 @@ def scaling_study(
     yield study
 
     if settings.hidden == "adversarial":
-        run = Settings(model=settings.model, attack=settings.attack, eps=settings.attack_eps, steps=settings.steps, against="prediction")
-        picture = Picture("source", honest, None, (size[1], size[0]))
-        total = max(iterations_of(run), 1)
-        last = None
-        for trajectory in attack_picture(run, picture, model, stopped, max_frames=1):
-            last, index = trajectory.final, trajectory.curve[-1].index
-            if last is None:
-                told = f"Attacking the scaled picture: iteration {index} of {total}"
-                yield replace(study, stage=told, progress=0.05 + 0.3 * index / total)
-        assert last is not None
-        hidden = last.pixels
+        hidden = honest
+        for done, last in adversarial_version(settings, honest, model, stopped):
+            hidden = hidden if last is None else last
+            yield replace(study, stage="Attacking the scaled picture", progress=0.05 + 0.3 * done)
     elif settings.hidden == "photo":
         if other is None:
             raise UserError("Choose the photo to hide.")
         hidden = fitted(other, size)
     else:
-        hidden = np.broadcast_to(np.array(list(bytes.fromhex(settings.colour[1:])), np.uint8), (*size, 3)).copy()
+        hidden = flat(settings.colour, size)
     frames = frames | {"hidden": look(model, hidden)}
     study = replace(study, hidden=hidden, frames=frames, stage="Solving for the attack image", progress=0.35)
     yield study
@@ -343,22 +352,35 @@ def scaling_study(
 class DetectionStudy:
     """Scores of the samples as they are and with hidden pictures, at one moment; immutable.
 
-    `scaler` is a key of `SCALERS`, `ratio` of source to target, `eps` the slack in grey levels. `benign` and `attacked` hold the scores of
-    each picture by detector; `done` of `total` pictures are scored.
+    `settings` as `detection_settings` gives them. `benign` and `attacked` hold the scores of each picture by detector; `done` of `total`
+    pictures are scored.
     """
 
-    scaler: str
-    ratio: float
-    eps: float
+    settings: ScalingSettings
     total: int
     done: int = 0
     benign: tuple[Mapping[str, float], ...] = ()
     attacked: tuple[Mapping[str, float], ...] = ()
 
+    @property
+    def finished(self) -> bool:
+        """Whether all pictures are scored."""
+        return self.done == self.total
+
     def values(self, key: str) -> tuple[list[float], list[float]]:
         """The benign and the attacked scores of a detector."""
         benign, attacked = ([one[key] for one in side if key in one] for side in (self.benign, self.attacked))
         return benign, attacked
+
+
+def detection_settings(study: ScalingStudy) -> ScalingSettings:
+    """What of a study's settings matters for measuring the detectors on the samples; the rest is as by default."""
+    settings = study.settings
+    kept = {"photo": (), "colour": ("colour",), "adversarial": ("model", "attack", "attack_eps", "steps")}[settings.hidden]
+    ratio = max(study.source.shape[:2]) / max(study.size)
+    size = settings.size if settings.size.startswith("/") else f"/{ratio:.2f}"
+    same = {name: getattr(settings, name) for name in ("hidden", "scaler", "eps", *kept)}
+    return replace(ScalingSettings(), size=size, **same)
 
 
 def crops_of(pixels: np.ndarray, side: int = CROP) -> list[np.ndarray]:
@@ -370,34 +392,41 @@ def crops_of(pixels: np.ndarray, side: int = CROP) -> list[np.ndarray]:
 
 
 def detection_study(
-    scaler: Scaler,
-    ratio: float,
-    eps: float,
+    settings: ScalingSettings,
     photos: Mapping[str, np.ndarray],
+    model: Segmenter,
     stopped: Callable[[], bool] = lambda: False,
-    *,
-    hidden_each: int = 2,
     side: int = CROP,
 ) -> Iterator[DetectionStudy]:
-    """Score the crops, of `side` pixels, of `photos` (H,W,3) uint8 by name, and of each `hidden_each` attack images that hide other photos.
+    """Score the crops, of `side` pixels, of `photos` (H,W,3) uint8 by name, and attack images of each crop.
 
-    Yields a DetectionStudy after every picture. Crops of a photo overlap, so that the scores are not independent. `stopped` as in
-    `scaling_study`.
+    These hide what `settings` say: two other photos, an adversarial version, or a colour. Yields a DetectionStudy after every picture and
+    while it is made. Crops of a photo overlap, so that the scores are not independent. `stopped` as in `scaling_study`.
     """
-    names = list(photos)
+    scaler, names = SCALERS[settings.scaler], list(photos)
     jobs = [(number, crop) for number, name in enumerate(names) for crop in crops_of(photos[name], side)]
-    study = DetectionStudy(scaler.key, ratio, eps, total=len(jobs) * (1 + hidden_each))
+    each = 2 if settings.hidden == "photo" else 1
+    study = DetectionStudy(settings, total=len(jobs) * (1 + each))
     yield study
     for turn, (number, crop) in enumerate(jobs):
-        size = (max(math.floor(crop.shape[0] / ratio), 1), max(math.floor(crop.shape[1] / ratio), 1))
+        size = target_size(settings.size, (crop.shape[0], crop.shape[1]), least=1)
         study = replace(study, benign=(*study.benign, detection.scores(crop, scaler, size)), done=study.done + 1)
         yield study
-        for k in range(hidden_each):
+        hidden: list[np.ndarray] = []
+        if settings.hidden == "photo":
+            others = (names[(number + 1 + (turn + k) % (len(names) - 1)) % len(names)] for k in range(each))
+            hidden = [fitted(photos[other], size) for other in others]
+        elif settings.hidden == "colour":
+            hidden = [flat(settings.colour, size)]
+        else:
+            for _, last in adversarial_version(settings, scaler.resize(crop, size), model, stopped):
+                yield study
+                hidden = [] if last is None else [last]
+        for picture in hidden:
             if stopped():
                 return
-            other = names[(number + 1 + (turn + k) % (len(names) - 1)) % len(names)]
             result = None
-            for step in attack(crop, fitted(photos[other], size), scaler, eps, stopped):
+            for step in attack(crop, picture, scaler, settings.eps, stopped):
                 result = step.result
                 if result is None:
                     yield study

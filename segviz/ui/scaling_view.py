@@ -256,10 +256,12 @@ def drawing(study: ScalingStudy, on_photo: bool) -> Callable[[Frame], np.ndarray
     return lambda frame: enlarged(over(frame, label_set) if on_photo else frame.pixels)
 
 
-def mark_of(cell: Cell) -> str:
-    """How the trick fares with a scaler, as a mark and words."""
+def mark_of(cell: Cell, adversarial: bool) -> str:
+    """How the trick fares with a scaler, as a mark and words; an adversarial picture need not come out exactly to fool the model."""
     if cell.works:
         return "✓ works"
+    if adversarial and cell.map_share >= 0.9:
+        return "◐ fools the model"
     return "◐ shows, not exactly" if cell.hidden_share >= 0.5 else "✗ fails"
 
 
@@ -285,7 +287,7 @@ def show_grid(study: ScalingStudy, run: str) -> None:
     with st.grid(5, min_column_width=150, gap="small"):
         for cell in study.grid:
             with st.container(gap="xxsmall"):
-                title, mark = SCALERS[cell.key].title, mark_of(cell)
+                title, mark = SCALERS[cell.key].title, mark_of(cell, study.settings.hidden == "adversarial")
                 show_picture((run, "cell", cell.key, on_photo), partial(draw_frame, cell.frame), alt=title)
                 st.markdown(f"**{title}**  \n:{colours[mark[0]]}[**{mark}**]")
                 st.caption(f"max {cell.max_error:.0f} · mean {cell.mean_error:.1f} · map {cell.map_share:.0%} · reads {cell.reads:.0%}")
@@ -328,22 +330,15 @@ def show_prevented(study: ScalingStudy, rows: Sequence[Prevented], run: str, col
         with column:
             show_picture((run, "prevented", one.title, one.adaptive, on_photo), partial(draw_frame, one.frame), one.title)
             st.caption(
-                f"Mean difference {one.to_source:.1f} to the source, {one.to_hidden:.1f} to the hidden picture. Map: {one.map_share:.0%} as in "
-                "the hidden picture."
+                f"Mean difference {one.to_source:.1f} to the source, {one.to_hidden:.1f} to the hidden picture. Map: {one.map_share:.0%} as "
+                "in the hidden picture."
             )
 
 
 @st.cache_resource
-def measured() -> dict[tuple[str, float, float], DetectionStudy]:
-    """Finished measurements on the samples by scaler, ratio and slack, for everyone on this server."""
+def measured() -> dict[ScalingSettings, DetectionStudy]:
+    """Finished measurements on the samples by what matters for them, for everyone on this server."""
     return {}
-
-
-def ratio_of(study: ScalingStudy) -> float:
-    """Source over target, as it was asked for, or along the longer side to two digits."""
-    if study.settings.size.startswith("/"):
-        return float(study.settings.size[1:])
-    return round(max(study.source.shape[:2]) / max(study.size), 2)
 
 
 def show_detection(study: ScalingStudy, samples_study: DetectionStudy | None, active: bool) -> None:
@@ -355,7 +350,7 @@ def show_detection(study: ScalingStudy, samples_study: DetectionStudy | None, ac
     )
     if not study.scores:
         return
-    finished = samples_study is not None and samples_study.done == samples_study.total
+    finished = samples_study is not None and samples_study.finished
     if samples_study is not None and active:
         st.progress(samples_study.done / samples_study.total, f"{samples_study.done} of {samples_study.total} pictures")
     rows = [row_of(key, *study.scores[key], samples_study if finished else None) for key in study.scores]
@@ -380,8 +375,6 @@ def show_detection(study: ScalingStudy, samples_study: DetectionStudy | None, ac
     )
     if finished and samples_study is not None:
         st.caption(basis_of(samples_study))
-        if study.settings.hidden == "adversarial":
-            st.info("An adversarial version of the picture changes far less than another photo does: these curves do not hold for it.")
         curves = {key: roc(*samples_study.values(key)) for key in study.scores if all(samples_study.values(key))}
         st.plotly_chart(
             roc_curves(curves), key="scaling_roc", config={"displayModeBar": False}, alt="ROC curve of each detector over the samples"
@@ -390,11 +383,13 @@ def show_detection(study: ScalingStudy, samples_study: DetectionStudy | None, ac
 
 def basis_of(samples_study: DetectionStudy) -> str:
     """What the thresholds and curves were measured on."""
+    settings = samples_study.settings
+    hidden = {"photo": "other samples", "colour": "this colour", "adversarial": "an adversarial version of the crop"}[settings.hidden]
     return (
         f"Over {len(samples_study.benign)} crops of the sample photos as they are and {len(samples_study.attacked)} attack images that "
-        f"hide other samples in them, for the same scaling at ratio {samples_study.ratio:g} and slack {samples_study.eps:g}. Crops of a "
-        "photo overlap, and there are few: of fewer than a hundred pictures, the threshold at 1 % is the highest score of an "
-        "untouched one. Your picture may have another size than the crops."
+        f"hide {hidden} in them, for the same scaling at ratio {settings.size[1:]} and slack {settings.eps:g}. Crops of a photo overlap, "
+        "and there are few: of fewer than a hundred pictures, the threshold at 1 % is the highest score of an untouched one. Your picture may "
+        "have another size than the crops."
     )
 
 

@@ -12,7 +12,6 @@ from segviz.data.samples import Sample, samples
 from segviz.engine.jobs import Engine, Job
 from segviz.lab import Picture, Trajectory, attack_picture
 from segviz.models.load import default_device, load_model
-from segviz.scaling.kernels import SCALERS
 from segviz.settings import Settings
 from segviz.studies.compare import Entrant, compare
 from segviz.studies.gallery import View, view_photo
@@ -68,12 +67,12 @@ def submit_scaling(settings: ScalingSettings, source: np.ndarray, other: np.ndar
     return queue(lambda stopped: scaling_study(settings, source, other, load_model(settings.model, default_device()), stopped))
 
 
-def submit_detection(scaler: str, ratio: float, eps: float) -> Job[DetectionStudy]:
+def submit_detection(settings: ScalingSettings) -> Job[DetectionStudy]:
     """Queue a measurement of the detectors on the samples; a scaling attack goes on beside it."""
 
     def start(stopped: Callable[[], bool]) -> Iterator[DetectionStudy]:
         photos = {key: sample_full_size(key).pixels for key in samples()}
-        return detection_study(SCALERS[scaler], ratio, eps, photos, stopped=stopped)
+        return detection_study(settings, photos, load_model(settings.model, default_device()), stopped)
 
     return queue(start, "detection")
 

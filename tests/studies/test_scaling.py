@@ -11,8 +11,10 @@ from segviz.scaling.detection import DETECTORS, roc
 from segviz.scaling.kernels import SCALERS
 from segviz.studies.scaling import (
     ScalingSettings,
+    ScalingStudy,
     agreement,
     crops_of,
+    detection_settings,
     detection_study,
     fitted,
     open_full_size,
@@ -122,13 +124,23 @@ def test_settings_out_of_range():
             replace(ScalingSettings(), **wrong)
 
 
-def test_detectors_over_photos():
+def test_detectors_over_photos(model):
     photos = {key: sample_full_size(key).pixels[100:256, 100:300] for key in ("astronaut", "camera", "dog")}
     assert [crop.shape for crop in crops_of(photos["dog"], 64)] == [(156, 200, 3)] + [(64, 64, 3)] * 5
-    snapshots = []
-    for study in detection_study(SCALERS["opencv-linear"], 4, 1.0, photos, hidden_each=1, side=128):
-        snapshots.append(study)
-    study = snapshots[-1]
-    assert (study.done, len(study.benign), len(study.attacked)) == (study.total, 18, 18)
+    *_, study = detection_study(ScalingSettings(size="/4"), photos, model, side=128)
+    assert (study.finished, len(study.benign), len(study.attacked)) == (True, 18, 36)
     assert set(study.benign[0]) == set(DETECTORS)
     assert roc(*study.values("down-up-mse")).auc > 0.95
+    settings = ScalingSettings(hidden="adversarial", size="/3", steps=2)
+    *_, harder = detection_study(settings, {"dog": photos["dog"]}, model, side=128)
+    assert (harder.finished, len(harder.attacked)) == (True, 6)
+    assert roc(*harder.values("down-up-mse")).auc < 0.8
+
+
+def test_only_what_matters_for_the_detectors_counts():
+    pixels = np.zeros((240, 320, 3), np.uint8)
+    settings = ScalingSettings(image="own", other="camera", model="voc7-fcn8s", size="80x60", share=0.5, eps=2)
+    study = ScalingStudy(settings, pixels, (60, 80), "", 0.0, pixels[:60, :80])
+    assert detection_settings(study) == ScalingSettings(size="/4.00", eps=2)
+    adversarial = replace(study, settings=replace(settings, hidden="adversarial", size="/4", steps=7))
+    assert detection_settings(adversarial) == ScalingSettings("voc7-fcn8s", hidden="adversarial", size="/4", steps=7, eps=2)

@@ -134,7 +134,7 @@ def test_an_upload_is_taken_at_its_own_size():
 )
 def test_a_detector_is_judged_by_the_samples(source, attacked, says):
     scores = [{"histogram": value} for value in (1.0, 2.0, 3.0)]
-    found = row_of("histogram", source, attacked, DetectionStudy("opencv-linear", 4, 1, 6, 6, tuple(scores), ({"histogram": 8.0},)))
+    found = row_of("histogram", source, attacked, DetectionStudy(ScalingSettings(), 4, 4, tuple(scores), ({"histogram": 8.0},)))
     assert (found["says"], found["threshold"], found["AUC"]) == (says, 3, 1)
     assert found["samples below attack"] == pytest.approx(100 * sum(value < attacked for value in (1, 2, 3)) / 3)
 
