@@ -279,7 +279,9 @@ def scaling_study(
     honest = scaler.resize(source, size)
     study = ScalingStudy(settings, source, size, "Looking at the source", 0.0, honest)
     yield study
-    frames = {"source": look(model, source), "honest": look(model, honest)}
+    study = replace(study, frames={"source": look(model, source)}, progress=0.03)
+    yield study
+    frames = {**study.frames, "honest": look(model, honest)}
     study = replace(study, frames=frames, stage="Making the hidden picture", progress=0.05)
     yield study
 
@@ -294,7 +296,7 @@ def scaling_study(
         hidden = fitted(other, size)
     else:
         hidden = flat(settings.colour, size)
-    frames = frames | {"hidden": look(model, hidden)}
+    frames = {**frames, "hidden": look(model, hidden)}
     study = replace(study, hidden=hidden, frames=frames, stage="Solving for the attack image", progress=0.35)
     yield study
     if stopped():
@@ -316,7 +318,7 @@ def scaling_study(
         study = replace(study, grid=grid, progress=0.6 + 0.1 * number / len(SCALERS))
         yield study
 
-    frames = dict(study.frames) | {"attack": look(model, image), "scaled": look(model, scaler.resize(image, size))}
+    frames = {**study.frames, "attack": look(model, image), "scaled": look(model, scaler.resize(image, size))}
     study = replace(study, frames=frames, stage="Trying what prevents it", progress=0.75)
     yield study
     marked = read_pixels(scaler, full, size)

@@ -330,8 +330,8 @@ def show_prevented(study: ScalingStudy, rows: Sequence[Prevented], run: str, col
         with column:
             show_picture((run, "prevented", one.title, one.adaptive, on_photo), partial(draw_frame, one.frame), one.title)
             st.caption(
-                f"Mean difference {one.to_source:.1f} to the source, {one.to_hidden:.1f} to the hidden picture. Map: {one.map_share:.0%} as "
-                "in the hidden picture."
+                f"Mean difference {one.to_source:.1f} to the source, {one.to_hidden:.1f} to the hidden picture. "
+                f"Map: {one.map_share:.0%} as in the hidden picture."
             )
 
 
@@ -387,8 +387,8 @@ def basis_of(samples_study: DetectionStudy) -> str:
     hidden = {"photo": "other samples", "colour": "this colour", "adversarial": "an adversarial version of the crop"}[settings.hidden]
     return (
         f"Over {len(samples_study.benign)} crops of the sample photos as they are and {len(samples_study.attacked)} attack images that "
-        f"hide {hidden} in them, for the same scaling at ratio {settings.size[1:]} and slack {settings.eps:g}. Crops of a photo overlap, "
-        "and there are few: of fewer than a hundred pictures, the threshold at 1 % is the highest score of an untouched one. Your picture may "
+        f"hide {hidden} in them, for the same scaling at ratio {settings.size[1:]} and slack {settings.eps:g}. "
+        "Crops of a photo overlap, and there are few: of fewer than a hundred pictures, the threshold at 1 % is the highest score of an untouched one. Your picture may "
         "have another size than the crops."
     )
 
