@@ -388,8 +388,8 @@ def basis_of(samples_study: DetectionStudy) -> str:
     return (
         f"Over {len(samples_study.benign)} crops of the sample photos as they are and {len(samples_study.attacked)} attack images that "
         f"hide {hidden} in them, for the same scaling at ratio {settings.size[1:]} and slack {settings.eps:g}. "
-        "Crops of a photo overlap, and there are few: of fewer than a hundred pictures, the threshold at 1 % is the highest score of an untouched one. Your picture may "
-        "have another size than the crops."
+        "Crops of a photo overlap, and there are few: of fewer than a hundred pictures, the threshold at 1 % is the highest score of an "
+        "untouched one. Your picture may have another size than the crops."
     )
 
 
