@@ -12,9 +12,9 @@ from torch import Tensor
 
 from segviz import metrics
 from segviz.attacks.catalog import build_attack
-from segviz.attacks.goals import build_goal
+from segviz.attacks.goals import build_goal, fitted
 from segviz.attacks.regions import region_mask
-from segviz.data.images import Photo, read_label_map, read_photo
+from segviz.data.images import Photo, read_ids, read_label_map, read_photo
 from segviz.data.samples import Sample, samples
 from segviz.models.segmenter import Segmenter
 from segviz.models.zoo import ModelEntry
@@ -147,6 +147,11 @@ def label_indices(labels: Path | bytes, photo: Photo, entry: ModelEntry) -> np.n
     return entry.label_set.from_stored(read_label_map(labels, photo))
 
 
+def read_target_map(source: Path | bytes, entry: ModelEntry) -> np.ndarray:
+    """A map to reach, of any size, as class indices of the model (h,w) uint8; raises UserError as `read_ids` and label sets do."""
+    return entry.label_set.from_stored(read_ids(source))
+
+
 def sample_picture(key: str, entry: ModelEntry) -> Picture:
     """A sample photo with its label map if the model's classes can be read from it; raises UserError for an unknown key."""
     if key not in samples():
@@ -167,12 +172,18 @@ def to_tensor(pixels: np.ndarray, device: torch.device) -> Tensor:
 
 
 def attack_picture(
-    settings: Settings, picture: Picture, model: Segmenter, stopped: Callable[[], bool] = lambda: False, max_frames: int = MAX_FRAMES
+    settings: Settings,
+    picture: Picture,
+    model: Segmenter,
+    stopped: Callable[[], bool] = lambda: False,
+    max_frames: int = MAX_FRAMES,
+    target_map: np.ndarray | None = None,
 ) -> Iterator[Trajectory]:
     """Run the attack and yield a Trajectory after the clean look, after every iteration, and with the result.
 
     `stopped` is asked before every iteration; once it says yes, the result of what was reached is the next and last one.
-    At most `max_frames` iterations are stored beside the clean look.
+    At most `max_frames` iterations are stored beside the clean look. `target_map` (h,w) uint8 class indices is the map of the goal "map",
+    resized to the picture by nearest neighbour.
     Raises UserError where the settings do not fit the attack, the model or the picture.
     """
     seconds, resumed = 0.0, time.perf_counter()
@@ -188,7 +199,8 @@ def attack_picture(
         reference = torch.from_numpy(picture.labels).to(device).long().unsqueeze(0)
         if (reference == VOID).all():
             raise UserError("Every pixel of the label map is void (255), so there is nothing to attack or measure.")
-    goal = build_goal(settings, reference, clean_prediction, model.label_set)
+    given = None if target_map is None else fitted(torch.from_numpy(target_map).to(device), *picture.pixels.shape[:2]).unsqueeze(0)
+    goal = build_goal(settings, reference, clean_prediction, model.label_set, given)
     region = region_mask(settings.region, reference, model.label_set)
     if not region.any():
         raise UserError(f"The region '{settings.region}' holds no pixel of the picture. Choose or draw another one.")

@@ -1,7 +1,9 @@
-"""Figures of merit: confusion matrix, IoU, pixel accuracy, perturbation norms.
+"""Figures of merit: confusion matrix, IoU, pixel accuracy, perturbation norms, similarity.
 
 0/0 rule: a class that is neither in the labels nor in the prediction has no IoU (nan) and is left out of every mean.
 """
+
+import math
 
 import torch
 from torch import Tensor
@@ -55,3 +57,28 @@ def l2(x_adv: Tensor, x: Tensor) -> Tensor:
 def psnr(x_adv: Tensor, x: Tensor) -> Tensor:
     """Peak signal-to-noise ratio 10 log10(1 / MSE), images (N,3,H,W) in [0,1] to (N,) in decibels; inf for equal images."""
     return -10 * (x_adv.double() - x.double()).square().mean((1, 2, 3)).log10()
+
+
+def ssim(x_adv: Tensor, x: Tensor) -> Tensor:
+    """Mean structural similarity of images (N,3,H,W) in [0,1], at least 11 pixels a side, to (N,); 1 for equal images.
+
+    Wang, Bovik, Sheikh & Simoncelli (2004): Gaussian windows of 11x11 and sigma 1.5 that lie wholly in the image, K = (0.01, 0.03),
+    every channel by itself.
+    """
+    window = [math.exp(-(offset**2) / (2 * 1.5**2)) for offset in range(-5, 6)]
+
+    def smooth(values: Tensor) -> Tensor:
+        for dim in (2, 3):
+            kept = values.shape[dim] - 10
+            smoothed = torch.zeros_like(values.narrow(dim, 0, kept))
+            for at, weight in enumerate(window):
+                smoothed.add_(values.narrow(dim, at, kept), alpha=weight / sum(window))
+            values = smoothed
+        return values
+
+    mean_adv, mean = smooth(x_adv), smooth(x)
+    variance_adv, variance = smooth(x_adv.square()) - mean_adv.square(), smooth(x.square()) - mean.square()
+    covariance = smooth(x_adv * x) - mean_adv * mean
+    c1, c2 = 0.01**2, 0.03**2
+    similarity = (2 * mean_adv * mean + c1) * (2 * covariance + c2)
+    return (similarity / ((mean_adv.square() + mean.square() + c1) * (variance_adv + variance + c2))).mean((1, 2, 3))

@@ -1,20 +1,26 @@
 """Finished runs as JSON values, the same for the terminal and for the page's download."""
 
+import csv
+import io
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from segviz.attacks.catalog import alpha_of, steps_of
+from segviz.attacks.catalog import alpha_of, gradients_of, steps_of
 from segviz.data.label_sets import LabelSet
-from segviz.lab import Figures, Trajectory
+from segviz.lab import Figures, Trajectory, figures_of_frame
 from segviz.settings import Settings
 from segviz.studies.compare import Entrant, by_strength
 from segviz.studies.evaluate import Evaluation, SetFigures
+from segviz.studies.targets import RATES, Victim, mean_now
+from segviz.studies.transfer import Transfer
 
 
 def attack_result(trajectory: Trajectory, label_set: LabelSet) -> dict[str, Any]:
-    """A finished run: settings, clean and adversarial figures, sizes of the change; rates are fractions of 1."""
+    """A finished run: settings, clean and adversarial figures, how far the target map was reached, sizes of the change; rates are
+    fractions of 1."""
     assert trajectory.report is not None
+    assert trajectory.final is not None
     height, width = trajectory.picture.pixels.shape[:2]
     return {
         "scope": "one image",
@@ -26,6 +32,9 @@ def attack_result(trajectory: Trajectory, label_set: LabelSet) -> dict[str, Any]
         **asdict(trajectory.report),
         "clean": named(trajectory.clean, label_set),
         "adversarial": named(trajectory.report.adversarial, label_set),
+        "against_target": None
+        if trajectory.target is None
+        else named(figures_of_frame(trajectory.final, trajectory.target, len(label_set.classes)), label_set),
         "members": [asdict(outcome) for outcome in trajectory.outcomes],
     }
 
@@ -44,6 +53,32 @@ def comparison_result(entrants: Sequence[Entrant], budget: int, label_set: Label
     }
 
 
+def targets_result(victims: Sequence[Victim], settings: Settings, target: str) -> dict[str, Any]:
+    """Several pictures on their way to the map `target` (in words): each with clean and adversarial figures, or its error; and means."""
+    attacked = run_settings(settings)
+    attacked.pop("image")
+    return {
+        "scope": "several pictures, one target map",
+        **attacked,
+        "target": target,
+        "mean": {rate: mean_now(victims, rate) for rate in RATES},
+        "pictures": [
+            {"picture": victim.picture.name, "error": victim.error}
+            if victim.result is None
+            else {
+                "picture": victim.picture.name,
+                "width": victim.picture.pixels.shape[1],
+                "height": victim.picture.pixels.shape[0],
+                "passed": victim.passed,
+                "clean": asdict(victim.curve[0]),
+                "adversarial": asdict(victim.result.moment),
+                **{name: value for name, value in asdict(victim.result).items() if name != "moment"},
+            }
+            for victim in victims
+        ],
+    }
+
+
 def evaluation_result(evaluation: Evaluation, settings: Settings | None, label_set: LabelSet) -> dict[str, Any]:
     """An evaluation over a data set, likewise."""
     attacked = run_settings(settings) if settings is not None else {}
@@ -56,6 +91,70 @@ def evaluation_result(evaluation: Evaluation, settings: Settings | None, label_s
         "adversarial": named(evaluation.adversarial, label_set) if evaluation.adversarial is not None else None,
         "members": [{**asdict(member), "figures": named(member.figures, label_set)} for member in evaluation.members],
     }
+
+
+def transfer_result(study: Transfer) -> dict[str, Any]:
+    """A study of transfer, as far as it got: the runs, and the rows of `transfer_rows`."""
+    runs = []
+    for run in study.plan.runs:
+        settings = run_settings(run.settings)
+        settings.pop("image")
+        runs.append({"table": run.group, "name": run.name, **settings, "gradient_evaluations": gradients_of(run.settings)})
+    return {
+        "scope": scope_of(study),
+        "pictures": study.pictures,
+        "of": study.total,
+        "reference": "own prediction" if study.own_prediction else "label map",
+        "stopped_after": study.stopped_after,
+        "runs": runs,
+        "victims": study.plan.victims,
+        "cells": transfer_rows(study),
+    }
+
+
+def transfer_rows(study: Transfer) -> list[dict[str, Any]]:
+    """A row per run, victim and iteration looked at; `iteration` is "result" for the 8-bit result, rates are fractions of 1.
+
+    mIoU is that of the one image or of the data set, as `scope` says; an iteration has no other rate than its mIoU.
+    """
+    rows = []
+    for cell in study.cells:
+        run = study.plan.runs[cell.run]
+        common = {
+            "scope": scope_of(study),
+            "pictures": study.pictures,
+            "attack": run.settings.attack,
+            "variant": run.settings.variant,
+            "transforms": "+".join(run.settings.transforms),
+            "eps": run.settings.eps,
+            "steps": steps_of(run.settings),
+            "gradient_evaluations": gradients_of(run.settings),
+            "source": run.settings.model,
+            "victim": study.plan.victims[cell.victim],
+            "clean_miou": cell.clean.miou,
+            "clean_pixel_accuracy": cell.clean.pixel_accuracy,
+        }
+        for iteration, miou in cell.curve:
+            ratio = miou / cell.clean.miou if cell.clean.miou > 0 else None
+            rows.append({**common, "iteration": iteration, "miou": miou, "iou_ratio": ratio, "pixel_accuracy": None})
+        if cell.adversarial is not None:
+            rates = asdict(cell.adversarial)
+            rows.append({**common, "iteration": "result", **rates, "iou_ratio": cell.iou_ratio})
+    return rows
+
+
+def scope_of(study: Transfer) -> str:
+    """What the mIoU of a study is that of."""
+    return "one image" if study.pictures <= 1 else "data set"
+
+
+def csv_text(rows: Sequence[dict[str, Any]]) -> str:
+    """Rows of the same columns as CSV; empty where a value is None."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]) if rows else [], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
 
 
 def run_settings(settings: Settings) -> dict[str, Any]:

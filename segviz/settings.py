@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from segviz.types import UserError
 
 GOALS = ("break", "class", "everywhere", "remove", "swap")
+GIVEN = "map"
+"""The goal of whoever brings a target map along, which settings alone cannot hold."""
 LABEL_SOURCES = ("truth", "prediction")
 MAX_STEPS = 1000
 
@@ -14,9 +16,10 @@ class Settings:
     """What is attacked, and how.
 
     `goal`: "break" the labels; break only those of the "class" `target`; reach the class `target` "everywhere"; "remove" it, so that the
-    nearest other class takes its place and the rest stays; or "swap" it with the class `other`. `against`: which labels "break" and
-    "class" break and figures refer to, the photo's label map ("truth") or the model's own clean prediction ("prediction"); without a
-    label map it is always the prediction. `region` says where the picture may change, as in `segviz.attacks.regions`; empty: all of it.
+    nearest other class takes its place and the rest stays; or "swap" it with the class `other`; or reach a "map" that is given beside the
+    settings. `against`: which labels "break" and "class" break and figures refer to, the photo's label map ("truth") or the model's own
+    clean prediction ("prediction"); without a label map it is always the prediction. `region` says where the picture may change, as in
+    `segviz.attacks.regions`; empty: all of it.
     `variant` and `layer` are those of the attack, empty for its own choice; `transforms` are keys of input transforms.
     `eps` and `alpha` are in grey levels (n of n/255; for the norm "l2" the root mean square); `alpha` None means the attack's own rule.
     `steps` are iterations per restart; 0 only looks at the clean picture. `clip` False leaves the result of an attack that looks for
@@ -45,9 +48,9 @@ class Settings:
     def __post_init__(self) -> None:
         # From JSON they come as a list.
         object.__setattr__(self, "transforms", tuple(self.transforms))
-        if self.goal not in GOALS:
+        if self.goal not in (*GOALS, GIVEN):
             raise UserError(f"Unknown goal '{self.goal}'. Known: {', '.join(GOALS)}.")
-        if self.goal != "break" and self.target is None:
+        if self.goal not in ("break", GIVEN) and self.target is None:
             raise UserError(f"The goal '{self.goal}' needs a target class.")
         if self.goal == "swap" and self.other in (None, self.target):
             raise UserError("The goal 'swap' needs two different classes, the target and the other.")

@@ -12,7 +12,7 @@ FLOORS = (
     ("segviz.results",),
     ("segviz.studies",),
     ("segviz.engine", "segviz.lab"),
-    ("segviz.attacks",),
+    ("segviz.attacks", "segviz.scaling"),
     ("segviz.models", "segviz.metrics", "segviz.draw"),
     ("segviz.data",),
     ("segviz.settings",),

@@ -1,10 +1,12 @@
 """The terminal, as a user types it."""
 
+import csv
 import json
 import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -69,6 +71,33 @@ def test_label_map_of_ones_own(small_photo, tmp_path, capsys):
     Image.fromarray(np.full((64, 96), 8, np.uint8)).save(labels)
     assert main(["attack", "--image", small_photo, "--labels", str(labels), "--attack", "fgsm"]) == 0
     assert json.loads(capsys.readouterr().out)["clean"]["iou"]["dog"] in (None, 0)
+
+
+def test_attack_towards_a_map_of_another_size(small_photo, tmp_path, capsys):
+    file = tmp_path / "map.png"
+    ids = np.zeros((20, 30), np.uint8)
+    ids[:, 15:] = 8
+    Image.fromarray(ids).save(file)
+    command = ["attack", "--image", small_photo, "--attack", "pgd", "--eps", "8", "--steps", "10", "--target-map", str(file)]
+    assert main([*command, "--save", str(tmp_path)]) == 0
+    result, said = capsys.readouterr()
+    result = json.loads(result)
+    assert (result["goal"], result["target_map"]) == ("map", str(file))
+    assert result["success"] == pytest.approx(result["against_target"]["pixel_accuracy"])
+    assert result["success"] > 0.7
+    assert f"target reached: {result['success']:.1%}" in said
+    drawn = np.asarray(Image.open(tmp_path / "target_map.png"))
+    assert drawn.shape == (64, 96, 3)
+    assert not drawn[:, :48].any()
+    assert (drawn[:, 48:] == (64, 0, 0)).all()
+    assert main([*command, "--goal", "everywhere", "--target", "cat"]) == 2
+    assert "Leave out --goal everywhere" in capsys.readouterr().err
+    Image.fromarray(np.full((20, 30), 99, np.uint8)).save(file)
+    assert main(command) == 2
+    assert "values 99" in capsys.readouterr().err
+    Image.fromarray(np.full((20, 30), 255, np.uint8)).save(file)
+    assert main(command) == 2
+    assert "target map is void" in capsys.readouterr().err
 
 
 def test_evaluate(small_data, tmp_path):
@@ -144,6 +173,42 @@ def test_evaluate_takes_the_folder_from_the_environment_and_checks_label_sets(sm
     assert "no meaningful counterpart" in capsys.readouterr().err
 
 
+def test_scale_attack_is_what_the_library_makes_of_the_written_picture(small_photo, tmp_path):
+    target = tmp_path / "target.png"
+    Image.open(ASSETS / "samples" / "astronaut.png").convert("RGB").resize((64, 64)).save(target)
+    out, figures = tmp_path / "new" / "attack.png", tmp_path / "out.json"
+    command = ["scale-attack", "--source", small_photo, "--target", str(target), "--size", "24x16"]
+    assert main([*command, "--library", "opencv", "--kernel", "linear", "--eps", "1", "--out", str(out), "--json", str(figures)]) == 0
+    result = json.loads(figures.read_text())
+    attack = np.asarray(Image.open(out))
+    wanted = np.asarray(Image.open(target).resize((24, 16), Image.Resampling.LANCZOS))
+    error = np.abs(cv2.resize(attack, (24, 16), interpolation=cv2.INTER_LINEAR).astype(int) - wanted)
+    assert (result["feasible"], result["max_error"], result["mean_error"]) == (True, error.max(), pytest.approx(error.mean()))
+    assert result["max_error"] == 1
+    assert (result["source_size"], result["size"], result["verdict"]) == ([96, 64], [24, 16], "optimal")
+    mse = np.square(attack.astype(float) - np.asarray(Image.open(small_photo))).mean()
+    assert result["psnr"] == pytest.approx(10 * np.log10(255**2 / mse), rel=1e-4)
+    assert {"ssim", "changed_pixels", "seconds", "linf", "l2"} <= set(result)
+
+
+def test_scale_attack_by_ratio_reports_what_is_out_of_reach(small_photo, capsys):
+    command = ["scale-attack", "--source", small_photo, "--target", CHELSEA, "--ratio", "4", "--eps", "0"]
+    assert main([*command, "--library", "torch", "--kernel", "cubic"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert (result["size"], result["feasible"], result["max_error"], result["antialias"]) == ([24, 16], True, 0, False)
+    stripes = np.zeros((16, 24, 3), np.uint8)
+    stripes[:, ::2] = 255
+    file = Path(small_photo).with_name("stripes.png")
+    Image.fromarray(stripes.repeat(4, 0).repeat(4, 1)).save(file)
+    command[4] = str(file)
+    assert main([*command, "--library", "pillow", "--kernel", "linear"]) == 0
+    output = capsys.readouterr()
+    result = json.loads(output.out)
+    assert (result["feasible"], result["verdict"]) == (False, "infeasible")
+    assert result["missed_pixels"] > 0
+    assert "Misses the target" in output.err
+
+
 def test_listings(capsys, monkeypatch, tmp_path):
     monkeypatch.setenv("SEGVIZ_CACHE", str(tmp_path))
     assert main(["models", "--json"]) == 0
@@ -192,6 +257,14 @@ def test_listings(capsys, monkeypatch, tmp_path):
         ["attack", "--image", CHELSEA, "--labels", CHELSEA, "--attack", "pgd"],
         ["attack", "--image", CHELSEA, "--attack", "fgsm", "--json", "/dev/null/out.json"],
         ["evaluate", "--data", "no/such/folder"],
+        ["scale-attack", "--source", CHELSEA, "--target", CHELSEA, "--size", "64"],
+        ["scale-attack", "--source", CHELSEA, "--target", CHELSEA, "--size", "99999x99999"],
+        ["scale-attack", "--source", CHELSEA, "--target", CHELSEA, "--ratio", "0.5"],
+        ["scale-attack", "--source", CHELSEA, "--target", CHELSEA, "--ratio", "4", "--size", "64x64"],
+        ["scale-attack", "--source", CHELSEA, "--target", CHELSEA, "--ratio", "4", "--kernel", "box"],
+        ["scale-attack", "--source", CHELSEA, "--target", CHELSEA, "--ratio", "4", "--eps", "-1"],
+        ["scale-attack", "--source", CHELSEA, "--target", CHELSEA, "--ratio", "4", "--out", "attack.jpg"],
+        ["scale-attack", "--source", "no/such/file.png", "--target", CHELSEA, "--ratio", "4"],
     ],
 )
 def test_wrong_arguments_end_in_one_line_and_code_2(arguments, capsys):
@@ -203,3 +276,33 @@ def test_wrong_arguments_end_in_one_line_and_code_2(arguments, capsys):
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 1
     assert len(lines[0]) > 20
+
+
+def test_transfer(small_data, tmp_path, monkeypatch, capsys):
+    monkeypatch.delenv("SEGVIZ_DATA", raising=False)
+    table, out = tmp_path / "new" / "out.csv", tmp_path / "out.json"
+    command = ["transfer", "--sources", "voc7-lraspp", "--victims", "voc7-lraspp", "voc7-fcn8s+scale50", "--eps", "8", "--steps", "2"]
+    assert main([*command, "--data", str(small_data), "--limit", "2", "--csv", str(table), "--json", str(out)]) == 0
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "PGD: IoU ratio in % over 2 pictures" in printed.err
+    result = json.loads(out.read_text())
+    assert (result["scope"], result["pictures"], result["reference"]) == ("data set", 2, "label map")
+    rows = list(csv.DictReader(table.open()))
+    assert [(row["source"], row["victim"]) for row in rows] == [
+        ("voc7-lraspp", "voc7-lraspp"),
+        ("voc7-lraspp", "voc7-fcn8s+scale50"),
+    ]
+    for row, cell in zip(rows, result["cells"], strict=True):
+        assert float(row["iou_ratio"]) == pytest.approx(cell["miou"] / cell["clean_miou"])
+    photo = str(small_data / "images" / "person.png")
+    assert main([*command, "--image", photo, "--study", "transforms", "--transform", "si", "--steps", "5"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert (result["scope"], result["reference"]) == ("one image", "own prediction")
+    assert [(run["name"], run["steps"], run["gradient_evaluations"]) for run in result["runs"]] == [("plain", 5, 5), ("si", 1, 5)]
+    assert main([*command, "--limit", "1", "--study", "curves", "--attack", "ifgsm"]) == 0
+    cells = json.loads(capsys.readouterr().out)["cells"]
+    assert [cell["iteration"] for cell in cells if cell["victim"] == "voc7-lraspp"] == [0, 1, 2, "result"]
+    assert main([*command, "--study", "scales", "--attack", "pgd"]) == 2
+    assert main(["transfer", "--sources", "voc7-lraspp", "enet-city", "--attack", "fgsm"]) == 2
+    assert "no label set in common" in capsys.readouterr().err

@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 from torchmetrics.classification import MulticlassJaccardIndex
+from torchmetrics.functional.image import structural_similarity_index_measure
 
 from segviz import metrics
 from segviz.types import VOID
@@ -58,3 +59,14 @@ def test_sizes_of_a_change():
     assert metrics.linf(changed, x).tolist() == [0, 3]
     assert metrics.l2(changed, x).tolist() == pytest.approx([0, 3 / 255])
     assert metrics.psnr(changed, x).tolist() == pytest.approx([math.inf, 10 * math.log10(48 / (3 / 255) ** 2)], rel=1e-4)
+
+
+def test_similarity_agrees_with_torchmetrics():
+    generator = torch.Generator().manual_seed(0)
+    x = torch.rand(2, 3, 24, 40, generator=generator, dtype=torch.float64)
+    x_adv = (x + torch.tensor([0.05, 0.4]).view(2, 1, 1, 1) * torch.randn(x.shape, generator=generator)).clamp(0, 1)
+    # torchmetrics reflects the image at its border; away from it, its map is that of the paper.
+    everywhere = structural_similarity_index_measure(x_adv, x, data_range=1.0, reduction="none", return_full_image=True)[1]
+    expected = everywhere[..., 5:-5, 5:-5].mean((1, 2, 3))
+    assert metrics.ssim(x_adv, x).tolist() == pytest.approx(expected.tolist(), abs=1e-6)
+    assert metrics.ssim(x, x).tolist() == pytest.approx([1, 1])

@@ -1,4 +1,4 @@
-"""Goals: labels to break, of all classes or one; one class everywhere, one removed, two swapped."""
+"""Goals: labels to break, of all classes or one; one class everywhere, one removed, two swapped; a given map."""
 
 import cv2
 import numpy as np
@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from segviz.data.label_sets import LabelSet
-from segviz.settings import Settings
-from segviz.types import Goal, UserError
+from segviz.settings import GIVEN, Settings
+from segviz.types import VOID, Goal, UserError
 
 
 def class_index(label_set: LabelSet, name: str) -> int:
@@ -34,13 +34,16 @@ def present(labels: Tensor, names: list[str | None], label_set: LabelSet) -> Ten
     return torch.isin(labels, classes).flatten(1).any(1)
 
 
-def build_goal(settings: Settings, reference: Tensor, clean_prediction: Tensor, label_set: LabelSet) -> Goal:
+def build_goal(settings: Settings, reference: Tensor, clean_prediction: Tensor, label_set: LabelSet, given: Tensor | None = None) -> Goal:
     """The goal that `settings` name, for maps (N,H,W): `reference` is to be broken, targets start from `clean_prediction`.
 
-    Raises UserError for a class that the label set does not have, and where a picture lacks the classes that the goal speaks of.
+    `given` is the map (N,H,W) of the goal GIVEN. Raises UserError for a class that the label set does not have, where a picture lacks
+    the classes that the goal speaks of, and for a given map that is void everywhere.
     """
     if settings.goal == "break":
         return Goal(reference)
+    if settings.goal == GIVEN:
+        return towards(given)
     assert settings.target is not None
     target = class_index(label_set, settings.target)
     if settings.goal == "class":
@@ -57,6 +60,23 @@ def build_goal(settings: Settings, reference: Tensor, clean_prediction: Tensor, 
         assert settings.other is not None
         return Goal(swapped(clean_prediction, target, class_index(label_set, settings.other)), targeted=True)
     return Goal(torch.stack([without_class(labels, target) for labels in clean_prediction]), targeted=True)
+
+
+def towards(target_map: Tensor | None) -> Goal:
+    """The goal of reaching maps (N,H,W), whose void pixels do not count; raises UserError where there is no map or one is all void."""
+    if target_map is None:
+        raise UserError(f"The goal '{GIVEN}' needs a target map. Give one along with the settings.")
+    if (target_map == VOID).flatten(1).all(1).any():
+        raise UserError("Every pixel of the target map is void (255), so there is nothing to reach. Choose another map.")
+    return Goal(target_map.long(), targeted=True)
+
+
+def fitted(labels: Tensor, height: int, width: int) -> Tensor:
+    """A map (H,W) brought to another size by nearest neighbour, which keeps its classes; the sides are stretched independently."""
+    rows, columns = (
+        (torch.arange(new, device=labels.device) + 0.5) * old / new for new, old in zip((height, width), labels.shape, strict=True)
+    )
+    return labels[rows.long()][:, columns.long()]
 
 
 def swapped(labels: Tensor, one: int, other: int) -> Tensor:

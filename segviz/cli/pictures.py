@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,13 @@ from segviz.attacks.catalog import attack_entry, iterations_of
 from segviz.cli.options import Commands, add_data_set, add_settings, data_set_from, make_folders, settings_from, write_json
 from segviz.data.label_sets import LabelSet
 from segviz.data.samples import sample_of_file
-from segviz.lab import Trajectory, attack_picture, device_name, labels_of_sample, open_picture
+from segviz.lab import Trajectory, attack_picture, device_name, labels_of_sample, open_picture, read_target_map
 from segviz.models.load import default_device, load_model
 from segviz.models.zoo import model_entry
 from segviz.results import attack_result, evaluation_result
+from segviz.settings import GIVEN, Settings
 from segviz.studies.evaluate import evaluate, in_label_set
+from segviz.types import UserError
 
 
 def add(commands: Commands) -> None:
@@ -24,6 +27,7 @@ def add(commands: Commands) -> None:
     attack = commands.add_parser("attack", help="attack one picture")
     attack.add_argument("--image", type=Path, required=True, help="PNG, JPEG or WebP")
     attack.add_argument("--labels", type=Path, help="PNG of class ids; found by itself for a bundled sample")
+    attack.add_argument("--target-map", type=Path, metavar="FILE", help="reach this map: PNG of class ids, resized by nearest neighbour")
     add_settings(attack, attack_required=True)
     attack.add_argument("--save", type=Path, metavar="FOLDER", help="write the six pictures here")
     attack.set_defaults(command=attack_command)
@@ -38,12 +42,17 @@ def attack_command(options: argparse.Namespace) -> None:
     entry = model_entry(options.model)
     attack_entry(options.attack)
     settings = settings_from(options, str(options.image))
+    target_map = None
+    if options.target_map:
+        if settings.goal != Settings().goal:
+            raise UserError(f"--target-map is a goal of its own. Leave out --goal {settings.goal}, or the map.")
+        settings, target_map = replace(settings, goal=GIVEN), read_target_map(options.target_map, entry)
     sample = sample_of_file(options.image)
     labels = options.labels or (labels_of_sample(sample, entry) if sample else None)
     picture = open_picture(options.image.stem, options.image, labels, entry)
     model = load_model(options.model, default_device())
     make_folders(options.json and options.json.parent, options.save)
-    trajectories = attack_picture(settings, picture, model)
+    trajectories = attack_picture(settings, picture, model, target_map=target_map)
     trajectory = next(trajectories)
     with tqdm(total=iterations_of(settings), unit="step", file=sys.stderr) as bar:
         for trajectory in trajectories:
@@ -52,6 +61,8 @@ def attack_command(options: argparse.Namespace) -> None:
     result = attack_result(trajectory, model.label_set)
     if not trajectory.own_prediction:
         result["labels"] = str(labels)
+    if options.target_map:
+        result["target_map"] = str(options.target_map)
     if options.save:
         save_pictures(trajectory, model.label_set, options.save)
     write_json(result, options.json)
@@ -61,12 +72,14 @@ def attack_command(options: argparse.Namespace) -> None:
 def say_outcome(result: dict[str, Any]) -> None:
     """One line on stderr: what happened to the mIoU."""
     clean, adversarial = result["clean"], result["adversarial"]
+    if result.get("against_target"):
+        print(f"target reached: {result['success']:.1%} of the pixels", file=sys.stderr)
     change = f"{clean['miou']:.1%}" + (f" -> {adversarial['miou']:.1%}" if adversarial else "")
     print(f"mIoU of the {result['scope'].removeprefix('one ')}: {change}", file=sys.stderr)
 
 
 def save_pictures(trajectory: Trajectory, label_set: LabelSet, folder: Path) -> None:
-    """Write input, adversarial, perturbation, both maps and the flipped pixels as lossless PNG."""
+    """Write input, adversarial, perturbation, both maps, the flipped pixels and the target map, if any, as lossless PNG."""
     assert trajectory.final is not None
     photo, clean, final = trajectory.picture.pixels, trajectory.frames[0], trajectory.final
     pictures = {
@@ -77,6 +90,8 @@ def save_pictures(trajectory: Trajectory, label_set: LabelSet, folder: Path) -> 
         "adversarial_map": draw.colour_map(final.prediction, label_set),
         "flipped": draw.flipped(clean.prediction, final.prediction, photo),
     }
+    if trajectory.target is not None:
+        pictures["target_map"] = draw.colour_map(trajectory.target, label_set)
     for name, picture in pictures.items():
         (folder / f"{name}.png").write_bytes(draw.png(picture))
 

@@ -56,21 +56,25 @@ def read_label_map(source: Path | bytes, photo: Photo) -> np.ndarray:
 
     Raises UserError unless it is a single-channel or palette PNG of 8 bits and as large as the photo was originally.
     """
+    ids = Image.fromarray(read_ids(source))
+    if ids.size != photo.original:
+        raise UserError(
+            f"The label map is {ids.width}x{ids.height}, the photo {photo.original[0]}x{photo.original[1]}. They must have the same size."
+        )
+    height, width = photo.pixels.shape[:2]
+    return np.array(ids.resize((width, height), Image.Resampling.NEAREST))
+
+
+def read_ids(source: Path | bytes) -> np.ndarray:
+    """Decode a label map of ids at its own size, (H,W) uint8; raises UserError unless it is a single-channel or palette PNG of 8 bits."""
     image = decode(source, ("PNG",))
     if image.mode not in ("L", "P"):
         raise UserError(
             f"The label map is a PNG of mode {image.mode}. Expected one channel of class ids (8-bit grey or palette), not colours; "
             "255 is void."
         )
-    if image.size != photo.original:
-        raise UserError(
-            f"The label map is {image.width}x{image.height}, the photo {photo.original[0]}x{photo.original[1]}. "
-            "They must have the same size."
-        )
     # The palette is not looked at: ids of a palette picture are its raw indices.
-    ids = Image.fromarray(np.array(image))
-    height, width = photo.pixels.shape[:2]
-    return np.array(ids.resize((width, height), Image.Resampling.NEAREST))
+    return np.array(image)
 
 
 def decode(source: Path | bytes, formats: tuple[str, ...]) -> Image.Image:

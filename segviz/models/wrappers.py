@@ -1,4 +1,4 @@
-"""Wrappers with the face of a Segmenter around any Segmenter: multi-scale and mean-field CRF. All are differentiable."""
+"""Wrappers with the face of a Segmenter around any Segmenter: one other scale, multi-scale, mean-field CRF. All are differentiable."""
 
 import re
 from collections.abc import Callable
@@ -67,13 +67,15 @@ class DenseCRF(Wrapper):
 WRAPPERS: dict[str, Callable[[Segmenter], Segmenter]] = {
     "multiscale": MultiScale,
     "multiscale-mean": lambda model: MultiScale(model, fusion="mean"),
+    "scale50": lambda model: MultiScale(model, (0.5,)),
+    "scale75": lambda model: MultiScale(model, (0.75,)),
     "crf": DenseCRF,
 }
 
 
 def split_key(key: str) -> tuple[str, list[str]]:
     """A model key into that of the network inside and the names of its wrappers: `voc7-lraspp+multiscale+crf`."""
-    base, *names = re.split(r"\+(?=[a-z-]+(?:\+|$))", key)
+    base, *names = re.split(r"\+(?=[a-z][a-z0-9-]*(?:\+|$))", key)
     return base, names
 
 

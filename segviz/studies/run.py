@@ -2,7 +2,8 @@
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -21,6 +22,9 @@ from segviz.studies.store import CellResult, Store, file_hash, key_of
 from segviz.types import UserError
 
 ENGINES = ("local", "ray")
+
+PATIENCE_SECONDS = 0.02
+"""How long a run waits before it looks again at cells that someone else is computing."""
 
 
 @dataclass(frozen=True)
@@ -106,10 +110,10 @@ class Ledger:
             return batch
         return []
 
-    def give_back(self, batch: Sequence[tuple[Cell, str]]) -> None:
-        """Put cells that were taken in front again."""
-        line = self.pending.pop(batch[0][0].point, deque())
-        self.pending = {batch[0][0].point: deque([*batch, *line]), **self.pending}
+    def put_off(self, batch: Sequence[tuple[Cell, str]]) -> None:
+        """Put cells that were taken at the end again."""
+        for cell, key in batch:
+            self.pending.setdefault(cell.point, deque()).append((cell, key))
 
     def book(self, batch: Sequence[tuple[Cell, str]], results: Sequence[CellResult]) -> None:
         """Count what was computed."""
@@ -161,8 +165,9 @@ def run(
     """Compute the missing cells of a study and yield where it stands: at once, after every iteration, and after every batch of cells.
 
     `engine` is "local", or "ray" for the workers of Ray. Once `stopped` says yes, the run ends without the cells under way; what is done
-    stays in the store, and the next run goes on from there. `device` and `largest` are as in `compute`, by default what this machine has.
-    A cell that the settings do not fit is stored with its error. Raises UserError where models or pictures are missing.
+    stays in the store, and the next run goes on from there. Local runs of the same cells at the same time, here or in other processes,
+    share them. `device` and `largest` are as in `compute`, by default what this machine has. A cell that the settings do not fit is stored
+    with its error. Raises UserError where models or pictures are missing or the store cannot be written.
     """
     if engine not in ENGINES:
         raise UserError(f"Unknown engine '{engine}'. Known: {', '.join(ENGINES)}.")
@@ -182,31 +187,37 @@ def work(ledger: Ledger, store: Store, device: torch.device, stopped: Callable[[
     while batch := ledger.take(most):
         if stopped():
             return
-        found = [store.get(key) for _, key in batch]
-        if any(result is not None for result in found):
-            # Computed meanwhile: by another process, or as a cell of the same content.
-            missing = [pair for pair, result in zip(batch, found, strict=True) if result is None]
-            there = [(pair, result) for pair, result in zip(batch, found, strict=True) if result is not None]
+        with ExitStack() as claims:
+            mine = [pair for pair in batch if claims.enter_context(store.claim(pair[1]))]
+            # Someone else is at these: another process, another visitor, or a cell of the same content.
+            ledger.put_off([pair for pair in batch if pair not in mine])
+            if not mine:
+                time.sleep(PATIENCE_SECONDS)
+                yield ledger.progress()
+                continue
+            there = {key: result for _, key in mine if (result := store.get(key)) is not None}
+            missing = [pair for pair in mine if pair[1] not in there]
             if missing:
-                ledger.give_back(missing)
-            ledger.book([pair for pair, _ in there], [result for _, result in there])
-            yield ledger.progress()
-            continue
-        computing = compute([cell for cell, _ in batch], device, stopped, most)
-        try:
-            while True:
+                computing = compute([cell for cell, _ in missing], device, stopped, most)
                 try:
-                    under_way = next(computing)
-                except StopIteration as end:
-                    results = end.value
-                    break
-                yield ledger.progress(under_way)
-        except StoppedError:
-            return
-        for (_, key), result in zip(batch, results, strict=True):
-            store.put(key, result)
-        ledger.book(batch, results)
+                    results = yield from watched(computing, ledger)
+                except StoppedError:
+                    return
+                for (_, key), result in zip(missing, results, strict=True):
+                    store.put(key, result)
+                    there[key] = result
+        ledger.book(mine, [there[key] for _, key in mine])
         yield ledger.progress()
+
+
+def watched(computing: Generator[int, None, list[CellResult]], ledger: Ledger) -> Generator[Progress, None, list[CellResult]]:
+    """What `compute` returns, with the progress of the whole run on the way."""
+    while True:
+        try:
+            under_way = next(computing)
+        except StopIteration as end:
+            return end.value
+        yield ledger.progress(under_way)
 
 
 def cost(study: Study, store: Store) -> Cost:

@@ -3,12 +3,16 @@
 import hashlib
 import json
 import os
+import sys
 import tempfile
 import threading
 import warnings
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
@@ -18,6 +22,7 @@ from segviz.models.load import default_device, load_model
 from segviz.models.wrappers import split_key
 from segviz.models.zoo import model_entry
 from segviz.studies.grid import Cell
+from segviz.types import UserError
 
 NUMERICS = 1
 """Grows when the same cell would come out with other numbers; results of another number are not found again."""
@@ -125,30 +130,71 @@ class Store:
         return result
 
     def put(self, key: str, result: CellResult) -> None:
-        """Keep a result; of two at once for one key either stays, whole. Raises OSError where the folder cannot be written."""
+        """Keep a result; of two at once for one key either stays, whole. Raises UserError where the folder cannot be written."""
         file = self.file(key)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f"{key[:8]}-", suffix=".part", dir=file.parent)
         try:
-            with os.fdopen(handle, "wb") as stream:
-                write_result(result, stream)
-                stream.flush()
-                os.fsync(stream.fileno())
-            os.replace(name, file)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+            file.parent.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(prefix=f"{key[:8]}-", suffix=".part", dir=file.parent)
+            try:
+                with os.fdopen(handle, "wb") as stream:
+                    write_result(result, stream)
+                    stream.flush()
+                    os.fsync(stream.fileno())
+                os.replace(name, file)
+            except BaseException:
+                Path(name).unlink(missing_ok=True)
+                raise
+        except OSError as error:
+            raise self._unwritable(error) from None
         self._remember(key, result)
+
+    @contextmanager
+    def claim(self, key: str) -> Iterator[bool]:
+        """Says whether the caller may compute a key: False while another thread or process holds the claim to it.
+
+        The system lets go of the claim of a process that dies. Whoever gets a claim asks for the result once more, as it may have come
+        meanwhile. Raises UserError where the folder cannot be written.
+        """
+        file = self.folder / "claims" / key
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            stream = file.open("a")
+        except OSError as error:
+            raise self._unwritable(error) from None
+        with stream:
+            mine = locked_at_once(stream)
+            yield mine
+            if mine and sys.platform != "win32":
+                file.unlink(missing_ok=True)
 
     def file(self, key: str) -> Path:
         """Where the result of a key is."""
         return self.folder / key[:2] / f"{key}.npz"
+
+    def _unwritable(self, error: OSError) -> UserError:
+        return UserError(f"Cannot write results to {self.folder}: {error.strerror or error}. Set SEGVIZ_STUDIES to a folder with space.")
 
     def _remember(self, key: str, result: CellResult) -> None:
         with self._lock:
             self._known[key] = result
             if len(self._known) > REMEMBERED:
                 self._known.popitem(last=False)
+
+
+def locked_at_once(stream: IO[str]) -> bool:
+    """Lock an open file until it is closed, unless someone else has; says whether it is locked now."""
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(stream.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def write_result(result: CellResult, stream: object) -> None:

@@ -10,6 +10,7 @@ from torch import nn
 
 from segviz.models.build import FAMILY, build_voc7
 from segviz.models.encoder import EfficientNetLite0
+from segviz.training.adversarial import ADVERSARIES
 from segviz.training.recipe import Recipe, train
 
 
@@ -42,7 +43,8 @@ def main() -> None:
     )
     parser.add_argument("--stop-after", type=int, metavar="N", help="export after N epochs of the schedule")
     for field in fields(Recipe):
-        parser.add_argument(f"--{field.name.replace('_', '-')}", type=type(field.default), default=field.default)
+        known = ("", *ADVERSARIES) if field.name == "adversarial" else None
+        parser.add_argument(f"--{field.name.replace('_', '-')}", type=type(field.default), default=field.default, choices=known)
     arguments = vars(parser.parse_args())
     recipe = Recipe(**{field.name: arguments[field.name] for field in fields(Recipe)})
     out: Path = arguments["out"]

@@ -4,7 +4,7 @@ import copy
 import json
 import math
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,13 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
+from segviz.data.datasets import Pairs, labelled_pairs
 from segviz.models.encoder import EfficientNetLite0
 from segviz.models.segmenter import Segmenter
+from segviz.models.zoo import model_entry
+from segviz.settings import Settings
+from segviz.studies.evaluate import evaluate
+from segviz.training.adversarial import attack_batch
 from segviz.training.augment import TrainingPairs
 from segviz.types import VOID
 
@@ -25,6 +30,8 @@ class Recipe:
     """Settings of one training run.
 
     The encoder's stem and its first `frozen` blocks (of 16) stay as they are, batch statistics included; with 0 all is trained.
+    With an attack as `adversarial`, the first `fraction` of each batch is attacked, in the ball of radius `eps` (grey levels) with
+    `attack_steps` steps of the attack's own size. `watch` pictures, spread over the validation set, are evaluated after each epoch.
     """
 
     epochs: int = 14
@@ -36,6 +43,11 @@ class Recipe:
     ema: float = 0.998
     seed: int = 0
     frozen: int = 0
+    adversarial: str = ""
+    fraction: float = 1.0
+    eps: float = 4.0
+    attack_steps: int = 3
+    watch: int = 0
 
 
 def segmentation_loss(logits: Tensor, labels: Tensor) -> Tensor:
@@ -62,8 +74,8 @@ def learning_rate_factor(step: int, total: int) -> float:
 def train(model: Segmenter, folder: Path, out: Path, recipe: Recipe, device: torch.device, stop_after: int | None = None) -> Segmenter:
     """Train on `folder` (images/ and labels/), save the state to `out` after every epoch, and return the averaged model.
 
-    With `stop_after`, only that many epochs of the schedule are done. A later call with the same `out` goes on after the last finished
-    epoch. Writes `recipe.json`, `log.jsonl` and `state.pt`.
+    `recipe.watch` needs a folder `val` beside `folder`. With `stop_after`, only that many epochs of the schedule are done. A later call
+    with the same `out` goes on after the last finished epoch. Writes `recipe.json`, `log.jsonl` and `state.pt`.
     Raises ValueError where `out` holds a run of another recipe.
     """
     out.mkdir(parents=True, exist_ok=True)
@@ -74,6 +86,7 @@ def train(model: Segmenter, folder: Path, out: Path, recipe: Recipe, device: tor
     recipe_file.write_text(written)
 
     torch.manual_seed(recipe.seed)
+    watched_pairs = spread(labelled_pairs(folder.parent / "val"), recipe.watch) if recipe.watch else []
     data = TrainingPairs(folder, model.label_set, recipe.crop, recipe.seed)
     steps_per_epoch = len(data) // recipe.batch
     total = recipe.epochs * steps_per_epoch
@@ -101,13 +114,15 @@ def train(model: Segmenter, folder: Path, out: Path, recipe: Recipe, device: tor
         order = torch.Generator().manual_seed(recipe.seed * 1000 + epoch)
         loader = DataLoader(data, recipe.batch, shuffle=True, drop_last=True, generator=order)
         torch.manual_seed(recipe.seed * 1000 + epoch)
-        model.train()
-        frozen.eval()
         mean_loss = 0.0
         progress = tqdm(loader, desc=f"epoch {epoch + 1}/{recipe.epochs}")
         for step, (x, labels) in enumerate(progress):
-            x = x.to(device, memory_format=torch.channels_last)
-            loss = segmentation_loss(model(x), labels.to(device))
+            x, labels = x.to(device, memory_format=torch.channels_last), labels.to(device)
+            if recipe.adversarial:
+                x = attack_batch(model, x, labels, adversary(recipe, seed=epoch * steps_per_epoch + step), recipe.fraction)
+            model.train()
+            frozen.eval()
+            loss = segmentation_loss(model(x), labels)
             optimizer.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
@@ -116,12 +131,35 @@ def train(model: Segmenter, folder: Path, out: Path, recipe: Recipe, device: tor
             update_average(average, model, min(recipe.ema, 1 - 1 / (epoch * steps_per_epoch + step + 2)))
             mean_loss += loss.item() / steps_per_epoch
             progress.set_postfix(loss=f"{loss.item():.3f}")
+        line: dict[str, float] = {"epoch": epoch + 1, "loss": round(mean_loss, 4)}
+        if watched_pairs:
+            line |= watch(average, watched_pairs, recipe)
         with (out / "log.jsonl").open("a") as log:
-            log.write(json.dumps({"epoch": epoch + 1, "loss": round(mean_loss, 4)}) + "\n")
+            log.write(json.dumps(line) + "\n")
         state = {name: part.state_dict() for name, part in parts.items()} | {"epoch": epoch + 1}
         torch.save(state, out / "state.pt.part")
         os.replace(out / "state.pt.part", state_file)
     return average
+
+
+def adversary(recipe: Recipe, seed: int = 0) -> Settings:
+    """The attack of a recipe as settings."""
+    return Settings(attack=recipe.adversarial, eps=recipe.eps, steps=recipe.attack_steps, seed=seed)
+
+
+def spread(pairs: Pairs, count: int) -> Pairs:
+    """At most `count` of the pairs, evenly spread."""
+    return pairs[:: max(len(pairs) // count, 1)][:count]
+
+
+def watch(model: Segmenter, pairs: Pairs, recipe: Recipe) -> dict[str, float]:
+    """The data set's mIoU over some pairs, clean and, if the recipe has an attack, under it."""
+    entry = replace(model_entry("voc7-lraspp"), label_set=model.label_set)
+    evaluation = evaluate(pairs, entry, model, adversary(recipe) if recipe.adversarial else None, lambda _: None)
+    figures = {"clean_miou": round(evaluation.clean.miou, 4)}
+    if evaluation.adversarial is not None:
+        figures["robust_miou"] = round(evaluation.adversarial.miou, 4)
+    return figures
 
 
 def frozen_part(encoder: nn.Module, blocks: int) -> nn.ModuleList:

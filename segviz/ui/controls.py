@@ -33,6 +33,8 @@ WRAPPER_TITLES = {
     "": "Nothing",
     "multiscale": "Multi-scale: 50, 75, 100 %, maximum",
     "multiscale-mean": "Multi-scale: 50, 75, 100 %, mean",
+    "scale50": "Only at 50 % of its size",
+    "scale75": "Only at 75 % of its size",
     "crf": "Mean-field CRF",
 }
 REGION_TITLES = {"": "Whole picture", "class": "One class", "outside": "All but one class", "polygon": "Drawn"}
@@ -151,9 +153,8 @@ def open_with(link: dict[str, Any], page: str) -> None:
     state.page = page
 
 
-def subject_controls() -> Settings:
-    """Model, picture and goal from their widgets."""
-    state = st.session_state
+def model_controls() -> str:
+    """Key of the model, wrappers included, from its widgets."""
     model = st.selectbox("Model", model_keys(), format_func=model_title, key="model", persist_state="session")
     entry = catalogue()[model]
     st.caption(model_facts(entry))
@@ -166,8 +167,14 @@ def subject_controls() -> Settings:
         key="wrapper",
         persist_state="session",
     )
-    if wrapper:
-        model = f"{model}+{wrapper}"
+    return f"{model}+{wrapper}" if wrapper else str(model)
+
+
+def subject_controls() -> Settings:
+    """Model, picture and goal from their widgets."""
+    state = st.session_state
+    model = model_controls()
+    entry = catalogue()[state.model]
     if state.target not in entry.label_set.classes:
         state.target = entry.label_set.classes[0]
     image = st.selectbox("Picture", image_keys(), format_func=image_title, key="image", persist_state="session")

@@ -3,13 +3,17 @@
 import csv
 import io
 import json
+import zipfile
 from collections.abc import Sequence
 from dataclasses import asdict, fields
 
+from segviz import draw
 from segviz.data.label_sets import LabelSet
 from segviz.lab import Point, Trajectory
-from segviz.results import attack_result, comparison_result
+from segviz.results import attack_result, comparison_result, targets_result
+from segviz.settings import Settings
 from segviz.studies.compare import Entrant
+from segviz.studies.targets import RATES, Moment, Victim, mean_curve
 
 
 def settings_json(trajectory: Trajectory, label_set: LabelSet) -> str:
@@ -41,6 +45,33 @@ def comparison_csv(entrants: Sequence[Entrant]) -> str:
             settings = entrant.settings
             rows.writerows({"attack": settings.attack, "variant": settings.variant, **asdict(point)} for point in entrant.trajectory.curve)
     return text.getvalue()
+
+
+def targets_zip(victims: Sequence[Victim]) -> bytes:
+    """The adversarial pictures as lossless PNGs in a ZIP, named after the photos."""
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive:
+        for victim in victims:
+            if victim.result is not None and victim.pixels is not None:
+                archive.writestr(victim.picture.name.removesuffix(".png") + ".png", draw.png(victim.pixels))
+    return data.getvalue()
+
+
+def targets_csv(victims: Sequence[Victim]) -> str:
+    """The curves of all pictures under one another, one row per picture and iteration, and those of their mean; rates as fractions of 1."""
+    text = io.StringIO()
+    rows = csv.DictWriter(text, ["picture", *(field.name for field in fields(Moment))], lineterminator="\n")
+    rows.writeheader()
+    for victim in victims:
+        rows.writerows({"picture": victim.picture.name, **asdict(moment)} for moment in victim.curve)
+    means = zip(*(mean_curve(victims, rate) for rate in RATES), strict=True)
+    rows.writerows({"picture": "mean", "index": index, **dict(zip(RATES, rates, strict=True))} for index, rates in enumerate(means))
+    return text.getvalue()
+
+
+def targets_json(victims: Sequence[Victim], settings: Settings, target: str) -> str:
+    """Settings and results of pictures led to a target map as JSON."""
+    return json.dumps(targets_result(victims, settings, target), indent=2) + "\n"
 
 
 def snippet(trajectory: Trajectory, sample: bool) -> str:

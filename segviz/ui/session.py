@@ -3,17 +3,23 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
+import numpy as np
 import streamlit as st
 from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from segviz.data.samples import Sample
+from segviz.data.label_sets import LabelSet
+from segviz.data.samples import Sample, samples
 from segviz.engine.jobs import Engine, Job
 from segviz.lab import Picture, Trajectory, attack_picture
 from segviz.models.load import default_device, load_model
 from segviz.settings import Settings
 from segviz.studies.compare import Entrant, compare
 from segviz.studies.gallery import View, view_photo
+from segviz.studies.scaling import DetectionStudy, ScalingSettings, ScalingStudy, detection_study, sample_full_size, scaling_study
+from segviz.studies.target_maps import TargetMap
+from segviz.studies.targets import Victim, morph
+from segviz.studies.transfer import PhotoFile, Plan, Transfer, transfer
 
 T = TypeVar("T")
 
@@ -53,17 +59,40 @@ def submit_comparison(runs: Sequence[Settings], picture: Picture) -> Job[tuple[E
     return queue(lambda stopped: compare(runs, picture, load_model(runs[0].model, default_device()), stopped))
 
 
-def queue(start: Callable[[Callable[[], bool]], Iterator[T]]) -> Job[T]:
-    """Queue a run for this tab, as `Engine.submit` describes."""
-    owner = session_id()
+def submit_morph(settings: Settings, target: TargetMap | None, pictures: Sequence[Picture]) -> Job[tuple[Victim, ...]]:
+    """Queue an attack on several pictures towards one target map, likewise."""
+    return queue(lambda stopped: morph(settings, target, pictures, load_model(settings.model, default_device()), stopped))
 
-    return engine().submit(owner, start, is_present(owner))
+
+def queue(start: Callable[[Callable[[], bool]], Iterator[T]], beside: str = "") -> Job[T]:
+    """Queue a run for this tab, as `Engine.submit` describes; runs named differently by `beside` go on beside one another."""
+    owner = session_id()
+    return engine().submit(f"{owner}-{beside}" if beside else owner, start, is_present(owner))
+
+
+def submit_scaling(settings: ScalingSettings, source: np.ndarray, other: np.ndarray | None) -> Job[ScalingStudy]:
+    """Queue a scaling attack with its consequences; pictures as in `scaling_study`."""
+    return queue(lambda stopped: scaling_study(settings, source, other, load_model(settings.model, default_device()), stopped))
+
+
+def submit_detection(settings: ScalingSettings) -> Job[DetectionStudy]:
+    """Queue a measurement of the detectors on the samples; a scaling attack goes on beside it."""
+
+    def start(stopped: Callable[[], bool]) -> Iterator[DetectionStudy]:
+        photos = {key: sample_full_size(key).pixels for key in samples()}
+        return detection_study(settings, photos, load_model(settings.model, default_device()), stopped)
+
+    return queue(start, "detection")
 
 
 def submit_views(keys: list[str], sample: Sample) -> Job[tuple[View, ...]]:
     """Queue a look at a photo through several models for this tab; its attack goes on beside it."""
-    owner = session_id()
-    return engine().submit(f"{owner}-views", lambda stopped: view_photo(keys, sample, default_device(), stopped), is_present(owner))
+    return queue(lambda stopped: view_photo(keys, sample, default_device(), stopped), "views")
+
+
+def submit_transfer(plan: Plan, photos: Sequence[PhotoFile], stored: LabelSet | None) -> Job[Transfer]:
+    """Queue a study of transfer for this tab, as `transfer` describes; the tab's attack goes on beside it."""
+    return queue(lambda stopped: transfer(plan, photos, default_device(), stopped, stored), "transfer")
 
 
 def identity(model: str, picture: Picture) -> tuple[str, bytes, bytes | None]:

@@ -92,6 +92,21 @@ def test_a_killed_study_goes_on_and_no_cell_is_computed_twice(study, small_data,
     assert as_csv(table(study, Store(store))) == as_csv(table(study, Store(tmp_path / "through")))
 
 
+def test_two_runs_at_once_share_the_cells(study, tmp_path, counted):
+    runs = [run(study, Store(tmp_path), device=CPU) for _ in range(2)]
+    latest = [next(one) for one in runs]
+    going = [0, 1]
+    while going:
+        for number in list(going):
+            newest = next(runs[number], None)
+            if newest is None:
+                going.remove(number)
+            else:
+                latest[number] = newest
+    assert len(counted) == len(set(counted)) == 16
+    assert [(progress.done, progress.total) for progress in latest] == [(16, 16)] * 2
+
+
 def test_stop_keeps_what_is_done(study, tmp_path):
     stop = threading.Event()
     for progress in run(study, Store(tmp_path), stopped=stop.is_set, device=CPU):

@@ -10,6 +10,7 @@ import pytest
 from segviz.studies.grid import AttackRow, cells
 from segviz.studies.run import keyed_cells, run
 from segviz.studies.store import ARRAYS, Store, default_folder, failed, key_of
+from segviz.types import UserError
 
 
 def test_a_result_comes_back_as_it_was(study, tmp_path):
@@ -83,6 +84,41 @@ def test_two_processes_write_whole_results(tmp_path):
         writer.join()
         assert writer.exitcode == 0
     assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == ["aa.npz", "ab.npz", "bc.npz"]
+
+
+def hold(folder: Path, claimed, release) -> None:
+    with Store(folder).claim("ab") as mine:
+        assert mine
+        claimed.set()
+        release.wait(60)
+
+
+def test_a_claim_holds_until_its_process_is_gone(tmp_path):
+    context = multiprocessing.get_context("fork")
+    claimed, release = context.Event(), context.Event()
+    holder = context.Process(target=hold, args=(tmp_path, claimed, release))
+    holder.start()
+    assert claimed.wait(60)
+    store = Store(tmp_path)
+    with store.claim("ab") as mine, store.claim("bc") as other:
+        assert (mine, other) == (False, True)
+        with store.claim("bc") as again:
+            assert not again
+    holder.kill()
+    holder.join()
+    for _ in range(2):
+        with store.claim("ab") as mine:
+            assert mine
+    assert not list((tmp_path / "claims").iterdir())
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    store = Store(tmp_path / "file")
+    with pytest.raises(UserError, match=r"Cannot write results to .*file: .*SEGVIZ_STUDIES"):
+        store.put("ab", failed("picture", "because"))
+    with pytest.raises(UserError, match="Cannot write results"), store.claim("ab"):
+        pass
 
 
 def test_the_folder_comes_from_the_environment(monkeypatch, tmp_path):

@@ -1,0 +1,237 @@
+"""One target map for several pictures: all of them are attacked towards it, side by side."""
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from segviz import metrics
+from segviz.attacks.catalog import build_attack
+from segviz.attacks.goals import towards
+from segviz.lab import Picture, to_tensor
+from segviz.models.segmenter import Segmenter
+from segviz.settings import Settings
+from segviz.studies.target_maps import TargetMap
+from segviz.types import VOID, Step, UserError
+
+PASSED = 0.9
+"""Target accuracy from which on a picture counts as turned."""
+
+MAX_VICTIMS = 8
+
+
+@dataclass(frozen=True)
+class Moment:
+    """How far one picture is at one iteration; rates in [0,1].
+
+    Pixel accuracy and mIoU of this image with respect to the `target` map, to the `original` prediction (of the clean picture) and to
+    the `true` labels, the three that CosPGD reports (2302.02213); the last are None without a label map. Pixels that are void in a map
+    do not count. `target_accuracy` is the attack's success. `loss` as in `Step`, `gradients` the gradient evaluations before it.
+    """
+
+    index: int
+    gradients: int
+    loss: float
+    target_accuracy: float
+    target_miou: float
+    original_accuracy: float
+    original_miou: float
+    true_accuracy: float | None
+    true_miou: float | None
+
+
+@dataclass(frozen=True)
+class Result:
+    """The strongest iterate in 8-bit values: its figures, `linf` in grey levels, `psnr` in dB (None where nothing changed).
+
+    `seconds` is the time spent on attacking the batch that the picture was part of, without waiting for a turn.
+    """
+
+    moment: Moment
+    linf: float
+    psnr: float | None
+    seconds: float
+    stopped: bool
+
+
+@dataclass(frozen=True)
+class Victim:
+    """One picture at one moment; immutable.
+
+    `clean`, `target` and `prediction` (H,W) uint8 are the model's map of the clean picture, the map to reach (255 void) and the model's
+    map of `pixels` (H,W,3) uint8, the newest iterate or, once there is a `result`, that one; None before the first look.
+    `curve` has every iteration, the clean picture first. `error` says why the picture cannot be attacked towards this target.
+    """
+
+    picture: Picture
+    clean: np.ndarray | None = None
+    target: np.ndarray | None = None
+    pixels: np.ndarray | None = None
+    prediction: np.ndarray | None = None
+    curve: tuple[Moment, ...] = ()
+    result: Result | None = None
+    error: str | None = None
+
+    @property
+    def spent(self) -> int:
+        """Gradient evaluations so far; -1 before the first look."""
+        return self.curve[-1].gradients if self.curve else -1
+
+    @property
+    def now(self) -> Moment | None:
+        """The newest figures: those of the 8-bit result once it is there."""
+        return self.result.moment if self.result is not None else self.curve[-1] if self.curve else None
+
+    @property
+    def passed(self) -> int | None:
+        """The first iteration with a target accuracy of PASSED or more, None while there is none."""
+        return next((moment.index for moment in self.curve if moment.target_accuracy >= PASSED), None)
+
+
+def morph(
+    settings: Settings, target: TargetMap | None, pictures: Sequence[Picture], model: Segmenter, stopped: Callable[[], bool] = lambda: False
+) -> Iterator[tuple[Victim, ...]]:
+    """Attack the pictures towards their target maps and yield where each of them stands, in their order, after every step.
+
+    Pictures of one size are attacked as one batch, and come out as they would alone. Batches take turns: the next step is that of the
+    one that has spent the fewest gradient evaluations. A picture for which there is no such target gets an error and the others go on.
+    Without a target the clean pictures are looked at, and that is all. Once `stopped` says yes, each picture's result of what was
+    reached is its next and last one. Raises UserError where the settings do not fit the attack or the model.
+    """
+    victims = [Victim(picture) for picture in pictures]
+    sizes = [picture.pixels.shape for picture in pictures]
+    batches = [[number for number, size in enumerate(sizes) if size == one] for one in dict.fromkeys(sizes)]
+    waiting = [(batch, morph_batch(settings, target, [pictures[number] for number in batch], model, stopped)) for batch in batches]
+    while waiting:
+        turn = min(waiting, key=lambda run: max(victims[number].spent for number in run[0]))
+        batch, run = turn
+        moved = next(run, None)
+        if moved is None:
+            waiting.remove(turn)
+            continue
+        for number, victim in zip(batch, moved, strict=True):
+            victims[number] = victim
+        yield tuple(victims)
+
+
+def morph_batch(
+    settings: Settings, target: TargetMap | None, pictures: Sequence[Picture], model: Segmenter, stopped: Callable[[], bool]
+) -> Iterator[list[Victim]]:
+    """As `morph`, for pictures of one size."""
+    seconds, resumed = 0.0, time.perf_counter()
+    x = torch.cat([to_tensor(picture.pixels, model.mean.device) for picture in pictures])
+    with torch.no_grad():
+        clean = model(x).argmax(1)
+    victims, maps, able = [], [], []
+    for number, picture in enumerate(pictures):
+        victim = Victim(picture, clean=array(clean[number]), pixels=picture.pixels, prediction=array(clean[number]))
+        victims.append(victim)
+        if target is None:
+            continue
+        try:
+            wanted = target.for_picture(clean[number], model)
+            towards(wanted.unsqueeze(0))
+        except UserError as error:
+            victims[number] = replace(victim, error=str(error))
+        else:
+            victims[number] = replace(victim, target=array(wanted))
+            maps.append(wanted)
+            able.append(number)
+    if not able:
+        yield victims
+        return
+    x, goal = x[able], towards(torch.stack(maps))
+    references = (goal.labels, clean[able], torch.stack([true_labels(pictures[number]) for number in able]).to(clean.device))
+    attack = build_attack(settings, *x.shape[2:], label_set=model.label_set)
+    steps = attack.run(model, x, goal)
+    step = next(steps)
+    while True:
+        moments = moments_of(step, references, len(model.label_set.classes))
+        for place, number in enumerate(able):
+            victim = replace(
+                victims[number], pixels=array(255 * step.x_adv[place].permute(1, 2, 0)), prediction=array(step.prediction[place])
+            )
+            if not step.concluded:
+                victim = replace(victim, curve=(*victim.curve, moments[place]))
+            else:
+                psnr = metrics.psnr(step.x_adv, x)[place].item()
+                victim = replace(
+                    victim,
+                    result=Result(
+                        moment=moments[place],
+                        linf=metrics.linf(step.x_adv, x)[place].item(),
+                        psnr=psnr if math.isfinite(psnr) else None,
+                        seconds=seconds + time.perf_counter() - resumed,
+                        stopped=step.index < attack.iterations,
+                    ),
+                )
+            victims[number] = victim
+        seconds += time.perf_counter() - resumed
+        yield list(victims)
+        if step.concluded:
+            return
+        resumed = time.perf_counter()
+        step = attack.conclude(step, model, x, goal) if stopped() else next(steps)
+
+
+def array(values: Tensor) -> np.ndarray:
+    """Class indices or grey levels as uint8."""
+    return values.round().byte().cpu().numpy() if values.is_floating_point() else values.byte().cpu().numpy()
+
+
+def true_labels(picture: Picture) -> Tensor:
+    """The picture's label map (H,W); all void where it has none."""
+    height, width = picture.pixels.shape[:2]
+    return torch.full((height, width), VOID) if picture.labels is None else torch.from_numpy(picture.labels).long()
+
+
+def moments_of(step: Step, references: tuple[Tensor, Tensor, Tensor], classes: int) -> list[Moment]:
+    """Figures of each picture of a step against the target map, the original prediction and the label map (N,H,W)."""
+    rates = []
+    for reference in references:
+        counts = metrics.confusion_matrix(step.prediction, reference, classes)
+        rates += [metrics.pixel_accuracy(counts).tolist(), metrics.mean_iou(counts).tolist()]
+    moments = []
+    for loss, target_accuracy, target_miou, original_accuracy, original_miou, true_accuracy, true_miou in zip(
+        step.loss.tolist(), *rates, strict=True
+    ):
+        # nan where the label map is missing.
+        known = math.isfinite(true_accuracy)
+        moments.append(
+            Moment(
+                step.index,
+                step.gradient_evaluations,
+                loss,
+                target_accuracy,
+                target_miou,
+                original_accuracy,
+                original_miou,
+                true_accuracy if known else None,
+                true_miou if known else None,
+            )
+        )
+    return moments
+
+
+RATES = ("target_accuracy", "target_miou", "original_accuracy", "original_miou", "true_accuracy", "true_miou")
+"""The rates of a Moment by name."""
+
+
+def mean_of(moments: Sequence[Moment], rate: str) -> float | None:
+    """Mean of one of RATES over those pictures that have it; None where none has."""
+    values = [value for value in (getattr(moment, rate) for moment in moments) if value is not None]
+    return sum(values) / len(values) if values else None
+
+
+def mean_curve(victims: Sequence[Victim], rate: str) -> list[float | None]:
+    """Mean over the pictures of one of RATES, at every iteration that all of those that can be attacked have reached."""
+    return [mean_of(moments, rate) for moments in zip(*(victim.curve for victim in victims if victim.error is None), strict=False)]
+
+
+def mean_now(victims: Sequence[Victim], rate: str) -> float | None:
+    """Mean of one of RATES over the newest figures of the pictures."""
+    return mean_of([victim.now for victim in victims if victim.now is not None], rate)

@@ -1,0 +1,42 @@
+"""The page on image scaling in a real browser: an attack runs, and its grid tells where the trick works."""
+
+import io
+import json
+
+import numpy as np
+from lab_page import download
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from segviz.scaling.kernels import SCALERS
+from segviz.studies.scaling import fitted, sample_full_size
+
+RUN, STOP = ".st-key-scaling_run button", ".st-key-scaling_stop button"
+
+
+def mark(page: Page, title: str) -> str:
+    """What the grid says of a scaler."""
+    return page.locator("[data-testid=stMarkdown] p").filter(has=page.locator(f"strong:text-is('{title}')")).last.inner_text()
+
+
+def test_an_attack_runs_and_its_grid_can_be_read(page, address):
+    page.goto(address)
+    page.wait_for_selector("[data-testid=segviz-viewer][data-frame]")
+    page.get_by_role("link", name="Image scaling").click()
+    expect(page.get_by_text("Measure the detectors")).to_be_visible(timeout=60_000)
+    page.get_by_role("radio", name="torch").click()
+    expect(page.get_by_text("have changed since this run")).to_be_visible()
+    page.locator(RUN).click()
+    expect(page.get_by_text("torch linear makes the hidden picture of it")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("Measure the detectors")).to_be_visible(timeout=60_000)
+    expect(page.locator(STOP)).to_be_disabled()
+    assert "scaler=torch-linear" in page.url
+    assert "✓ works" in mark(page, "torch linear")
+    assert "✓ works" in mark(page, "OpenCV linear")
+    assert "✗ fails" in mark(page, "Pillow linear")
+    assert "✗ fails" in mark(page, "torch linear, antialiased")
+    image = np.array(Image.open(io.BytesIO(download(page, "Attack image (PNG)"))))
+    settings = json.loads(download(page, "Figures (JSON)"))["settings"]
+    hidden = fitted(sample_full_size(settings["other"]).pixels, (image.shape[0] // 6, image.shape[1] // 6))
+    scaled = SCALERS["torch-linear"].resize(image, hidden.shape[:2])
+    assert np.abs(scaled.astype(int) - hidden).max() <= 1

@@ -1,0 +1,45 @@
+"""The page of target maps in a real browser: pictures morph, one passes 90 %, Stop ends the run, and the result can be taken home."""
+
+import io
+import json
+import re
+import zipfile
+
+import numpy as np
+from lab_page import download, open_lab
+from PIL import Image
+from playwright.sync_api import expect
+
+from segviz.lab import sample_picture
+from segviz.models.zoo import MODELS
+
+RUN, STOP = ".st-key-targets_run button", ".st-key-targets_stop button"
+MAPS = "img[alt='Map now']"
+
+
+def test_pictures_morph_live_and_the_mark_appears(page, address):
+    open_lab(page, f"{address}/?steps=1&eps=0")
+    page.get_by_role("link", name="Target maps").click()
+    expect(page.locator(MAPS)).to_have_count(4, timeout=60_000)
+    expect(page.get_by_text("below 90%")).to_have_count(3)
+    page.get_by_role("button", name="The person vanishes").click()
+    expect(page.locator(MAPS)).to_have_count(3, timeout=60_000)
+    expect(page.get_by_text("below 90%")).to_have_count(2)
+    before = [one.get_attribute("src") for one in page.locator(MAPS).all()]
+    page.locator(RUN).click()
+    expect(page.get_by_text(re.compile(r"[1-9]\d* of 600 gradient evaluations"))).to_be_visible()
+    changed = f"old => [...document.querySelectorAll({MAPS!r})].every((one, k) => one.src !== old[k])"
+    page.wait_for_function(changed, arg=before)
+    during = [one.get_attribute("src") for one in page.locator(MAPS).all()]
+    page.wait_for_function(changed, arg=during)
+    expect(page.get_by_text(re.compile(r"90% at iteration \d+")).first).to_be_visible(timeout=120_000)
+    page.locator(STOP).click()
+    expect(page.get_by_text("stopped before")).to_be_visible()
+    expect(page.locator(STOP)).to_be_disabled()
+    assert "target=remove%3Aperson" in page.url
+    result = json.loads(download(page, "Settings and results"))
+    assert any(one["passed"] for one in result["pictures"])
+    assert all(one["linf"] <= 8 and one["stopped"] for one in result["pictures"])
+    with zipfile.ZipFile(io.BytesIO(download(page, "Adversarial PNGs"))) as archive:
+        result = np.asarray(Image.open(io.BytesIO(archive.read("astronaut.png"))))
+    assert np.abs(result.astype(int) - sample_picture("astronaut", MODELS["voc7-lraspp"]).pixels).max() == 8

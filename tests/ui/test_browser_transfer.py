@@ -1,0 +1,33 @@
+"""The transfer page in a real browser: the first picture by itself, then a study that fills its heat table."""
+
+import csv
+import io
+import re
+
+from lab_page import download
+from playwright.sync_api import expect
+
+RUN, STOP = ".st-key-transfer_run button", ".st-key-transfer_stop button"
+
+
+def test_first_picture_then_a_study_whose_table_fills(page, address):
+    page.goto(address)
+    page.wait_for_selector("[data-testid=segviz-viewer][data-frame]")
+    page.get_by_role("link", name="Transfer").click()
+    # Photo and three maps: clean, and for each of two sources.
+    expect(page.get_by_test_id("stImage")).to_have_count(12, timeout=90_000)
+    expect(page.get_by_text(re.compile(r"voc7-fcn8s: IoU ratio \d"))).to_have_count(2)
+    page.get_by_role("radio", name="Source × victim").click()
+    expect(page.get_by_text("Made beforehand")).to_be_visible()
+    expect(page.locator(".js-plotly-plot .heatmaplayer")).to_have_count(2)
+    page.locator(RUN).click()
+    expect(page.get_by_text(re.compile(r"of 6 pictures, \d+ of \d+ gradient evaluations"))).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("Made beforehand")).to_have_count(0)
+    page.wait_for_function("document.querySelectorAll('.heatmaplayer text').length >= 2", timeout=60_000)
+    page.locator(STOP).click()
+    expect(page.locator(STOP)).to_be_disabled(timeout=60_000)
+    expect(page.get_by_text("Stopped")).to_be_visible()
+    assert "view=matrix" in page.url
+    rows = list(csv.DictReader(io.StringIO(download(page, "Figures (CSV)").decode())))
+    assert rows
+    assert {row["iteration"] for row in rows} == {"result"}
