@@ -25,7 +25,7 @@ def convolutions(inputs: int, outputs: int) -> nn.Sequential:
 
 
 class Denoiser(nn.Module):
-    """A much smaller DUNET of Liao et al., "Defense against Adversarial Attacks Using High-Level Representation Guided Denoiser" (1712.02976).
+    """A smaller DUNET (Liao et al., "Defense against Adversarial Attacks Using High-Level Representation Guided Denoiser", 1712.02976).
 
     An encoder that halves the sides three times and a decoder with skip connections predict what to add to the picture; fresh weights add
     nothing. Four levels of 16 to 96 channels, about 0.4 million parameters, no normalisation layers: all ours.
