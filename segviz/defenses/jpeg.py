@@ -40,7 +40,9 @@ def real_jpeg(x: Tensor, quality: int) -> Tensor:
     coded = []
     for picture in (x * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy():
         data = cv2.imencode(".jpg", np.ascontiguousarray(picture[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-        coded.append(torch.from_numpy(cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1].copy()))
+        decoded = cv2.imdecode(data, cv2.IMREAD_COLOR)
+        assert decoded is not None
+        coded.append(torch.from_numpy(decoded[..., ::-1].copy()))
     return torch.stack(coded).permute(0, 3, 1, 2).to(x) / 255
 
 

@@ -29,7 +29,7 @@ class DenoiserRecipe:
     """
 
     guide: str = "voc7-lraspp"
-    steps: int = 700
+    steps: int = 450
     batch: int = 8
     crop: int = 112
     lr: float = 2e-3
