@@ -8,6 +8,7 @@ navigation = st.navigation(
     [
         st.Page("pages/attack_lab.py", title="Attack lab", icon=":material/science:", default=True),
         st.Page("pages/compare.py", title="Compare", icon=":material/leaderboard:"),
+        st.Page("pages/defences.py", title="Defences", icon=":material/shield:"),
         st.Page("pages/models.py", title="Models", icon=":material/grid_view:"),
         st.Page("pages/about.py", title="About", icon=":material/info:"),
     ],

@@ -55,17 +55,25 @@ class RandomViews(Wrapper):
 
     Without a gradient the views are always those of `seed`, the defender's. Where a gradient is wanted they are drawn anew at every call,
     from a generator of their own: an attack does not know the defender's draws and takes the mean gradient over its own (EOT: Athalye,
-    Engstrom, Ilyas & Kwok, ICML 2018, 1707.07397). The draws are the same for every image of a batch.
+    Engstrom, Ilyas & Kwok, ICML 2018, 1707.07397), `samples` of them unless `attack_with` says otherwise. The draws are the same for every
+    image of a batch.
     """
 
     def __init__(self, model: Segmenter, view: View, samples: int = 4, seed: int = 0):
         super().__init__(model)
         self.view, self.samples, self.seed = view, samples, seed
-        self.attacker = torch.Generator().manual_seed(seed + 1)
-        self.passes *= samples
+        self.attacker, self.drawn = torch.Generator().manual_seed(seed + 1), 0
+        self.attack_with(samples)
+
+    def attack_with(self, draws: int) -> None:
+        """Let a look with gradient take so many draws."""
+        self.draws, self.passes = draws, self.model.passes * draws
 
     def forward(self, x: Tensor) -> Tensor:
         """Images (N,3,H,W) in [0,1] to logits (N,C,H,W)."""
-        attacked = torch.is_grad_enabled() and x.requires_grad
-        generator = self.attacker if attacked else torch.Generator().manual_seed(self.seed)
-        return log_mean([self.view(self.model, x, sample, generator) for sample in range(self.samples)])
+        if torch.is_grad_enabled() and x.requires_grad:
+            generator, samples = self.attacker, range(self.drawn, self.drawn + self.draws)
+            self.drawn += self.draws
+        else:
+            generator, samples = torch.Generator().manual_seed(self.seed), range(self.samples)
+        return log_mean([self.view(self.model, x, sample, generator) for sample in samples])

@@ -13,6 +13,7 @@ from segviz.attacks.goals import build_goal
 from segviz.attacks.regions import region_mask
 from segviz.defenses.catalog import wrap
 from segviz.defenses.uncertainty import mean_entropy
+from segviz.defenses.wrappers import RandomViews
 from segviz.lab import Frame, Picture, Trajectory, attack_picture, figures_of, to_tensor
 from segviz.models.segmenter import Segmenter
 from segviz.settings import Settings
@@ -37,6 +38,7 @@ class Trial:
     settings: Settings
     defence: str
     passes: int = 1
+    budget: int = 0
     plain: Trajectory | None = None
     naive: Trajectory | None = None
     adaptive: Trajectory | None = None
@@ -48,18 +50,26 @@ class Trial:
 
 
 def on_trial(
-    settings: Settings, defence: str, picture: Picture, model: Segmenter, budget: int, stopped: Callable[[], bool] = lambda: False
+    settings: Settings,
+    defence: str,
+    picture: Picture,
+    model: Segmenter,
+    budget: int,
+    stopped: Callable[[], bool] = lambda: False,
+    draws: int | None = None,
 ) -> Iterator[Trial]:
     """Attack `model`, and `model` behind `defence`, with `budget` gradient evaluations each, in turns; yields after every step.
 
-    `settings.steps` follows from the budget. Steps 0 only look. `stopped` is as in `attack_picture`. Raises UserError for an unknown
-    defence, where the budget does not allow one step, and as `attack_picture` does.
+    `settings.steps` follows from the budget; 0 only looks. `draws` as in `RandomViews.attack_with`, for a random defence. `stopped` is as
+    in `attack_picture`. Raises UserError for an unknown defence, where the budget does not allow one step, and as `attack_picture` does.
     """
     defended = wrap(model, defence)
+    if draws is not None and isinstance(defended, RandomViews):
+        defended.attack_with(draws)
     through = replace(settings, model=f"{settings.model}+{defence}")
     if settings.steps > 0:
         settings, through = within_budget(settings, budget), through_budget(through, budget, defended.passes)
-    trial = Trial(settings, defence, defended.passes)
+    trial = Trial(settings, defence, defended.passes, budget)
     plain = attack_picture(settings, picture, model, stopped, MAX_FRAMES)
     adaptive = attack_picture(through, picture, defended, stopped, MAX_FRAMES)
     while not trial.ended:
