@@ -118,7 +118,7 @@ with right:
     )
     keys = pair_control(model_entry(wish.settings.model).label_set) if wish is not None else []
     attack_all = st.button("Attack all of them", icon=":material/compare:", key="ladder_start", disabled=not ready or not keys)
-    if attack_all and wish is not None and picture is not None:
+    if (attack_all or state.pop("ladder_run_now", False)) and wish is not None and picture is not None:
         settings, chosen = replace(wish.settings, steps=wish.budget), picture
         state.defence_job = queue(
             lambda stopped: growing_eps(settings, EPS, chosen, {key: load_model(key, default_device()) for key in keys}, stopped)

@@ -203,3 +203,12 @@ def test_wrong_arguments_end_in_one_line_and_code_2(arguments, capsys):
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 1
     assert len(lines[0]) > 20
+
+
+def test_defences_prints_a_table(small_data, capsys):
+    assert main(["defences", "--attack", "fgsm", "--budget", "4", "--defence", "median=5", "--data", str(small_data), "--limit", "2"]) == 0
+    head, *rows = capsys.readouterr().out.splitlines()
+    assert head.startswith("defence,passes,pictures,clean,naive,adaptive")
+    assert [row.split(",")[:3] for row in rows] == [["", "1", "2"], ["median=5", "1", "2"]]
+    assert main(["defences", "--attack", "fgsm", "--defence", "magic"]) == 2
+    assert "Unknown defence 'magic'" in capsys.readouterr().err

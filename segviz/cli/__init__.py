@@ -5,11 +5,11 @@ import sys
 
 import torch
 
-from segviz.cli import listings, pictures
+from segviz.cli import defences, listings, pictures
 from segviz.cli.options import OneLineParser
 from segviz.types import UserError
 
-GROUPS = (pictures, listings)
+GROUPS = (pictures, defences, listings)
 
 
 def main(arguments: list[str]) -> int:

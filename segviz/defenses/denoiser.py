@@ -40,9 +40,13 @@ class Denoiser(nn.Module):
             self.down.append(convolutions(above, below))
             self.up.insert(0, convolutions(above + below, above))
         self.noise = nn.Conv2d(first, 3, 1)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                # Without normalisation layers the signal must neither fade nor grow from layer to layer.
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+                assert module.bias is not None
+                nn.init.zeros_(module.bias)
         nn.init.zeros_(self.noise.weight)
-        assert self.noise.bias is not None
-        nn.init.zeros_(self.noise.bias)
 
     def forward(self, x: Tensor) -> Tensor:
         """Pictures (N,3,H,W) in [0,1] to pictures (N,3,H,W) in [0,1]."""

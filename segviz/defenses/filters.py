@@ -30,7 +30,7 @@ def median(x: Tensor, size: int = 3) -> Tensor:
     return padded.unfold(2, size, 1).unfold(3, size, 1).flatten(4).median(-1).values
 
 
-def total_variation(x: Tensor, weight: float = 0.06, iterations: int = 20) -> Tensor:
+def total_variation(x: Tensor, weight: float = 0.04, iterations: int = 20) -> Tensor:
     """The u that makes TV(u) + |u - x|^2 / (2 weight) small, channel by channel: Rudin, Osher & Fatemi (Physica D 1992).
 
     `iterations` of Chambolle's dual scheme ("An Algorithm for Total Variation Minimization and Applications", JMIV 2004, Eq. 9) with

@@ -70,7 +70,7 @@ def randomised(view_of: ViewOf) -> Callable[..., Wrapper]:
     return lambda model, strength, samples: RandomViews(model, view_of(strength), samples)
 
 
-SAMPLES = Parameter("Samples", 4, 1, 16, 1)
+SAMPLES = Parameter("Views", 4, 1, 16, 1)
 ARNAB = "Arnab, Miksik & Torr, On the Robustness of Semantic Segmentation Models to Adversarial Attacks, CVPR 2018"
 ARNAB_URL = "https://arxiv.org/abs/1711.09856"
 GUO = "Guo, Rana, Cissé & van der Maaten, Countering Adversarial Images Using Input Transformations, ICLR 2018"
@@ -129,7 +129,7 @@ ROWS = (
                 "Random noise",
                 "Gaussian noise on each",
                 noisy_at_random,
-                Parameter("Standard deviation, in grey levels", 12.0, 0.0, 64.0, 1.0),
+                Parameter("Standard deviation, in grey levels", 8.0, 0.0, 64.0, 1.0),
             ),
             (
                 "random-jpeg",
@@ -192,7 +192,7 @@ ROWS = (
         paper=GUO,
         url=GUO_URL,
         build=filtered(total_variation),
-        parameters=(Parameter("Weight", 0.06, 0.0, 0.5, 0.02),),
+        parameters=(Parameter("Weight", 0.04, 0.0, 0.5, 0.02),),
         ours="Guo et al. drop pixels at random before; here it is the plain model of Rudin, Osher & Fatemi.",
     ),
     DefenceEntry(

@@ -29,10 +29,10 @@ class DenoiserRecipe:
     """
 
     guide: str = "voc7-lraspp"
-    steps: int = 450
+    steps: int = 500
     batch: int = 8
-    crop: int = 112
-    lr: float = 2e-3
+    crop: int = 96
+    lr: float = 1e-3
     min_eps: float = 2.0
     max_eps: float = 16.0
     max_attack_steps: int = 4

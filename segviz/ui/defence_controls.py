@@ -31,6 +31,10 @@ from segviz.ui.models import is_here, model_keys, model_title
 DEFAULT_ATTACK, DEFAULT_DEFENCE, DEFAULT_BUDGET = "pgd", "jpeg", 20
 BUDGETS = (4, 8, 16, 20, 40, 80, 160, 320)
 TWINS = ("voc7-lraspp-pgd", "voc7-lraspp-pgd-half")
+TWINS_TEXT = (
+    "Two models that were trained on attacked pictures: one on those alone, one on as many clean ones. With a small budget both may look "
+    "robust; a strong attack with a large one tells them apart (Halmosi & Jelasity, 2306.14217)."
+)
 GRADIENTS = {
     "exact": "The attack that knows takes the exact gradient through it.",
     "stand-in": "The real thing has no useful gradient: the attack that knows takes that of a smooth stand-in (BPDA).",
@@ -192,7 +196,7 @@ def link_of_wish(wish: Wish) -> dict[str, str]:
 
 
 def preset_buttons() -> None:
-    """A button per preset, which fills the widgets and runs."""
+    """A button per preset, which fills the widgets and runs; that of the robust twins only if the catalogue has them."""
     state = st.session_state
 
     def take(preset: Preset) -> None:
@@ -201,9 +205,14 @@ def preset_buttons() -> None:
             state.target = "person"
         state.defence_run, state.defence_text = True, preset.text
 
+    def take_twins() -> None:
+        state.ladder_models, state.ladder_run_now, state.defence_text = list(TWINS), True, TWINS_TEXT
+
     with st.container(horizontal=True):
         for number, preset in enumerate(PRESETS):
-            st.button(preset.title, help=preset.text, key=f"preset-{number}", on_click=take, args=(preset,), type="secondary")
+            st.button(preset.title, help=preset.text, key=f"preset-{number}", on_click=take, args=(preset,))
+        if all(key in catalogue() and is_here(catalogue()[key]) for key in TWINS):
+            st.button("50/50 against 100 %", help=TWINS_TEXT, key="preset-twins", on_click=take_twins)
 
 
 def pair_control(label_set: LabelSet) -> list[str]:

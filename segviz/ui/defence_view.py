@@ -1,9 +1,6 @@
 """Parts of the page of defences: status, the three columns, curves, the table over the samples, models at growing eps."""
 
-import csv
-import io
 from collections.abc import Hashable
-from dataclasses import asdict
 
 import numpy as np
 import plotly.graph_objects as go
@@ -14,6 +11,7 @@ from segviz.defenses.catalog import defence_entry
 from segviz.defenses.uncertainty import roc
 from segviz.engine.jobs import Job, State
 from segviz.lab import Trajectory
+from segviz.results import survey_csv
 from segviz.studies.defences import Ladder, Survey, Trial, signs_of_masking
 from segviz.ui.charts import QUANTITIES, comparison_curves
 from segviz.ui.compare_controls import title_of
@@ -168,21 +166,6 @@ def show_survey(survey: Survey) -> None:
     )
     if len(survey.clean_entropy) > 1:
         show_detection(survey)
-
-
-def survey_csv(survey: Survey) -> str:
-    """The table as CSV, rates as fractions of 1."""
-    text = io.StringIO()
-    rows = [
-        {**asdict(row), "naive_ratio": row.ratio(row.naive), "adaptive_ratio": row.ratio(row.adaptive)}
-        if row.pictures
-        else {"defence": row.defence, "error": row.error}
-        for row in survey.rows
-    ]
-    writer = csv.DictWriter(text, [*asdict(survey.rows[0]), "naive_ratio", "adaptive_ratio"], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
 
 
 def show_detection(survey: Survey) -> None:

@@ -8,10 +8,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from segviz.data.samples import ASSETS
+from segviz.results import survey_csv
 from segviz.settings import Settings
 from segviz.ui.controls import read_link
 from segviz.ui.defence_controls import DEFAULT_BUDGET, DEFAULT_DEFENCE, PRESETS, Wish, link_of_wish
-from segviz.ui.defence_view import survey_csv
 
 
 def open_defences(**query: str) -> AppTest:
