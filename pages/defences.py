@@ -23,7 +23,7 @@ state = st.session_state
 EPS = (1.0, 2.0, 4.0, 8.0)
 if "trial" not in state:
     precomputed = st.cache_resource(first_view.load)()
-    state.trial = Trial(precomputed.settings, DEFAULT_DEFENCE, plain=precomputed)
+    state.trial = Trial(precomputed.settings, DEFAULT_DEFENCE, budget=precomputed.settings.steps, plain=precomputed)
     state.trial_run, state.survey, state.ladder, state.defence_job = "precomputed", None, None, None
     state.defence_text = ""
     state.defence_run = "defence" in st.query_params and "model" not in state

@@ -7,8 +7,6 @@ import numpy as np
 import pytest
 import torch
 
-from segviz.defenses.denoiser import WEIGHTS
-from segviz.defenses.rows import DEFENCES
 from segviz.lab import Picture, attack_picture, sample_picture
 from segviz.models.load import load_model
 from segviz.models.zoo import MODELS
@@ -120,8 +118,3 @@ def test_growing_eps(small, model):
         weak, strong = last.runs[key]
         assert (weak.settings.eps, strong.settings.eps, weak.settings.model) == (1, 4, key)
         assert weak.report.linf <= 1 < strong.report.linf <= 4
-
-
-def test_every_defence_has_its_row_and_the_denoiser_its_weights():
-    assert len(DEFENCES) >= 15
-    assert "denoiser" not in DEFENCES or WEIGHTS.is_file()
