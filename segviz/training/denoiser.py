@@ -29,7 +29,7 @@ class DenoiserRecipe:
     """
 
     guide: str = "voc7-lraspp"
-    steps: int = 300
+    steps: int = 2000
     batch: int = 8
     crop: int = 96
     lr: float = 2e-3
