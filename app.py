@@ -14,6 +14,7 @@ navigation = st.navigation(
         st.Page("pages/targets.py", title="Target maps", icon=":material/target:"),
         st.Page("pages/transfer.py", title="Transfer", icon=":material/swap_calls:"),
         st.Page("pages/image_scaling.py", title="Image scaling", icon=":material/photo_size_select_small:"),
+        st.Page("pages/defences.py", title="Defences", icon=":material/shield:"),
         st.Page("pages/models.py", title="Models", icon=":material/grid_view:"),
         st.Page("pages/about.py", title="About", icon=":material/info:"),
     ],

@@ -11,6 +11,7 @@ from segviz.data.label_sets import LabelSet
 from segviz.lab import Figures, Trajectory, figures_of_frame
 from segviz.settings import Settings
 from segviz.studies.compare import Entrant, by_strength
+from segviz.studies.defences import Survey
 from segviz.studies.evaluate import Evaluation, SetFigures
 from segviz.studies.targets import RATES, Victim, mean_now
 from segviz.studies.transfer import Transfer
@@ -165,3 +166,18 @@ def run_settings(settings: Settings) -> dict[str, Any]:
 def named(figures: Figures | SetFigures, label_set: LabelSet) -> dict[str, Any]:
     """Figures as JSON values, with the IoU by class name."""
     return {**asdict(figures), "iou": dict(zip(label_set.classes, figures.iou, strict=True))}
+
+
+def survey_csv(survey: Survey) -> str:
+    """The table of a survey of defences as CSV, rates as fractions of 1; the first row is the network alone."""
+    text = io.StringIO()
+    rows = [
+        {**asdict(row), "naive_ratio": row.ratio(row.naive), "adaptive_ratio": row.ratio(row.adaptive)}
+        if row.pictures
+        else {"defence": row.defence, "error": row.error}
+        for row in survey.rows
+    ]
+    writer = csv.DictWriter(text, [*asdict(survey.rows[0]), "naive_ratio", "adaptive_ratio"], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()

@@ -12,6 +12,8 @@ FLOORS = (
     ("segviz.results",),
     ("segviz.studies",),
     ("segviz.engine", "segviz.lab"),
+    ("segviz.models.load",),
+    ("segviz.defenses",),
     ("segviz.attacks", "segviz.scaling"),
     ("segviz.models", "segviz.metrics", "segviz.draw"),
     ("segviz.data",),

@@ -5,11 +5,11 @@ import sys
 
 import torch
 
-from segviz.cli import listings, pictures, scale, study, transfer
+from segviz.cli import defences, listings, pictures, scale, study, transfer
 from segviz.cli.options import OneLineParser
 from segviz.types import UserError
 
-GROUPS = (pictures, study, transfer, scale, listings)
+GROUPS = (pictures, study, transfer, defences, scale, listings)
 
 
 def main(arguments: list[str]) -> int:

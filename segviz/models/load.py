@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 import torch
 
+from segviz.defenses.catalog import wrap
 from segviz.models.adapt import AdaptedSegmenter, check_network
 from segviz.models.checkpoint import load_weights, read_checkpoint
 from segviz.models.entry import ModelEntry
 from segviz.models.fetch import Progress, digest, fetch
 from segviz.models.segmenter import Segmenter
-from segviz.models.wrappers import split_key, wrap
+from segviz.models.wrappers import split_key
 from segviz.models.zoo import model_entry
 from segviz.types import UserError
 
@@ -98,7 +99,7 @@ def loaded() -> list[Loaded]:
 def load_model(key: str, device: torch.device, progress: Progress = lambda done, total: None) -> Segmenter:
     """The model of a catalogue entry: weights there and verified, in eval mode and frozen. The same object for everyone who asks.
 
-    A key may end in wrappers, applied from left to right: `voc7-lraspp+multiscale+crf`; they share the network inside.
+    A key may end in wrappers and defences, applied from left to right: `voc7-lraspp+multiscale+jpeg=50`; they share the network inside.
     Weights that are not on this machine are downloaded; `progress` is told how far that is. Raises UserError for an unknown key or
     wrapper and for weights that are missing, damaged or cannot be downloaded.
     """

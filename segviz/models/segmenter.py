@@ -13,10 +13,11 @@ class Segmenter(nn.Module):
     """An encoder and a decoder behind one face, so that `eps` always means grey levels of the picture a person sees.
 
     Call it with RGB images (N,3,H,W) in [0,1]; it returns logits (N,C,H,W). `label_set` names the C classes,
-    `feature_layer` the layer that attacks on internal representations look at.
+    `feature_layer` the layer that attacks on internal representations look at, `passes` the passes through the network that one call takes.
     """
 
     feature_layer = "encoder"
+    passes = 1
     mean: Tensor
     std: Tensor
 

@@ -10,7 +10,6 @@ from torch import Tensor, nn
 
 from segviz.models.crf import MeanField
 from segviz.models.segmenter import Segmenter
-from segviz.types import UserError
 
 
 class Wrapper(Segmenter):
@@ -23,6 +22,7 @@ class Wrapper(Segmenter):
         self.feature_layer = f"model.{model.feature_layer}"
         self.register_buffer("mean", model.mean, persistent=False)
         self.register_buffer("std", model.std, persistent=False)
+        self.passes = model.passes
         self.train(model.training)
 
     def features(self, x: Tensor) -> dict[int, Tensor]:
@@ -39,6 +39,7 @@ class MultiScale(Wrapper):
     def __init__(self, model: Segmenter, scales: tuple[float, ...] = (0.5, 0.75, 1.0), fusion: Literal["max", "mean"] = "max"):
         super().__init__(model)
         self.scales, self.fusion = scales, fusion
+        self.passes *= len(scales)
 
     def forward(self, x: Tensor) -> Tensor:
         """Images (N,3,H,W) in [0,1] to logits (N,C,H,W)."""
@@ -74,13 +75,6 @@ WRAPPERS: dict[str, Callable[[Segmenter], Segmenter]] = {
 
 
 def split_key(key: str) -> tuple[str, list[str]]:
-    """A model key into that of the network inside and the names of its wrappers: `voc7-lraspp+multiscale+crf`."""
-    base, *names = re.split(r"\+(?=[a-z][a-z0-9-]*(?:\+|$))", key)
+    """A model key into that of the network inside and its wrappers, maybe with values: `voc7-lraspp+jpeg=50+crf`."""
+    base, *names = re.split(r"\+(?=[a-z][a-z0-9-]*(?:=[\d.,]+)?(?:\+|$))", key)
     return base, names
-
-
-def wrap(model: Segmenter, name: str) -> Segmenter:
-    """The wrapper `name` around `model`; raises UserError for an unknown name."""
-    if name not in WRAPPERS:
-        raise UserError(f"Unknown wrapper '{name}'. Known: {', '.join(WRAPPERS)}.")
-    return WRAPPERS[name](model)

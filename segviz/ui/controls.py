@@ -13,8 +13,9 @@ from segviz.attacks.constraints import NORMS
 from segviz.attacks.rows import ATTACKS
 from segviz.attacks.transforms import TRANSFORMS
 from segviz.data.samples import samples
+from segviz.defenses.rows import DEFENCES
 from segviz.lab import Picture, open_picture, sample_picture
-from segviz.models.wrappers import WRAPPERS, split_key
+from segviz.models.wrappers import split_key
 from segviz.models.zoo import ModelEntry, catalogue, model_entry
 from segviz.settings import GOALS, LABEL_SOURCES, MAX_STEPS, Settings
 from segviz.types import UserError
@@ -35,7 +36,7 @@ WRAPPER_TITLES = {
     "multiscale-mean": "Multi-scale: 50, 75, 100 %, mean",
     "scale50": "Only at 50 % of its size",
     "scale75": "Only at 75 % of its size",
-    "crf": "Mean-field CRF",
+    **{key: entry.title for key, entry in DEFENCES.items()},
 }
 REGION_TITLES = {"": "Whole picture", "class": "One class", "outside": "All but one class", "polygon": "Drawn"}
 NORM_TITLES = {"linf": "L∞", "l2": "L2"}
@@ -46,7 +47,7 @@ SHARED = ("model", "wrapper", "image", "goal", "target", "other", "against", "no
 """Settings that mean the same whatever is attacked how; pages carry them over to one another."""
 
 CHOICES: dict[str, Callable[[], Iterable[Any]]] = {
-    "model": lambda: [key + wrapper for key in catalogue() for wrapper in ("", *(f"+{name}" for name in WRAPPERS))],
+    "model": lambda: [key + wrapper for key in catalogue() for wrapper in ("", *(f"+{name}" for name in WRAPPER_TITLES if name))],
     "image": lambda: image_keys(),
     "goal": lambda: GOALS,
     "target": lambda: {name for entry in catalogue().values() for name in entry.label_set.classes},

@@ -11,7 +11,7 @@ from segviz.models.crf import MeanField
 from segviz.models.encoder import EfficientNetLite0
 from segviz.models.load import load_model
 from segviz.models.segmenter import Segmenter
-from segviz.models.wrappers import WRAPPERS, MultiScale, split_key, wrap
+from segviz.models.wrappers import WRAPPERS, MultiScale, split_key
 from segviz.models.zoo import MODELS
 from segviz.types import UserError
 
@@ -53,7 +53,7 @@ def picture(side: int) -> torch.Tensor:
 
 @pytest.mark.parametrize("name", WRAPPERS)
 def test_input_gradient_agrees_with_finite_differences(smooth, name):
-    wrapped = wrap(smooth, name)
+    wrapped = WRAPPERS[name](smooth)
     x = picture(20).requires_grad_()
     generator = torch.Generator().manual_seed(0)
     weight = torch.randn(1, 7, 20, 20, generator=generator, dtype=torch.float64)
@@ -143,6 +143,7 @@ def test_split_key():
     assert split_key("voc7-lraspp") == ("voc7-lraspp", [])
     assert split_key("voc7-lraspp+multiscale-mean+crf") == ("voc7-lraspp", ["multiscale-mean", "crf"])
     assert split_key("c++/factory.py:build+crf") == ("c++/factory.py:build", ["crf"])
+    assert split_key("voc7-lraspp+random-noise=8,4+jpeg=50") == ("voc7-lraspp", ["random-noise=8,4", "jpeg=50"])
 
 
 def test_unknown_wrapper():

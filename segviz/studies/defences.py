@@ -1,0 +1,325 @@
+"""Defences on trial: an attack that does not know the defence, and one that does, at equal cost; and robust beside clean models."""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor
+
+from segviz import metrics
+from segviz.attacks.catalog import build_attack
+from segviz.attacks.goals import build_goal
+from segviz.attacks.regions import region_mask
+from segviz.defenses.catalog import wrap
+from segviz.defenses.uncertainty import mean_entropy
+from segviz.defenses.wrappers import RandomViews
+from segviz.lab import Frame, Picture, Trajectory, attack_picture, figures_of, to_tensor
+from segviz.models.segmenter import Segmenter
+from segviz.settings import Settings
+from segviz.studies.compare import within_budget
+from segviz.types import VOID, UserError
+
+MAX_FRAMES = 10
+"""Iterations that are stored of each attack."""
+MARGIN = 0.02
+"""Share of pixels by which one attack must beat another before that is said to be a sign of masked gradients."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One attack on one picture against one defence at one moment.
+
+    `plain` is the attack on the network without the defence, `naive` what the defended network makes of its iterates, `adaptive` the
+    attack that goes through the defence; None until their first look. Gradient evaluations count passes through the network, of which a
+    defence that averages `passes` views takes that many at a time.
+    """
+
+    settings: Settings
+    defence: str
+    passes: int = 1
+    budget: int = 0
+    plain: Trajectory | None = None
+    naive: Trajectory | None = None
+    adaptive: Trajectory | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether all results are there."""
+        return all(run is not None and run.report is not None for run in (self.plain, self.naive, self.adaptive))
+
+
+def on_trial(
+    settings: Settings,
+    defence: str,
+    picture: Picture,
+    model: Segmenter,
+    budget: int,
+    stopped: Callable[[], bool] = lambda: False,
+    draws: int | None = None,
+) -> Iterator[Trial]:
+    """Attack `model`, and `model` behind `defence`, with `budget` gradient evaluations each, in turns; yields after every step.
+
+    `settings.steps` follows from the budget; 0 only looks. `draws` as in `RandomViews.attack_with`, for a random defence. `stopped` is as
+    in `attack_picture`. Raises UserError for an unknown defence, where the budget does not allow one step, and as `attack_picture` does.
+    """
+    defended = wrap(model, defence)
+    if draws is not None and isinstance(defended, RandomViews):
+        defended.attack_with(draws)
+    through = replace(settings, model=f"{settings.model}+{defence}")
+    if settings.steps > 0:
+        settings, through = within_budget(settings, budget), through_budget(through, budget, defended.passes)
+    trial = Trial(settings, defence, defended.passes, budget)
+    plain = attack_picture(settings, picture, model, stopped, MAX_FRAMES)
+    adaptive = attack_picture(through, picture, defended, stopped, MAX_FRAMES)
+    while not trial.ended:
+        if waits(trial.plain) and (spent(trial.plain) <= spent(trial.adaptive) or not waits(trial.adaptive)):
+            reached = next(plain)
+            trial = replace(trial, plain=reached, naive=transferred(reached, trial.naive, defended, through.model))
+        else:
+            trial = replace(trial, adaptive=times(next(adaptive), defended.passes))
+        yield trial
+
+
+def through_budget(settings: Settings, budget: int, passes: int) -> Settings:
+    """As `within_budget`, for a model of which one look takes `passes` passes through the network."""
+    if budget < passes:
+        raise UserError(
+            f"One look through this defence takes {passes} gradient evaluations, the budget is {budget}."
+            " Raise the budget or take fewer views."
+        )
+    return within_budget(settings, budget // passes)
+
+
+def waits(trajectory: Trajectory | None) -> bool:
+    """Whether a run has not ended."""
+    return trajectory is None or trajectory.report is None
+
+
+def spent(trajectory: Trajectory | None) -> int:
+    """Gradient evaluations so far; -1 before the first look."""
+    return -1 if trajectory is None else trajectory.curve[-1].gradients
+
+
+def times(trajectory: Trajectory, passes: int) -> Trajectory:
+    """A run with its looks counted as `passes` gradient evaluations each."""
+    curve = tuple(replace(point, gradients=point.gradients * passes) for point in trajectory.curve)
+    report = trajectory.report
+    if report is not None:
+        report = replace(report, gradient_evaluations=report.gradient_evaluations * passes)
+    return replace(trajectory, curve=curve, report=report)
+
+
+@torch.no_grad()
+def transferred(reached: Trajectory, before: Trajectory | None, defended: Segmenter, key: str) -> Trajectory:
+    """What `defended`, of the model key `key`, makes of the stored iterates of a run, in 8-bit values; `before` is the same, one step ago.
+
+    Its loss is nan: nothing is attacked here.
+    """
+    device, classes = defended.mean.device, len(defended.label_set.classes)
+    reference = torch.from_numpy(reached.reference).to(device).long().unsqueeze(0)
+    clean_prediction = torch.from_numpy(reached.frames[0].prediction).to(device).long().unsqueeze(0)
+    goal = build_goal(reached.settings, reference, clean_prediction, defended.label_set)
+
+    def look(frame: Frame) -> tuple[Frame, Tensor]:
+        logits = defended(to_tensor(frame.pixels, device))
+        prediction, confidence = logits.argmax(1), (logits[0].softmax(0).amax(0) * 255).round()
+        return replace(frame, prediction=prediction[0].byte().cpu().numpy(), confidence=confidence.byte().cpu().numpy()), prediction
+
+    frames, curve = ((), ()) if before is None else (before.frames, before.curve)
+    for frame in reached.frames[len(frames) :]:
+        seen, prediction = look(frame)
+        figures = figures_of(prediction, reference, classes)
+        point = next(point for point in reached.curve if point.index == frame.index)
+        point = replace(
+            point,
+            loss=float("nan"),
+            success=goal.success(prediction).item(),
+            pixel_accuracy=figures.pixel_accuracy,
+            miou=figures.miou,
+        )
+        frames, curve = (*frames, seen), (*curve, point)
+    if before is None:
+        clean = figures
+        before = replace(reached, settings=replace(reached.settings, model=key), clean=clean)
+    final = report = None
+    if reached.final is not None and reached.report is not None:
+        final, prediction = look(reached.final)
+        adversarial = figures_of(prediction, reference, classes)
+        ratio = adversarial.miou / before.clean.miou if before.clean.miou > 0 else None
+        report = replace(reached.report, adversarial=adversarial, iou_ratio=ratio, success=goal.success(prediction).item())
+    return replace(before, frames=frames, curve=curve, final=final, report=report)
+
+
+def signs_of_masking(trial: Trial) -> tuple[str, ...]:
+    """Signs that the attack through the defence was led astray by its gradients, so that its failure says little; empty while it runs.
+
+    After Athalye, Carlini & Wagner (ICML 2018, 1802.00420, Sec. 3.1) and Carlini et al. (1902.06705).
+    """
+    if not trial.ended or trial.settings.steps == 0:
+        return ()
+    assert trial.naive is not None
+    assert trial.adaptive is not None
+    assert trial.naive.report is not None
+    assert trial.adaptive.report is not None
+    found = []
+    naive, adaptive = trial.naive.report.success, trial.adaptive.report.success
+    if adaptive < naive - MARGIN:
+        found.append(
+            f"The attack through the defence wins {adaptive:.1%} of the pixels, the one that does not know it {naive:.1%}: a white-box"
+            " attack should not be the weaker one. Its gradients mislead it, or the budget is too small for the views it takes."
+        )
+    losses = [point.loss for point in trial.adaptive.curve]
+    if max(losses) - min(losses) < 0.01 * max(abs(losses[0]), 1e-6):
+        found.append("The loss of the attack through the defence hardly moves: it gets no useful gradient.")
+    wins = [point.success for point in trial.adaptive.curve]
+    if wins[-1] < max(wins) - 2.5 * MARGIN:
+        found.append(
+            f"More steps made it weaker: it had won {max(wins):.1%} of the pixels and ended at {wins[-1]:.1%}; its result is the strongest."
+        )
+    return tuple(found)
+
+
+@dataclass(frozen=True)
+class DefenceFigures:
+    """One defence over `pictures` pictures; mIoU in [0,1], each from one confusion matrix over all labelled pixels.
+
+    `clean` without an attack, `naive` under the attack on the network without the defence, `adaptive` under the one through it.
+    `defence` is empty for the network alone. `error` says why it could not be tried.
+    """
+
+    defence: str
+    passes: int
+    pictures: int = 0
+    clean: float = 0.0
+    naive: float = 0.0
+    adaptive: float = 0.0
+    error: str = ""
+
+    def ratio(self, attacked: float) -> float | None:
+        """IoU ratio: an attacked mIoU over the clean one of the same defence (Arnab et al., 1711.09856)."""
+        return attacked / self.clean if self.clean > 0 else None
+
+
+@dataclass(frozen=True)
+class Survey:
+    """Defences over pictures at one moment: `done` of `total` trials; mean entropies of the network alone on clean and attacked ones."""
+
+    rows: tuple[DefenceFigures, ...]
+    done: int
+    total: int
+    clean_entropy: tuple[float, ...] = ()
+    attacked_entropy: tuple[float, ...] = ()
+
+
+@dataclass
+class Counts:
+    """Confusion matrices of one defence, added up."""
+
+    clean: Tensor
+    naive: Tensor
+    adaptive: Tensor
+    pictures: int = 0
+    error: str = field(default="")
+
+
+def survey(
+    settings: Settings,
+    defences: Sequence[str],
+    pictures: Sequence[Picture],
+    model: Segmenter,
+    budget: int,
+    stopped: Callable[[], bool] = lambda: False,
+) -> Iterator[Survey]:
+    """Try every defence on every picture, picture by picture, and yield what is known after each trial; the network alone is the first row.
+
+    Labels to break are those of the label maps, or the network's own predictions, as the settings say; figures refer to the label maps.
+    Pictures without a label map are left out. All attacks get the same `budget`. Once `stopped` says yes, it ends with what there is.
+    """
+    classes = len(model.label_set.classes)
+    device = model.mean.device
+    names = ["", *defences]
+    models = [model, *(wrap(model, name) for name in defences)]
+    zero = torch.zeros(classes, classes, dtype=torch.int64)
+    counts = [Counts(zero, zero, zero) for _ in names]
+    labelled = [picture for picture in pictures if picture.labels is not None and (picture.labels != VOID).any()]
+    if not labelled:
+        raise UserError("None of the pictures has a label map in the model's classes, so there is nothing to measure against.")
+    total, done = len(labelled) * len(names), 0
+    clean_entropy: list[float] = []
+    attacked_entropy: list[float] = []
+
+    def attacked(one: Segmenter, x: Tensor, labels: Tensor) -> Tensor:
+        limited = through_budget(settings, budget, one.passes)
+        with torch.no_grad():
+            prediction = one(x).argmax(1)
+        reference = prediction if settings.against == "prediction" else labels
+        goal = build_goal(limited, reference, prediction, one.label_set)
+        region = region_mask(settings.region, reference, one.label_set) if settings.region else None
+        attack = build_attack(limited, *x.shape[2:], label_set=one.label_set, region=region)
+        return deque(attack.run(one, x, goal), maxlen=1).pop().x_adv
+
+    @torch.no_grad()
+    def confusion(logits: Tensor, labels: Tensor) -> Tensor:
+        return metrics.confusion_matrix(logits.argmax(1), labels, classes)[0].cpu()
+
+    for picture in labelled:
+        x = to_tensor(picture.pixels, device)
+        labels = torch.from_numpy(picture.labels).to(device).long().unsqueeze(0)
+        plain = attacked(model, x, labels)
+        for name, one, count in zip(names, models, counts, strict=True):
+            if stopped():
+                return
+            try:
+                adaptive = attacked(one, x, labels) if name else plain
+            except UserError as error:
+                count.error = str(error)
+            else:
+                with torch.no_grad():
+                    clean_logits, naive_logits = one(x), one(plain)
+                    adaptive_logits = one(adaptive) if name else naive_logits
+                count.clean = count.clean + confusion(clean_logits, labels)
+                count.naive = count.naive + confusion(naive_logits, labels)
+                count.adaptive = count.adaptive + confusion(adaptive_logits, labels)
+                count.pictures += 1
+                if not name:
+                    clean_entropy.append(mean_entropy(clean_logits).item())
+                    attacked_entropy.append(mean_entropy(naive_logits).item())
+            done += 1
+            rows = tuple(row_of(name, one.passes, count) for name, one, count in zip(names, models, counts, strict=True))
+            yield Survey(rows, done, total, tuple(clean_entropy), tuple(attacked_entropy))
+
+
+def row_of(name: str, passes: int, count: Counts) -> DefenceFigures:
+    """The figures of a defence so far."""
+    if count.pictures == 0:
+        return DefenceFigures(name, passes, error=count.error)
+    clean, naive, adaptive = (metrics.mean_iou(counts).item() for counts in (count.clean, count.naive, count.adaptive))
+    return DefenceFigures(name, passes, count.pictures, clean, naive, adaptive, count.error)
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """Runs of several models at growing eps: `runs` by model key, those that have ended, in the order of `eps` (grey levels)."""
+
+    eps: tuple[float, ...]
+    runs: dict[str, tuple[Trajectory, ...]]
+
+
+def growing_eps(
+    settings: Settings,
+    eps: Sequence[float],
+    picture: Picture,
+    models: dict[str, Segmenter],
+    stopped: Callable[[], bool] = lambda: False,
+) -> Iterator[Ladder]:
+    """The same attack on each model at every eps, in turns; yields after every step of any, with the runs that have ended so far."""
+    ladder = Ladder(tuple(eps), dict.fromkeys(models, ()))
+    for level in eps:
+        for key, model in models.items():
+            if stopped():
+                return
+            for trajectory in attack_picture(replace(settings, model=key, eps=level), picture, model, stopped, max_frames=1):
+                if trajectory.report is not None:
+                    ladder = replace(ladder, runs={**ladder.runs, key: (*ladder.runs[key], trajectory)})
+                yield ladder
