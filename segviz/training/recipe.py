@@ -31,7 +31,8 @@ class Recipe:
 
     The encoder's stem and its first `frozen` blocks (of 16) stay as they are, batch statistics included; with 0 all is trained.
     With an attack as `adversarial`, the first `fraction` of each batch is attacked, in the ball of radius `eps` (grey levels) with
-    `attack_steps` steps of the attack's own size. `watch` pictures, spread over the validation set, are evaluated after each epoch.
+    `attack_steps` steps of the attack's own size; over the first `ramp` of the run the radius grows from nothing. `watch` pictures, spread
+    over the validation set, are evaluated after each epoch.
     """
 
     epochs: int = 14
@@ -47,6 +48,7 @@ class Recipe:
     fraction: float = 1.0
     eps: float = 4.0
     attack_steps: int = 3
+    ramp: float = 0.0
     watch: int = 0
 
 
@@ -119,7 +121,7 @@ def train(model: Segmenter, folder: Path, out: Path, recipe: Recipe, device: tor
         for step, (x, labels) in enumerate(progress):
             x, labels = x.to(device, memory_format=torch.channels_last), labels.to(device)
             if recipe.adversarial:
-                x = attack_batch(model, x, labels, adversary(recipe, seed=epoch * steps_per_epoch + step), recipe.fraction)
+                x = attack_batch(model, x, labels, adversary(recipe, epoch * steps_per_epoch + step, total), recipe.fraction)
             model.train()
             frozen.eval()
             loss = segmentation_loss(model(x), labels)
@@ -142,9 +144,11 @@ def train(model: Segmenter, folder: Path, out: Path, recipe: Recipe, device: tor
     return average
 
 
-def adversary(recipe: Recipe, seed: int = 0) -> Settings:
-    """The attack of a recipe as settings."""
-    return Settings(attack=recipe.adversarial, eps=recipe.eps, steps=recipe.attack_steps, seed=seed)
+def adversary(recipe: Recipe, step: int, total: int) -> Settings:
+    """The attack of a recipe at one of its `total` steps; the step is its seed too."""
+    ramp = recipe.ramp * total
+    eps = recipe.eps * min((step + 1) / ramp, 1.0) if ramp > 0 else recipe.eps
+    return Settings(attack=recipe.adversarial, eps=eps, steps=recipe.attack_steps, seed=step)
 
 
 def spread(pairs: Pairs, count: int) -> Pairs:
@@ -155,7 +159,7 @@ def spread(pairs: Pairs, count: int) -> Pairs:
 def watch(model: Segmenter, pairs: Pairs, recipe: Recipe) -> dict[str, float]:
     """The data set's mIoU over some pairs, clean and, if the recipe has an attack, under it."""
     entry = replace(model_entry("voc7-lraspp"), label_set=model.label_set)
-    evaluation = evaluate(pairs, entry, model, adversary(recipe) if recipe.adversarial else None, lambda _: None)
+    evaluation = evaluate(pairs, entry, model, adversary(recipe, 0, 0) if recipe.adversarial else None, lambda _: None)
     figures = {"clean_miou": round(evaluation.clean.miou, 4)}
     if evaluation.adversarial is not None:
         figures["robust_miou"] = round(evaluation.adversarial.miou, 4)

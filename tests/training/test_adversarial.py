@@ -15,7 +15,7 @@ from segviz.settings import Settings
 from segviz.training.__main__ import load_part
 from segviz.training.adversarial import ADVERSARIES, attack_batch
 from segviz.training.augment import TrainingPairs
-from segviz.training.recipe import Recipe, segmentation_loss, train
+from segviz.training.recipe import Recipe, adversary, segmentation_loss, train
 from segviz.types import VOID
 
 CPU = torch.device("cpu")
@@ -99,3 +99,12 @@ def test_a_crop_of_nothing_but_void_survives(model):
     x = torch.full((1, 3, 64, 64), 127 / 255)
     labels = torch.full((1, 64, 64), VOID)
     assert attack_batch(model, x, labels, Settings(attack="pgd", eps=4, steps=2), 1.0).isfinite().all()
+
+
+def test_the_radius_grows_to_eps_and_stays_there():
+    recipe = Recipe(adversarial="pgd", eps=4, ramp=0.5)
+    radii = [adversary(recipe, step, 100).eps for step in range(100)]
+    assert radii[0] == pytest.approx(4 / 50)
+    assert radii == sorted(radii)
+    assert radii[49:] == [4] * 51
+    assert adversary(Recipe(adversarial="pgd", eps=4), 0, 100).eps == 4
