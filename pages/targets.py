@@ -51,7 +51,7 @@ if wish is not None and pictures:
             tuple(map(Victim, pictures)), replace(wish, settings=replace(wish.settings, steps=0)), None, ""
         )
     seen = identity_of(wish, pictures, target)
-    if by_link and target is not None:
+    if (state.pop("targets_go", False) or by_link) and target is not None:
         run_now = True
     elif seen != state.targets_seen:
         start(replace(wish, settings=replace(wish.settings, steps=0)), target)

@@ -104,5 +104,5 @@ def outcome(result: Scaled) -> str:
     """One line: whether the scaled picture is the target, and what the attack picture costs."""
     similarity = f"PSNR {'inf' if result.psnr is None else f'{result.psnr:.1f}'} dB, SSIM {result.ssim:.3f} to the source"
     if result.feasible:
-        return f"Scaled to the target within {result.max_error} grey levels; {similarity}."
+        return f"Scaled to the target within {result.max_error} grey level{'' if result.max_error == 1 else 's'}; {similarity}."
     return f"Misses the target at {result.missed.sum()} scaled pixels, by up to {result.max_error} grey levels; {similarity}."

@@ -24,10 +24,11 @@ class Photo:
     original: tuple[int, int]
 
 
-def read_photo(source: Path | bytes, long_side: int) -> Photo:
+def read_photo(source: Path | bytes, long_side: int | None) -> Photo:
     """Decode a PNG, JPEG or WebP picture, turn it upright by its EXIF orientation, drop all metadata and shrink it.
 
-    The longer side becomes at most `long_side` pixels (Pillow, Lanczos with antialiasing); smaller pictures stay as they are.
+    The longer side becomes at most `long_side` pixels (Pillow, Lanczos with antialiasing); smaller pictures stay as they are, and with
+    None all do.
     Transparency is laid over white. Raises UserError for anything that is no such picture, is broken, too large or too small.
     """
     image = decode(source, FORMATS)
@@ -39,12 +40,13 @@ def read_photo(source: Path | bytes, long_side: int) -> Photo:
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     image = image.convert("RGB")
     original = image.size
-    scale = min(1, long_side / max(original))
+    scale = min(1, (long_side or max(original)) / max(original))
     size = (round(original[0] * scale), round(original[1] * scale))
     if min(size) < MIN_SIDE:
         raise UserError(
-            f"The picture is {original[0]}x{original[1]}; at working size ({long_side} px on the long side) its shorter side must "
-            f"keep at least {MIN_SIDE} px. Take a larger or less elongated picture."
+            f"The picture is {original[0]}x{original[1]}; "
+            + (f"at working size ({long_side} px on the long side) " if long_side else "")
+            + f"its shorter side must keep at least {MIN_SIDE} px. Take a larger or less elongated picture."
         )
     if size != original:
         image = image.resize(size, Image.Resampling.LANCZOS)

@@ -13,6 +13,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from segviz import draw
+from segviz.attacks.rows import ATTACKS
 from segviz.data.label_sets import LabelSet
 from segviz.data.samples import samples
 from segviz.engine.jobs import Job, State
@@ -63,13 +64,14 @@ def describe(study: ScalingStudy) -> str:
     height, width = study.source.shape[:2]
     hidden = {
         "photo": f"{name_of(settings.other)} hidden in it",
-        "adversarial": f"an adversarial version of itself hidden in it ({settings.attack}, ε = {settings.attack_eps:g}/255)",
+        "adversarial": f"an adversarial version of itself hidden in it ({ATTACKS[settings.attack].title}, ε = {settings.attack_eps:g}/255)",
         "colour": f"the colour {settings.colour} hidden in it",
     }
     name = name_of(settings.image)
     told = (
         f"**{name[0].upper()}{name[1:]}**, {width}x{height}, with {hidden[settings.hidden]} for "
-        f"**{SCALERS[settings.scaler].title}** to {study.size[1]}x{study.size[0]}, slack {settings.eps:g} grey levels."
+        f"**{SCALERS[settings.scaler].title}** to {study.size[1]}x{study.size[0]}, slack {settings.eps:g} "
+        f"grey level{'' if settings.eps == 1 else 's'}."
     )
     return told if study.ended else told + " Stopped before the end: what was reached is below."
 
@@ -85,7 +87,7 @@ def warning_before(settings: ScalingSettings, reads: float) -> str | None:
     if reads < 0.99:
         return None
     if SCALERS[settings.scaler].antialias:
-        return f"{title} reads every pixel here, all with similar weight, so the hidden picture will show in the attack image."
+        return f"{title} reads every pixel here, all with similar weight, so the attack image changes all over and shows what it hides."
     return f"{title} reads every pixel at this ratio, so the attack has to change them all. A larger ratio leaves pixels that are not read."
 
 
@@ -270,9 +272,11 @@ def show_grid(study: ScalingStudy, run: str) -> None:
     if not study.grid:
         return
     st.subheader("The same attack image, scaled by everyone")
+    adversarial = study.settings.hidden == "adversarial"
+    partly = "◐ it shows, with larger errors" + (", or the model still sees 90 % of its map" if adversarial else "")
     st.caption(
         f"Made for **{SCALERS[study.settings.scaler].title}**. ✓ the hidden picture, within the slack and {ROUNDING} grey "
-        "levels for differences of rounding; ◐ it shows, with larger errors; ✗ mostly the source. Max is the largest and mean the average "
+        f"levels for differences of rounding; {partly}; ✗ mostly the source. Max is the largest and mean the average "
         "difference to the hidden picture, in grey levels; map is the share of the pixels to which the model gives the same class as "
         "in the hidden picture; reads is the share of the pixels that the scaler looks at."
     )
@@ -287,7 +291,7 @@ def show_grid(study: ScalingStudy, run: str) -> None:
     with st.grid(5, min_column_width=150, gap="small"):
         for cell in study.grid:
             with st.container(gap="xxsmall"):
-                title, mark = SCALERS[cell.key].title, mark_of(cell, study.settings.hidden == "adversarial")
+                title, mark = SCALERS[cell.key].title, mark_of(cell, adversarial)
                 show_picture((run, "cell", cell.key, on_photo), partial(draw_frame, cell.frame), alt=title)
                 st.markdown(f"**{title}**  \n:{colours[mark[0]]}[**{mark}**]")
                 st.caption(f"max {cell.max_error:.0f} · mean {cell.mean_error:.1f} · map {cell.map_share:.0%} · reads {cell.reads:.0%}")
@@ -430,14 +434,15 @@ def roc_curves(curves: Mapping[str, Roc]) -> go.Figure:
 
 
 def show_downloads(study: ScalingStudy) -> None:
-    """The attack image, its figures and the grid, once there are any."""
-    result = study.result
-    if result is None:
+    """The attack image, the hidden picture, figures and the grid, once there are any."""
+    result, hidden = study.result, study.hidden
+    if result is None or hidden is None:
         return
     bar = st.container(horizontal=True)
     # Made on the click, as in the attack lab.
     files: tuple[tuple[str, Callable[[], str | bytes], str, str, str], ...] = (
         ("Attack image (PNG)", lambda: draw.png(result.pixels), "attack.png", "image/png", ":material/image:"),
+        ("Hidden picture (PNG)", lambda: draw.png(hidden), "hidden.png", "image/png", ":material/hide_image:"),
         ("Figures (JSON)", lambda: figures_json(study), "scaling.json", "application/json", ":material/settings:"),
         ("Grid (CSV)", lambda: grid_csv(study), "scalers.csv", "text/csv", ":material/grid_on:"),
     )

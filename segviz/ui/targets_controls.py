@@ -126,10 +126,17 @@ def put(values: Mapping[str, Any]) -> None:
     st.session_state.update({f"targets_{name}": value for name, value in values.items()})
 
 
-def choose_preset(key: str) -> None:
-    """Put a preset's pictures and target into the widgets."""
+def fill_preset(key: str) -> None:
+    """Put a preset's pictures, its target and the attack of the four-photo figure into the widgets."""
     preset = PRESETS[key]
+    put({name: value for name, value in asdict(DEFAULT).items() if name in OPTIONS})
     put({"victims": list(preset.victims)} | (read_target(preset.target) or {}))
+
+
+def choose_preset(key: str) -> None:
+    """Put a preset into the widgets and have it run."""
+    fill_preset(key)
+    put({"go": True})
 
 
 def preset_buttons() -> None:
@@ -145,9 +152,8 @@ def targets_controls() -> Wish:
     query = st.query_params.to_dict()
     open_with({name: value for name, value in read_link(query).items() if name == "model"}, "targets")
     if "targets_victims" not in state:
-        put({name: value for name, value in asdict(DEFAULT).items() if name in OPTIONS})
         put({"class": "cat", "base": KEEP, "brush": "cat", "photos": {}, "drawing": {}, "map": None})
-        choose_preset("photo-two")
+        fill_preset("photo-two")
         put(read_wish(query))
     model = model_controls()
     entry = model_entry(model)

@@ -20,11 +20,11 @@ from segviz.ui.lab_view import AWAY
 from segviz.ui.session import engine
 from segviz.ui.transfer_charts import heat_table, transfer_curves
 
+ARNAB = "[Arnab, Miksik & Torr, CVPR 2018](https://arxiv.org/abs/1711.09856)"
 READING = {
     "picture": "The adversarial picture of each source, as every victim sees it.",
     "matrix": "Read a column downwards: how much of its mIoU each victim keeps on the pictures made on one source.",
-    "scales": "Table 1 of [Arnab, Miksik & Torr, CVPR 2018](https://arxiv.org/abs/1711.09856): pictures made at one scale of a network, "
-    "seen by the same network at others.",
+    "scales": f"Table 1 of {ARNAB}: pictures made at one scale of a network, seen by the same network at others.",
     "transforms": "[Gu, Zhao, Tresp & Torr, 2021](https://arxiv.org/abs/2111.11368) hold that scale is what limits transfer between "
     "segmentation networks, and attack through random sizes (dynamic scaling; the details here are ours). All columns cost the same.",
     "curves": "Does the attack over-fit to its source, so that victims recover while the source still falls? "
@@ -120,8 +120,8 @@ def basis(study: Transfer) -> str:
     against = "each victim's **own clean prediction**, for want of a label map" if study.own_prediction else "the label map"
     one = "of this image" if study.pictures <= 1 else "from one confusion matrix over all pictures"
     return (
-        f"IoU ratio: adversarial over clean mIoU of the victim, {one}; both against {against}. The adversarial pictures are in 8-bit "
-        "values and at the working size of their source; every victim gets that same picture, whatever its own working size."
+        f"IoU ratio ({ARNAB}): adversarial over clean mIoU of the victim, {one}; both against {against}. The adversarial pictures are in "
+        "8-bit values and at the working size of their source; every victim gets that same picture, whatever its own working size."
     )
 
 

@@ -52,6 +52,8 @@ def test_pictures_are_taken_as_they_are_or_not_at_all():
     assert open_full_size("wide", png(2048)).pixels.shape == (40, 2048, 3)
     with pytest.raises(UserError, match="2049x40"):
         open_full_size("wider", png(2049))
+    with pytest.raises(UserError, match="is 31x40; its shorter side"):
+        open_full_size("small", png(31))
 
 
 def test_a_hidden_photo_keeps_its_proportions():

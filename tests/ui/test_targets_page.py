@@ -5,6 +5,7 @@ import io
 import json
 import time
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -85,18 +86,24 @@ def test_link_runs_and_is_reproduced():
     assert len(app.get("image")) == 2 * 3
 
 
-def test_presets_fill_the_controls_and_show_their_targets():
-    app = until_done(open_targets())
-    app.button(key="targets-preset-vanish").click().run()
+def run_preset(app, key):
+    """Press a preset and stop its run once it has begun."""
+    app.button(key=f"targets-preset-{key}").click().run()
+    assert app.session_state.targets_queued[0].settings == replace(DEFAULT, image="")
+    app.button(key="targets_stop").click().run()
     until_done(app)
+
+
+def test_presets_fill_the_controls_and_run_with_the_attack_of_the_figure():
+    app = until_done(open_targets(eps="1", steps="5"))
+    run_preset(app, "vanish")
     shown = app.session_state.targets_shown
     assert tuple(app.multiselect(key="targets_victims").value) == PRESETS["vanish"].victims
     assert all(PERSON in victim.clean and PERSON not in victim.target for victim in shown.victims)
-    app.button(key="targets-preset-mirror").click().run()
-    until_done(app)
+    run_preset(app, "mirror")
     assert all(np.array_equal(victim.target, victim.clean[:, ::-1]) for victim in app.session_state.targets_shown.victims)
-    app.button(key="targets-preset-photo-two").click().run()
-    assert dict(app.query_params) == {}
+    run_preset(app, "photo-two")
+    assert dict(app.query_params) == {"victims": "astronaut,chelsea,dog,horses"}
 
 
 def test_a_picture_without_the_class_says_so_and_the_others_are_attacked():
