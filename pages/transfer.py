@@ -34,6 +34,7 @@ view = str(
 )
 wish = plan = stored = None
 photos: list[PhotoFile] = []
+refused = False
 with st.sidebar:
     try:
         wish = wish_controls(view)
@@ -41,6 +42,7 @@ with st.sidebar:
         photos, stored = photos_of(wish, plan)
     except UserError as error:
         st.error(str(error))
+        refused = True
     if plan is not None and photos:
         per = transfer_view.count(plan.gradients, "gradient evaluation")
         st.caption(f"{transfer_view.count(len(photos), 'picture')}, {per} each: {plan.gradients * len(photos)} in all.")
@@ -60,7 +62,7 @@ if wish is not None:
     st.query_params.from_dict(link_of_wish(wish))
 if run_now:
     st.rerun()
-if plan is not None and not photos:
+if plan is not None and not photos and not refused:
     st.info("Upload a picture, or name a folder, on the left. Until then the last view stays.")
 
 

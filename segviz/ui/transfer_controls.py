@@ -203,6 +203,7 @@ def wish_controls(view: str) -> Wish:
         own[name] = st.selectbox("Attack", options, format_func=attack_title, key=key_of(name), persist_state="session")
     eps = eps_control()
     if view != "scales":
+        named = own.get("attacks", (own.get("attack", own.get("iterative")),))
         own["steps"] = st.select_slider(
             "Budget, in gradient evaluations" if view == "transforms" else "Steps",
             sorted({*STEPS, st.session_state[key_of("steps")]}),
@@ -210,6 +211,7 @@ def wish_controls(view: str) -> Wish:
             if view == "transforms"
             else "Gradient steps. FGSM always takes one.",
             key=key_of("steps"),
+            disabled=bool(named) and all(ATTACKS[choices()[name].attack].one_step for name in named),
             persist_state="session",
         )
         transforms_control(view, own)

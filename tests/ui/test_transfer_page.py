@@ -99,7 +99,8 @@ def test_a_preset_fills_the_controls_and_runs(monkeypatch):
 
 def test_stop_keeps_what_was_reached():
     app = until_done(open_transfer(**QUICK))
-    app.multiselect(key="transfer_attacks").set_value(["ifgsm"])
+    assert app.select_slider(key="transfer_steps").disabled  # FGSM takes one step.
+    app.multiselect(key="transfer_attacks").set_value(["ifgsm"]).run()
     app.select_slider(key="transfer_steps").set_value(500)
     app.button(key="transfer_run").click().run()
     job = app.session_state.transfer_job
@@ -122,6 +123,7 @@ def test_a_folder_is_run_only_when_asked_and_a_bad_one_gets_a_message(small_data
     assert "mIoU over 2 pictures" in " ".join(app.dataframe[0].value.columns)
     app.text_input(key="transfer_folder").set_value("no/such/folder").run()
     assert "not a folder" in text(app)
+    assert not app.info
     assert app.button(key="transfer_run").disabled
     assert "over 2 pictures" in text(app)
 
