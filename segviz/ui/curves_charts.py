@@ -336,11 +336,14 @@ def plain_lines(lines: Mapping[str, Sequence[tuple[float, float]]], colours: Map
 
 
 def finished(figure: go.Figure, height: int) -> go.Figure:
-    """The figure with the layout that all share."""
+    """The figure with the layout that all share, legible also where it is saved: room for the labels, a font that is everywhere."""
+    figure.update_xaxes(automargin=True)
+    figure.update_yaxes(automargin=True)
     figure.update_layout(
         height=height,
         margin={"l": 10, "r": 10, "t": 60, "b": 10},
         hovermode="closest",
+        font={"family": "Arial, sans-serif"},
         legend={"orientation": "h", "yanchor": "bottom", "y": 1.08, "bgcolor": "rgba(0,0,0,0)"},
         uirevision="study",
     )

@@ -123,6 +123,7 @@ def show_curves(shown: Shown) -> go.Figure:
     )
     st.caption(
         "Click a point to open that very run in the attack lab; click a name in the legend to hide its line. "
+        + ("Of pictures made on another model the lab shows what that one sees. " if any(row.source for row in shown.study.attacks) else "")
         + basis(quantity)
         + (" Measured on 8-bit results, in which a change below one grey level is rounded away." if axis == "ε" else "")
         + ("" if axis == "ε" else " Each point is a run of that many steps; a run alone shows its strongest iterates on the way.")
