@@ -74,7 +74,7 @@ def presets() -> tuple[Preset, ...]:
             "Iterations matter",
             grid("voc7-lraspp", (AttackRow("pgd"), AttackRow("apgd-js")), (1.0,), (1, 2, 5, 10, 20, 50, 100, 300), THREE),
             "How long the curve goes on falling: a robust accuracy after a few steps is an upper bound, not a measurement. PGD levels off "
-            "early, with its fixed step; APGD, which shortens its step, gets lower the longer it runs.",
+            "early, with its fixed step; APGD, which shortens its step, goes on to almost nothing.",
             "Their abstract calls many iterations essential. For SEA, 500 steps instead of 300 lower the figures by only about 0.1 points "
             "(Croce, Singh & Hein).",
             "Halmosi & Jelasity, 2023",
