@@ -27,6 +27,7 @@ ABREAST = 3
 QUANTITIES = ("mIoU", "IoU ratio", "NmIoU", "pixel accuracy", "IoU of one class")
 """What the curves can show; "NmIoU" is the mean over images of each image's mIoU."""
 ON_THE_WAY = "on the way"
+CLEAN = "clean"
 """The note of a mark that is no run of its own."""
 AXES = ("ε", "iterations", "gradient evaluations")
 
@@ -191,17 +192,18 @@ def broken_over_eps(found: Mapping[Point, Sequence[Found]]) -> dict[str, list[tu
 
 
 def sizes_over_eps(rows: Sequence[Row], results: Results, edges: Sequence[int]) -> dict[str, list[tuple[float, float]]]:
-    """Accuracy over the size of the connected component, pooled over images: a line without an attack and one for each eps.
+    """Accuracy over the size of the connected component, pooled over images: a line for each eps and, last, one without an attack.
 
     `x` is the number of the bin of `edges`; empty bins are left out.
     """
     lines: dict[str, list[tuple[float, float]]] = {}
+    clean: list[tuple[float, float]] = []
     for row in rows:
         there = [result for result in results[row.point] if result is not None and not result.error]
         bins = accuracy_by_size(there, edges)
-        lines.setdefault("clean", [(x, one.clean) for x, one in enumerate(bins) if one.clean is not None])
+        clean = clean or [(x, one.clean) for x, one in enumerate(bins) if one.clean is not None]
         lines[f"ε = {row.point.settings.eps:g}/255"] = [(x, one.adversarial) for x, one in enumerate(bins) if one.adversarial is not None]
-    return lines
+    return lines | {CLEAN: clean}
 
 
 def classes_over_eps(rows: Sequence[Row]) -> dict[str, list[tuple[float, float]]]:
@@ -304,7 +306,7 @@ def robustness_curves(lines: Sequence[Line], clean: Mapping[str, float], x: Axis
     for column in range(1, columns + 1):
         figure.update_xaxes(title_text=x.title, row=rows, col=column)
     figure.update_yaxes(title_text=y.title, col=1)
-    top = max([1.0, *clean.values(), *(mark.y for line in lines for mark in line.marks)])
+    top = max([1.0, *clean.values(), *(max(mark.y, mark.high or 0.0) for line in lines for mark in line.marks)])
     if y.percent:
         figure.update_yaxes(range=[-0.03, 1.05 * top], tickformat=".0%")
     else:
@@ -321,7 +323,7 @@ def plain_lines(lines: Mapping[str, Sequence[tuple[float, float]]], colours: Map
             y=[point[1] for point in points],
             name=name,
             mode="lines" if step else "lines+markers",
-            line={"color": colours[name], "shape": "hv" if step else "linear"},
+            line={"color": colours[name], "shape": "hv" if step else "linear", "dash": "dash" if name == CLEAN else "solid"},
             hovertemplate="%{y:.1%}" if y.percent else "%{y:.3g}",
         )
     if x.eps:
@@ -334,11 +336,14 @@ def plain_lines(lines: Mapping[str, Sequence[tuple[float, float]]], colours: Map
 
 
 def finished(figure: go.Figure, height: int) -> go.Figure:
-    """The figure with the layout that all share."""
+    """The figure with the layout that all share, legible also where it is saved: room for the labels, a font that is everywhere."""
+    figure.update_xaxes(automargin=True)
+    figure.update_yaxes(automargin=True)
     figure.update_layout(
         height=height,
         margin={"l": 10, "r": 10, "t": 60, "b": 10},
         hovermode="closest",
+        font={"family": "Arial, sans-serif"},
         legend={"orientation": "h", "yanchor": "bottom", "y": 1.08, "bgcolor": "rgba(0,0,0,0)"},
         uirevision="study",
     )

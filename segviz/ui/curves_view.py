@@ -40,7 +40,8 @@ def describe(shown: Shown) -> str:
     photos = "photo" if images == 1 else "photos"
     pictures = f"sample {photos}" if study.images.folder == SAMPLES else f"{photos} of {Path(study.images.folder).name}"
     models = ", ".join(short_title(key) for key in study.models)
-    text = f"**How far {models} fall** under growing attacks, over {images} {pictures}; the dashed line is the model without an attack."
+    fall = "fall" if len(study.models) > 1 else "falls"
+    text = f"**How far {models} {fall}** under growing attacks, over {images} {pictures}; the dashed line is the model without an attack."
     if shown.made_before:
         text += " This study was made beforehand with the bundled models; **Run** computes it here."
     return text
@@ -73,6 +74,9 @@ def show_body(shown: Shown, active: bool) -> None:
 
 def show_curves(shown: Shown) -> go.Figure:
     """The robustness curves, with the choice of their axes; a click on a point opens its run."""
+    clicked: Cell | None = st.session_state.pop("curves_clicked", None)
+    if clicked is not None:
+        open_in_lab(clicked)
     bar = st.container(horizontal=True, vertical_alignment="bottom")
     axis = str(bar.segmented_control("Over", AXES, required=True, key="curves_axis", persist_state="session"))
     quantity = bar.selectbox("Of", QUANTITIES, key="curves_quantity", width=190, persist_state="session")
@@ -109,21 +113,34 @@ def show_curves(shown: Shown) -> go.Figure:
         lines = charts.lines_over_cost(shown.rows, shown.results, eps, axis, quantity, name)
         x = Axis(axis + (" per image" if axis != "iterations" else ""), log=True)
     figure = charts.robustness_curves(lines, clean, x, Axis(title, percent=True), multiples)
-    event = st.plotly_chart(
-        figure, key="curves_chart", on_select="rerun", selection_mode="points", config=PICTURE, alt=f"{title} over {axis} for every attack"
+    st.plotly_chart(
+        figure,
+        key="curves_chart",
+        on_select=lambda: note_click(shown, picture),
+        selection_mode="points",
+        config=PICTURE,
+        alt=f"{title} over {axis} for every attack",
     )
-    chosen = [point for point in event["selection"]["points"] if point.get("customdata")]
-    if chosen:
-        row = shown.rows[int(key_of_point(chosen[0]))]
-        pairs = shown.pairs[row.point]
-        open_in_lab(pairs[min(picture, len(pairs) - 1)][0])
     st.caption(
         "Click a point to open that very run in the attack lab; click a name in the legend to hide its line. "
+        + ("Of pictures made on another model the lab shows what that one sees. " if any(row.source for row in shown.study.attacks) else "")
         + basis(quantity)
         + (" Measured on 8-bit results, in which a change below one grey level is rounded away." if axis == "ε" else "")
         + ("" if axis == "ε" else " Each point is a run of that many steps; a run alone shows its strongest iterates on the way.")
     )
     return figure
+
+
+def note_click(shown: Shown, picture: int) -> None:
+    """Remember the run of the point that was clicked, on the picture of this number.
+
+    Streamlit takes a chart that has changed for another one and forgets the click on it, so a callback has to note it before the next
+    drawing: while a study runs its chart changes all the time.
+    """
+    chosen = [point for point in st.session_state.curves_chart["selection"]["points"] if point.get("customdata")]
+    if chosen:
+        pairs = shown.pairs[shown.rows[int(key_of_point(chosen[0]))].point]
+        st.session_state.curves_clicked = pairs[min(picture, len(pairs) - 1)][0]
 
 
 def key_of_point(point: Mapping[str, object]) -> str:
@@ -207,8 +224,9 @@ def show_sizes(shown: Shown) -> go.Figure:
     """Accuracy over the size of the connected component, for one model and attack."""
     rows = choose_line(shown, "curves_sizes_of")
     lines = charts.sizes_over_eps(rows, shown.results, SIZE_EDGES)
-    shades = ("#868e96", "#ffc078", "#ff922b", "#f76707", "#d9480f", "#a61e00", "#6b1300", "#400b00")
+    shades = ("#ffc078", "#ff922b", "#f76707", "#d9480f", "#a61e00", "#6b1300", "#400b00")
     colours = {name: shades[min(number, len(shades) - 1)] for number, name in enumerate(lines)}
+    colours[charts.CLEAN] = "#868e96"
     figure = charts.plain_lines(
         lines, colours, Axis("size of the connected component, in pixels"), Axis("accuracy", percent=True), step=False
     )
@@ -216,9 +234,9 @@ def show_sizes(shown: Shown) -> go.Figure:
     figure.update_xaxes(tickvals=list(range(len(names))), ticktext=names)
     st.plotly_chart(figure, key="curves_size_chart", config=PICTURE, alt="Accuracy over the size of the connected component")
     st.caption(
-        "Share of the pixels that are right, pooled over all connected components of the labels of that size. Small objects go first, and "
-        "a mIoU over all pictures together hardly sees them; this size bias is why Halmosi, Mohos & Jelasity (ECCV 2024) also take the "
-        "mean over pictures, the NmIoU."
+        "Share of the pixels that are right, pooled over all connected components of the labels of that size; dashed: without an attack. "
+        "Small objects are missed most and go first, and a mIoU over all pictures together hardly sees them; this size bias is why "
+        "Halmosi, Mohos & Jelasity (ECCV 2024) also take the mean over pictures, the NmIoU."
     )
     return figure
 
@@ -241,7 +259,7 @@ def show_smallest(shown: Shown) -> go.Figure | None:
     active = job is not None and job.active
     wish = (shown.study, damage)
     if bar.button("Bisect", icon=":material/compare_arrows:", key="curves_bisect", disabled=active, help=BISECT):
-        state.curves_search = queue(lambda stopped: search(shown.study, store(), damage, stopped=stopped))
+        state.curves_search = queue(lambda stopped: search(shown.study, store(), damage, stopped=stopped), "bisection")
         state.curves_searched = wish
         st.rerun()
     bar.button("Stop", icon=":material/stop:", key="curves_search_stop", disabled=not active, on_click=job.stop if job else None)
@@ -327,7 +345,8 @@ def start(preset: Preset) -> None:
     assert preset.study is not None
     fill_grid(preset.study, "curves")
     state = st.session_state
-    state.curves_axis, state.curves_at_wish, state.curves_view, state.curves_run_now = preset.axis, preset.eps, "Curves", True
+    state.curves_axis, state.curves_at_wish, state.curves_quantity = preset.axis, preset.eps, preset.quantity
+    state.curves_view, state.curves_run_now = "Curves", True
 
 
 def show_presets(study: Study) -> None:

@@ -32,8 +32,9 @@ def show_board(shown: Shown, active: bool) -> None:
     attacks = attacks_of(shown.study)
     rows = our_rows(standings, attacks, figure) + (their_rows(shown.study.eps, figure) if theirs else [])
     radii = [eps_name(eps) for eps in shown.study.eps]
-    columns: dict[str, Any] = {name: st.column_config.NumberColumn(format="%.1f %%", width=80) for name in ("clean", *radii)}
+    columns: dict[str, Any] = {name: st.column_config.NumberColumn(format="%.1f %%", width=72) for name in ("clean", *radii)}
     columns["whose"] = st.column_config.TextColumn(width=60, help="Ours: measured on this server. Theirs: as the paper prints it.")
+    columns["data"] = st.column_config.TextColumn(width=90)
     columns["source"] = st.column_config.LinkColumn(width=60, display_text="paper", help="Where the paper is; ours have none.")
     alt = f"{figure} of every model, clean and in the worst case"
     st.dataframe(rows, hide_index=True, column_config=columns, placeholder="–", height="content", alt=alt)
@@ -133,8 +134,8 @@ def their_rows(radii: Sequence[float], figure: str) -> list[dict[str, Any]]:
                 "model": model,
                 "clean": values.get(0.0),
                 **{eps_name(eps): values.get(eps) for eps in radii},
-                "data": f"{data}, validation set",
-                "attack": f"SEA, 300 steps ({anyone.paper}, {anyone.where})",
+                "data": f"{data} val",
+                "attack": f"SEA, 300 steps ({anyone.where})",
                 "source": anyone.url,
             }
         )

@@ -76,7 +76,7 @@ def study_page(page: str, default: Study, show: Callable[[Shown, bool], None]) -
     """A page around a study of its own: the controls, what the grid costs, Run and Stop, and `show` for what there is so far.
 
     `show` gets what is on screen and whether a run is under way. `page` begins the keys of the page's state; what `show` itself queues is
-    watched as `<page>_search`.
+    watched as `<page>_search`. A run goes on beside the tab's attacks.
     """
     state = st.session_state
     key = {name: f"{page}_{name}" for name in ("shown", "job", "done", "running", "run_now")}
@@ -114,7 +114,7 @@ def study_page(page: str, default: Study, show: Callable[[Shown, bool], None]) -
         st.button("Stop", icon=":material/stop:", key=f"{page}_stop", disabled=not active, on_click=job.stop if job else None)
     if (clicked or state.pop(key["run_now"], False)) and study is not None:
         wished = study
-        state[key["job"]], state[key["done"]] = queue(lambda stopped: run(wished, store(), stopped=stopped)), -1
+        state[key["job"]], state[key["done"]] = queue(lambda stopped: run(wished, store(), stopped=stopped), page), -1
         state[key["running"]] = wished
         st.rerun()
 

@@ -111,6 +111,27 @@ def test_stop_keeps_what_is_there_and_run_goes_on():
     assert app.session_state.curves_shown.rows[0].images == 3
 
 
+def test_a_study_goes_on_while_the_attack_lab_runs_what_was_clicked():
+    app = open_curves(**(SMALL | {"attacks": "fgsm,pgd@10", "images": "camera,chelsea,dog"}))
+    app.button(key="curves_run").click().run()
+    job = app.session_state.curves_job
+    while job.latest is None or job.latest.done < 1:
+        time.sleep(0.02)
+    app.run()
+    shown = app.session_state.curves_shown
+    app.session_state.curves_clicked = shown.pairs[shown.rows[0].point][0][0]
+    app.run()
+    assert not app.exception
+    lab = app.session_state.job
+    while lab.active:
+        time.sleep(0.02)
+    assert lab.latest.settings == Settings(attack="fgsm", steps=1, image="camera")
+    app.switch_page("pages/curves.py").run()
+    until_done(app)
+    assert app.session_state.curves_job is job
+    assert [row.images for row in app.session_state.curves_shown.rows] == [3, 3]
+
+
 def test_a_folder_of_pictures(small_data):
     app = run(open_curves(models="voc7-lraspp", attacks="fgsm", eps="4", data=str(small_data), limit="2"))
     assert app.session_state.curves_shown.rows[0].images == 2
