@@ -5,44 +5,24 @@ import csv
 import io
 import json
 import time
+from functools import partial
 
+import app_page
 import numpy as np
 import pytest
+from app_page import text
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from segviz.attacks.rows import ATTACKS
 from segviz.data.label_sets import VOC7
-from segviz.data.samples import ASSETS
 from segviz.settings import Settings
 from segviz.ui.compare_controls import DEFAULT_ATTACKS, DEFAULT_BUDGET, Wish, choices, link_of_wish, read_wish
 from segviz.ui.controls import read_link
 from segviz.ui.downloads import comparison_csv, comparison_json
 
-
-def open_compare(**query: str) -> AppTest:
-    app = AppTest.from_file(str(ASSETS.parent / "app.py"), default_timeout=60)
-    app.switch_page("pages/compare.py")
-    for name, value in query.items():
-        app.query_params[name] = value
-    app.run()
-    assert not app.exception
-    return app
-
-
-def until_done(app: AppTest) -> AppTest:
-    """Poll as the fragment does in a browser."""
-    end = time.monotonic() + 90
-    while app.session_state.comparison_job.active:
-        assert time.monotonic() < end
-        time.sleep(0.1)
-    app.run()
-    assert not app.exception
-    return app
-
-
-def text(app: AppTest) -> str:
-    return " ".join(element.value for element in [*app.markdown, *app.caption, *app.info, *app.error, *app.warning])
+open_compare = partial(app_page.open_page, "compare")
+until_done = partial(app_page.until_done, job="comparison_job")
 
 
 def test_first_visit_shows_the_clean_picture_and_runs_nothing():

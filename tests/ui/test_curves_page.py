@@ -2,11 +2,13 @@
 
 import time
 from collections import deque
+from functools import partial
 
+import app_page
 import pytest
+from app_page import text
 from streamlit.testing.v1 import AppTest
 
-from segviz.data.samples import ASSETS
 from segviz.lab import attack_picture, sample_picture
 from segviz.models.zoo import model_entry
 from segviz.settings import Settings
@@ -23,35 +25,14 @@ def own_store(tmp_path, monkeypatch):
     store.clear()
 
 
-def open_curves(**query: str) -> AppTest:
-    app = AppTest.from_file(str(ASSETS.parent / "app.py"), default_timeout=60)
-    app.switch_page("pages/curves.py")
-    for name, value in query.items():
-        app.query_params[name] = value
-    app.run()
-    assert not app.exception
-    return app
-
-
-def until_done(app: AppTest) -> AppTest:
-    """Poll as the fragment does in a browser."""
-    end = time.monotonic() + 90
-    while app.session_state.curves_job.active:
-        assert time.monotonic() < end
-        time.sleep(0.1)
-    app.run()
-    assert not app.exception
-    return app
+open_curves = partial(app_page.open_page, "curves")
+until_done = partial(app_page.until_done, job="curves_job")
 
 
 def run(app: AppTest) -> AppTest:
     app.button(key="curves_run").click().run()
     assert not app.exception
     return until_done(app)
-
-
-def text(app: AppTest) -> str:
-    return " ".join(element.value for element in [*app.markdown, *app.caption, *app.info, *app.error, *app.warning])
 
 
 def test_first_visit_tells_the_cost_first_and_draws_what_ships():

@@ -2,41 +2,19 @@
 
 import csv
 import io
-import time
+from functools import partial
 
+import app_page
 import pytest
-from streamlit.testing.v1 import AppTest
+from app_page import text
 
-from segviz.data.samples import ASSETS
 from segviz.results import survey_csv
 from segviz.settings import Settings
 from segviz.ui.controls import read_link
 from segviz.ui.defence_controls import DEFAULT_BUDGET, DEFAULT_DEFENCE, PRESETS, Wish, link_of_wish
 
-
-def open_defences(**query: str) -> AppTest:
-    app = AppTest.from_file(str(ASSETS.parent / "app.py"), default_timeout=60)
-    app.switch_page("pages/defences.py")
-    for name, value in query.items():
-        app.query_params[name] = value
-    app.run()
-    assert not app.exception
-    return app
-
-
-def until_done(app: AppTest) -> AppTest:
-    """Poll as the fragment does in a browser."""
-    end = time.monotonic() + 90
-    while app.session_state.defence_job.active:
-        assert time.monotonic() < end
-        time.sleep(0.1)
-    app.run()
-    assert not app.exception
-    return app
-
-
-def text(app: AppTest) -> str:
-    return " ".join(element.value for element in [*app.markdown, *app.caption, *app.info, *app.error, *app.warning])
+open_defences = partial(app_page.open_page, "defences")
+until_done = partial(app_page.until_done, job="defence_job")
 
 
 def test_first_visit_shows_an_attack_and_runs_nothing():

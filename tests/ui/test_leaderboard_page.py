@@ -1,9 +1,9 @@
 """The leaderboard page, driven by AppTest."""
 
 import pytest
+from app_page import open_page
 from streamlit.testing.v1 import AppTest
 
-from segviz.data.samples import ASSETS
 from segviz.ui.study_page import store
 
 
@@ -11,11 +11,7 @@ from segviz.ui.study_page import store
 def board(tmp_path, monkeypatch) -> AppTest:
     monkeypatch.setenv("SEGVIZ_STUDIES", str(tmp_path))
     store.clear()
-    app = AppTest.from_file(str(ASSETS.parent / "app.py"), default_timeout=60)
-    app.switch_page("pages/leaderboard.py")
-    app.run()
-    assert not app.exception
-    return app
+    return open_page("leaderboard")
 
 
 def test_ours_first_and_theirs_marked(board):

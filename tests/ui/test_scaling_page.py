@@ -3,43 +3,21 @@
 import csv
 import io
 import json
-import time
+from functools import partial
 
+import app_page
 import numpy as np
 import pytest
+from app_page import text
 from PIL import Image
-from streamlit.testing.v1 import AppTest
 
-from segviz.data.samples import ASSETS
 from segviz.scaling.kernels import SCALERS
 from segviz.studies.scaling import DetectionStudy, ScalingSettings
 from segviz.ui.scaling_controls import RATIOS, link_of_scaling, read_scaling
 from segviz.ui.scaling_view import enlarged, figures_json, grid_csv, row_of
 
-
-def open_page(**query: str) -> AppTest:
-    app = AppTest.from_file(str(ASSETS.parent / "app.py"), default_timeout=60)
-    app.switch_page("pages/image_scaling.py")
-    for name, value in query.items():
-        app.query_params[name] = value
-    app.run()
-    assert not app.exception
-    return app
-
-
-def until_done(app: AppTest) -> AppTest:
-    """Poll as the fragment does in a browser."""
-    end = time.monotonic() + 90
-    while app.session_state.scaling_job.active:
-        assert time.monotonic() < end
-        time.sleep(0.1)
-    app.run()
-    assert not app.exception
-    return app
-
-
-def text(app: AppTest) -> str:
-    return " ".join(element.value for element in [*app.markdown, *app.caption, *app.info, *app.error, *app.warning, *app.success])
+open_page = partial(app_page.open_page, "image_scaling")
+until_done = partial(app_page.until_done, job="scaling_job")
 
 
 def test_first_visit_makes_an_attack_and_shows_where_it_works():

@@ -6,14 +6,16 @@ import json
 import time
 import zipfile
 from dataclasses import replace
+from functools import partial
 
+import app_page
 import numpy as np
 import pytest
+from app_page import text
 from PIL import Image
-from streamlit.testing.v1 import AppTest
 
 from segviz.data.label_sets import VOC7
-from segviz.data.samples import ASSETS, samples
+from segviz.data.samples import samples
 from segviz.ui.downloads import targets_csv, targets_json, targets_zip
 from segviz.ui.targets_charts import PANELS, target_curves
 from segviz.ui.targets_controls import DEFAULT, FOUR, PRESETS, Wish, link_of_wish, read_target, read_wish
@@ -21,29 +23,8 @@ from segviz.ui.targets_controls import DEFAULT, FOUR, PRESETS, Wish, link_of_wis
 CAT, PERSON = VOC7.classes.index("cat"), VOC7.classes.index("person")
 
 
-def open_targets(**query: str) -> AppTest:
-    app = AppTest.from_file(str(ASSETS.parent / "app.py"), default_timeout=60)
-    app.switch_page("pages/targets.py")
-    for name, value in query.items():
-        app.query_params[name] = value
-    app.run()
-    assert not app.exception
-    return app
-
-
-def until_done(app: AppTest) -> AppTest:
-    """Poll as the fragment does in a browser."""
-    end = time.monotonic() + 90
-    while app.session_state.targets_job.active:
-        assert time.monotonic() < end
-        time.sleep(0.05)
-    app.run()
-    assert not app.exception
-    return app
-
-
-def text(app: AppTest) -> str:
-    return " ".join(element.value for element in [*app.markdown, *app.caption, *app.info, *app.error, *app.warning])
+open_targets = partial(app_page.open_page, "targets")
+until_done = partial(app_page.until_done, job="targets_job")
 
 
 def png(ids: np.ndarray) -> bytes:

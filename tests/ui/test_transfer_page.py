@@ -1,11 +1,12 @@
 """The transfer page, driven by AppTest."""
 
 import time
+from functools import partial
 
+import app_page
 import pytest
-from streamlit.testing.v1 import AppTest
+from app_page import text
 
-from segviz.data.samples import ASSETS
 from segviz.settings import Settings
 from segviz.studies import first_transfer
 from segviz.studies.first_transfer import MODELS, PLANS
@@ -15,29 +16,8 @@ LRASPP, FCN = "voc7-lraspp", "voc7-fcn8s"
 QUICK = {"view": "matrix", "sources": LRASPP, "victims": f"{LRASPP},{FCN}", "data": "photo", "attacks": "fgsm", "eps": "8"}
 
 
-def open_transfer(**query: str) -> AppTest:
-    app = AppTest.from_file(str(ASSETS.parent / "app.py"), default_timeout=60)
-    app.switch_page("pages/transfer.py")
-    for name, value in query.items():
-        app.query_params[name] = value
-    app.run()
-    assert not app.exception
-    return app
-
-
-def until_done(app: AppTest) -> AppTest:
-    """Poll as the fragment does in a browser."""
-    end = time.monotonic() + 90
-    while app.session_state.transfer_job.active:
-        assert time.monotonic() < end
-        time.sleep(0.05)
-    app.run()
-    assert not app.exception
-    return app
-
-
-def text(app: AppTest) -> str:
-    return " ".join(element.value for element in [*app.markdown, *app.caption, *app.info, *app.error, *app.warning])
+open_transfer = partial(app_page.open_page, "transfer")
+until_done = partial(app_page.until_done, job="transfer_job")
 
 
 def test_first_visit_attacks_one_picture_by_itself():
