@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from segviz.defenses.denoiser import WEIGHTS, bundled_denoiser
+from segviz.defenses.denoiser import bundled_denoiser
 from segviz.defenses.filters import fewer_bits, median, non_local_means, total_variation
 from segviz.defenses.jpeg import jpeg
 from segviz.defenses.views import (
@@ -226,5 +226,4 @@ ROWS = (
     ),
 )
 
-DEFENCES = {entry.key: entry for entry in ROWS if entry.key != "denoiser" or WEIGHTS.is_file()}
-"""The defences that can be used: the denoiser only where its weights are."""
+DEFENCES = {entry.key: entry for entry in ROWS}

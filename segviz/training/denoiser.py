@@ -31,7 +31,7 @@ class DenoiserRecipe:
 
     guide: str = "voc7-lraspp"
     guidance: float = 20.0
-    steps: int = 2000
+    steps: int = 1500
     batch: int = 8
     crop: int = 96
     lr: float = 2e-3

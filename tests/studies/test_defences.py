@@ -64,6 +64,21 @@ def test_knowing_the_defence_makes_the_attack_at_least_as_strong(small, model, d
     assert adaptive > 0.3
 
 
+@pytest.mark.parametrize("defence", ["scales-flip", "random-crop", "random-rotation", "random-blur", "random-colour"])
+def test_an_attack_that_is_the_weaker_for_knowing_the_defence_is_warned_of(small, model, defence):
+    done = trial(small, model, defence, 16, replace(SETTINGS, attack="pgd"))
+    naive, adaptive = done.naive.report.success, done.adaptive.report.success
+    assert adaptive >= naive or signs_of_masking(done)
+
+
+def test_the_denoiser_heals_the_naive_attack_only(small, model):
+    done = trial(small, model, "denoiser", budget=20, settings=replace(SETTINGS, attack="pgd"))
+    success = [run.report.success for run in (done.plain, done.naive, done.adaptive)]
+    assert success[0] > 0.8
+    assert success[1] < success[0] / 2
+    assert success[2] > 0.8
+
+
 def test_an_attack_through_too_few_looks_is_warned_of(small, model):
     done = trial(small, model, "random-crop", budget=8)
     assert done.adaptive.report.success < done.naive.report.success - 0.02
