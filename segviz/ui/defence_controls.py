@@ -87,7 +87,7 @@ PRESETS = (
     Preset(
         "Reconstruction heals the naive attack only",
         "Taking the noise out of the picture brings the map back, as long as the attack does not know that it will be taken out.",
-        {"attack": "pgd", "defence": "denoiser", "budget": 20, "eps": 4.0},
+        {"attack": "pgd", "defence": "denoiser", "budget": 40, "eps": 4.0},
     ),
 )
 
