@@ -174,9 +174,7 @@ def signs_of_masking(trial: Trial) -> tuple[str, ...]:
         found.append("The loss of the attack through the defence hardly moves: it gets no useful gradient.")
     wins = [point.success for point in trial.adaptive.curve]
     if wins[-1] < max(wins) - 2.5 * MARGIN:
-        found.append(
-            f"More steps made it weaker: it had won {max(wins):.1%} of the pixels and ended at {wins[-1]:.1%}; its result is the strongest."
-        )
+        found.append(f"More steps made it weaker: it had won {max(wins):.1%} of the pixels and ended at {wins[-1]:.1%}.")
     return tuple(found)
 
 
