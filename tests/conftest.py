@@ -1,4 +1,4 @@
-"""Shared by all tests: a linear segmenter with a known optimum, the bundled model, a small labelled data set."""
+"""Shared by all tests: a linear segmenter with a known optimum, a smooth one, the bundled model, a small labelled data set."""
 
 from pathlib import Path
 
@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from segviz.data.label_sets import VOC7
 from segviz.data.samples import samples
 from segviz.models.load import load_model
 from segviz.models.segmenter import Segmenter
@@ -32,6 +33,30 @@ class LinearSegmenter(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.stack([-self.margin(x), self.margin(x)], 1)
+
+
+class OneLevel(nn.Module):
+    """A smooth encoder: features at stride 4."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 8, 5, stride=4, padding=2)
+
+    def forward(self, x):
+        return {4: self.conv(x).tanh()}
+
+
+class OneLayer(nn.Conv2d):
+    def forward(self, features):
+        return super().forward(features[4])
+
+
+@pytest.fixture
+def smooth() -> Segmenter:
+    """A small segmenter without kinks, in float64."""
+    torch.manual_seed(0)
+    model = Segmenter(OneLevel(), OneLayer(8, 7, 1), (0.5,) * 3, (0.2,) * 3, VOC7)
+    return model.double().eval().requires_grad_(False)
 
 
 @pytest.fixture

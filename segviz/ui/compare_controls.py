@@ -6,18 +6,15 @@ from dataclasses import asdict, dataclass, replace
 import streamlit as st
 
 from segviz.attacks.catalog import check_settings, gradients_of, iterations_of, members_of
-from segviz.attacks.constraints import NORMS
 from segviz.attacks.rows import ATTACKS
 from segviz.settings import Settings
 from segviz.studies.compare import MAX_BUDGET, within_budget
 from segviz.types import UserError
 from segviz.ui.controls import (
-    NORM_TITLES,
-    RANGES,
     SHARED,
+    common_controls,
     eps_control,
     fill,
-    labels_control,
     link_of,
     open_with,
     read_link,
@@ -111,11 +108,7 @@ def wish_controls() -> Wish:
         key="compare_budget",
         persist_state="session",
     )
-    with st.expander("More settings", key="more_settings"):
-        norm = st.segmented_control("Norm", NORMS, required=True, format_func=NORM_TITLES.__getitem__, key="norm", persist_state="session")
-        against = labels_control()
-        seed = st.number_input("Seed", *RANGES["seed"][1:], key="seed", persist_state="session")
-    shared = replace(shared, eps=eps, norm=str(norm), against=against, seed=seed)
+    shared = common_controls(replace(shared, eps=eps))
     with place:
         attacks = attacks_control(shared)
     return Wish(shared, attacks, budget)

@@ -323,6 +323,15 @@ def expert_controls(settings: Settings) -> Settings:
     )
 
 
+def common_controls(settings: Settings) -> Settings:
+    """The settings with norm, labels and seed, for pages that put several attacks on an equal footing."""
+    with st.expander("More settings", key="more_settings"):
+        norm = st.segmented_control("Norm", NORMS, required=True, format_func=NORM_TITLES.__getitem__, key="norm", persist_state="session")
+        against = labels_control()
+        seed = st.number_input("Seed", *RANGES["seed"][1:], key="seed", persist_state="session")
+    return replace(settings, norm=str(norm), against=against, seed=seed)
+
+
 def transforms_control() -> tuple[str, ...]:
     """The choice of input transforms."""
     chosen = st.multiselect(

@@ -6,7 +6,6 @@ from typing import Any
 
 import streamlit as st
 
-from segviz.attacks.constraints import NORMS
 from segviz.data.label_sets import LabelSet
 from segviz.defenses.catalog import name_of, values_of
 from segviz.defenses.rows import DEFENCES, DefenceEntry
@@ -16,11 +15,9 @@ from segviz.studies.compare import MAX_BUDGET
 from segviz.types import UserError
 from segviz.ui.compare_controls import choices, title_of, usable, with_attack
 from segviz.ui.controls import (
-    NORM_TITLES,
-    RANGES,
     SHARED,
+    common_controls,
     eps_control,
-    labels_control,
     link_of,
     open_with,
     read_link,
@@ -117,11 +114,7 @@ def wish_controls() -> Wish:
         key="defence_budget",
         persist_state="session",
     )
-    with st.expander("More settings", key="more_settings"):
-        norm = st.segmented_control("Norm", NORMS, required=True, format_func=NORM_TITLES.__getitem__, key="norm", persist_state="session")
-        against = labels_control()
-        seed = st.number_input("Seed", *RANGES["seed"][1:], key="seed", persist_state="session")
-    shared = replace(shared, eps=eps, norm=str(norm), against=against, seed=seed)
+    shared = common_controls(replace(shared, eps=eps))
     return Wish(with_attack(shared, attack), defence, budget)
 
 

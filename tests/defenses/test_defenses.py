@@ -6,7 +6,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from segviz.data.label_sets import VOC7
 from segviz.defenses import denoiser
 from segviz.defenses.catalog import name_of, values_of, wrap
 from segviz.defenses.filters import fewer_bits, median, non_local_means, total_variation
@@ -19,30 +18,6 @@ from segviz.types import UserError
 
 IDENTITY = ["random-resize=0", "random-rotation=0", "random-noise=0", "random-jpeg=0", "random-blur=0", "random-colour=0"]
 IDENTITY += ["median=1", "bits=8", "tv=0", "nlm=0", "crf=0"]
-
-
-class OneLevel(nn.Module):
-    """A smooth encoder: features at stride 4."""
-
-    def __init__(self):
-        super().__init__()
-        self.conv = nn.Conv2d(3, 8, 5, stride=4, padding=2)
-
-    def forward(self, x):
-        return {4: self.conv(x).tanh()}
-
-
-class OneLayer(nn.Conv2d):
-    def forward(self, features):
-        return super().forward(features[4])
-
-
-@pytest.fixture
-def smooth() -> Segmenter:
-    """A small segmenter without kinks, in float64."""
-    torch.manual_seed(0)
-    model = Segmenter(OneLevel(), OneLayer(8, 7, 1), (0.5,) * 3, (0.2,) * 3, VOC7)
-    return model.double().eval().requires_grad_(False)
 
 
 @pytest.fixture(autouse=True)

@@ -3,43 +3,16 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import nn
 
-from segviz.data.label_sets import VOC7
 from segviz.lab import sample_picture, to_tensor
 from segviz.models.crf import MeanField
 from segviz.models.encoder import EfficientNetLite0
 from segviz.models.load import load_model
-from segviz.models.segmenter import Segmenter
 from segviz.models.wrappers import WRAPPERS, MultiScale, split_key
 from segviz.models.zoo import MODELS
 from segviz.types import UserError
 
 CPU = torch.device("cpu")
-
-
-class OneLevel(nn.Module):
-    """A smooth encoder: features at stride 4."""
-
-    def __init__(self):
-        super().__init__()
-        self.conv = nn.Conv2d(3, 8, 5, stride=4, padding=2)
-
-    def forward(self, x):
-        return {4: self.conv(x).tanh()}
-
-
-class OneLayer(nn.Conv2d):
-    def forward(self, features):
-        return super().forward(features[4])
-
-
-@pytest.fixture
-def smooth() -> Segmenter:
-    """A small segmenter without kinks, in float64."""
-    torch.manual_seed(0)
-    model = Segmenter(OneLevel(), OneLayer(8, 7, 1), (0.5,) * 3, (0.2,) * 3, VOC7)
-    return model.double().eval().requires_grad_(False)
 
 
 def picture(side: int) -> torch.Tensor:
