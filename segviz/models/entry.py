@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from torch import nn
 
 from segviz.data.label_sets import LabelSet
@@ -67,6 +68,13 @@ class ModelEntry:
         if self.url is not None:
             return "cached" if file.is_file() else "to be downloaded"
         return "bundled" if file.is_file() else "missing"
+
+    def count_parameters(self) -> int:
+        """Number of the network's parameters as it was trained, counted without memory where the catalogue does not say it."""
+        if self.parameters is not None:
+            return self.parameters
+        with torch.device("meta"):
+            return sum(parameter.numel() for parameter in self.build().parameters())
 
     @property
     def bytes(self) -> int | None:

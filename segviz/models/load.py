@@ -12,6 +12,7 @@ from segviz.models.adapt import AdaptedSegmenter, check_network
 from segviz.models.checkpoint import load_weights, read_checkpoint
 from segviz.models.entry import ModelEntry
 from segviz.models.fetch import Progress, digest, fetch
+from segviz.models.fold import fold
 from segviz.models.segmenter import Segmenter
 from segviz.models.wrappers import split_key
 from segviz.models.zoo import model_entry
@@ -82,6 +83,11 @@ def bytes_of(model: torch.nn.Module) -> int:
     return sum(tensor.nbytes for tensor in (*model.parameters(), *model.buffers()))
 
 
+def parameter_count(entry: ModelEntry, model: torch.nn.Module) -> int:
+    """Number of parameters of a loaded model as it was trained: a network of the catalogue has fewer once it is folded."""
+    return sum(parameter.numel() for parameter in model.parameters()) if entry.state == "own" else entry.count_parameters()
+
+
 def budget_from_environment() -> int:
     """Bytes that models in memory may take: SEGVIZ_MODEL_MB megabytes, 1024 by default or where that is no number."""
     text = os.environ.get("SEGVIZ_MODEL_MB", "")
@@ -125,6 +131,8 @@ def load_entry(entry: ModelEntry, device: torch.device, progress: Progress = lam
         load_weights(network, read_checkpoint(file), entry.key)
     model = network if isinstance(network, Segmenter) else AdaptedSegmenter(network, entry)
     model.eval().requires_grad_(False)
+    if entry.state != "own":
+        fold(model)
     model = model.to(device).to(memory_format=torch.channels_last)
     if entry.state == "own":
         check_network(model, entry.key)

@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 from segviz.data.datasets import labelled_pairs
 from segviz.models.build import FAMILY
-from segviz.models.load import default_device, load_model
+from segviz.models.load import default_device, load_model, parameter_count
 from segviz.models.zoo import MODELS, model_entry
 from segviz.studies.evaluate import Evaluation, evaluate
 
@@ -24,7 +24,7 @@ def family_table(folder: Path, keys: list[str], limit: int | None = None) -> str
         model = load_model(key, default_device())
         with tqdm(total=len(pairs), desc=key, unit="image", file=sys.stderr) as bar:
             evaluation = evaluate(pairs, model_entry(key), model, None, bar.update)
-        parameters = sum(parameter.numel() for parameter in model.parameters())
+        parameters = parameter_count(model_entry(key), model)
         rows.append(table_row([f"`{key}`", f"{parameters / 1e6:.1f} M", *percentages(evaluation)]))
     classes = model_entry(keys[0]).label_set.classes
     heading = ["model", "parameters", "mIoU %", "pixel accuracy %", *classes]

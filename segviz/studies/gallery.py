@@ -12,7 +12,7 @@ from torch import Tensor
 from segviz.data.images import read_photo
 from segviz.data.samples import Sample
 from segviz.lab import to_tensor
-from segviz.models.load import load_model
+from segviz.models.load import load_model, parameter_count
 from segviz.models.segmenter import Segmenter
 from segviz.models.zoo import model_entry
 
@@ -46,7 +46,7 @@ def view_photo(keys: list[str], sample: Sample, device: torch.device, stopped: C
         x = to_tensor(pixels, device)
         with torch.no_grad():
             prediction = model(x).argmax(1)[0].byte().cpu().numpy()
-        parameters = sum(parameter.numel() for parameter in model.parameters())
+        parameters = parameter_count(model_entry(key), model)
         forward, gradient = seconds_per_pass(model, x)
         views = (*views, View(key, pixels, prediction, forward, gradient, parameters))
         yield views

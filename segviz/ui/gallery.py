@@ -18,12 +18,9 @@ from segviz.ui.models import is_here, megabytes, model_keys, model_title
 
 @cache
 def parameters_of(key: str) -> int | None:
-    """Number of parameters of a network: the catalogue's, or counted without memory for a bundled one; None for the user's own."""
+    """Number of parameters of a network of the catalogue; of the user's own only what the entry says, None where it says nothing."""
     entry = catalogue()[key]
-    if entry.parameters is not None or entry.state == "own":
-        return entry.parameters
-    with torch.device("meta"):
-        return sum(parameter.numel() for parameter in entry.build().parameters())
+    return entry.parameters if entry.state == "own" else entry.count_parameters()
 
 
 def show_table() -> None:
