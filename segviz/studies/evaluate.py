@@ -16,6 +16,7 @@ from segviz import metrics
 from segviz.attacks.catalog import build_attack, members_of
 from segviz.attacks.constraints import GREY_LEVELS
 from segviz.attacks.goals import build_goal, fitting
+from segviz.attacks.loop import Attack
 from segviz.attacks.regions import region_mask
 from segviz.data.label_sets import LabelSet
 from segviz.lab import Picture, open_picture, to_tensor
@@ -94,13 +95,19 @@ BATCH = 8
 
 
 def evaluate(
-    pairs: list[tuple[Path, Path]], entry: ModelEntry, model: Segmenter, settings: Settings | None, progress: Callable[[int], object]
+    pairs: list[tuple[Path, Path]],
+    entry: ModelEntry,
+    model: Segmenter,
+    settings: Settings | None,
+    progress: Callable[[int], object],
+    until_won: bool = False,
 ) -> Evaluation:
     """Figures of `model` over pairs of photo and label map, and under the attack in `settings` if there is one.
 
     Adversarial figures are those of the 8-bit results. `progress` is told how many images each finished batch held. Images of one size
     are attacked together; what comes out does not depend on that. Images that lack the classes of the goal or of the region are left out
-    of an attack and of all figures. Raises UserError for bad pictures, label maps and settings, and where every image is left out.
+    of an attack and of all figures. With `until_won`, an attack ends where it has won every counted pixel; what it costs is then the most
+    that it took for any image. Raises UserError for bad pictures, label maps and settings, and where every image is left out.
     """
     start = time.perf_counter()
     classes = len(model.label_set.classes)
@@ -110,7 +117,9 @@ def evaluate(
     smallest: list[Tensor] = []
     success: list[Tensor] = []
     linf, spent, seconds = 0.0, [0] * len(runs), [0.0] * len(runs)
-    for batch in same_size_batches(pairs, entry):
+    # An image that is won at once is not to wait for its neighbours.
+    largest = 1 if until_won and model.mean.device.type == "cpu" else BATCH
+    for batch in same_size_batches(pairs, entry, largest):
         x = torch.cat([to_tensor(picture.pixels, model.mean.device) for picture in batch])
         labels = torch.stack([torch.from_numpy(picture.labels) for picture in batch]).to(x.device).long()
         with torch.no_grad():
@@ -129,11 +138,13 @@ def evaluate(
             begun = time.perf_counter()
             goal = build_goal(run, reference, prediction, model.label_set)
             attack = build_attack(run, *x.shape[2:], label_set=model.label_set, region=region if run.region else None)
+            if until_won and isinstance(attack, Attack):
+                attack = replace(attack, until_won=True)
             step = deque(attack.run(model, x, goal), maxlen=1).pop()
             adversarial[number].append(metrics.confusion_matrix(step.prediction, labels, classes).cpu())
             won = torch.maximum(won, step.success.cpu())
             linf = max(linf, metrics.linf(step.x_adv, x).max().item())
-            spent[number] = step.gradient_evaluations
+            spent[number] = max(spent[number], step.gradient_evaluations)
             if step.smallest is not None and len(runs) == 1:
                 smallest.append(step.smallest.cpu() * GREY_LEVELS)
             seconds[number] += time.perf_counter() - begun
@@ -195,8 +206,8 @@ def smallest_norms(norms: Tensor) -> tuple[SmallestNorm, ...]:
     return tuple(SmallestNorm(threshold, count, median if math.isfinite(median) else None) for threshold, count, median in rows)
 
 
-def same_size_batches(pairs: list[tuple[Path, Path]], entry: ModelEntry) -> Iterator[list[Picture]]:
-    """The pairs as pictures, those of one size in batches of at most BATCH."""
+def same_size_batches(pairs: list[tuple[Path, Path]], entry: ModelEntry, largest: int) -> Iterator[list[Picture]]:
+    """The pairs as pictures, those of one size in batches of at most `largest`."""
 
     def size(pair: tuple[Path, Path]) -> tuple[int, int]:
         with Image.open(pair[0]) as photo:
@@ -204,8 +215,8 @@ def same_size_batches(pairs: list[tuple[Path, Path]], entry: ModelEntry) -> Iter
 
     for _, group in groupby(sorted(pairs, key=size), key=size):
         same = list(group)
-        for first in range(0, len(same), BATCH):
-            batch = [open_picture(photo.stem, photo, labels, entry) for photo, labels in same[first : first + BATCH]]
+        for first in range(0, len(same), largest):
+            batch = [open_picture(photo.stem, photo, labels, entry) for photo, labels in same[first : first + largest]]
             # Photos that lie on their side by EXIF come out in another shape than their neighbours.
             for _, alike in groupby(sorted(batch, key=lambda picture: picture.pixels.shape), key=lambda picture: picture.pixels.shape):
                 yield list(alike)

@@ -1,6 +1,7 @@
 """The loop on a model whose optimum is known, and its promises on the real one."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 import torch
@@ -9,7 +10,7 @@ from torch import Tensor
 
 from segviz.attacks.catalog import build_attack
 from segviz.attacks.constraints import L2, Linf
-from segviz.attacks.loop import Attack, Runnable
+from segviz.attacks.loop import RED_EPS, Attack, Runnable
 from segviz.settings import Settings
 from segviz.types import VOID, Goal
 
@@ -170,3 +171,21 @@ def sample_batch() -> Tensor:
     first = torch.stack([rows * 4, columns * 4, (rows + columns) * 2])
     second = torch.stack([((rows - 32) ** 2 + (columns - 32) ** 2 < 300) * 255, rows * 2 + 60, 255 - columns * 4])
     return torch.stack([first, second]).clamp(0, 255) / 255
+
+
+def test_until_won_ends_a_stage_once_no_pixel_is_left_to_win(linear, eight_bit):
+    """Radii so large that the linear model loses every pixel: no step more is taken, and the result is as strong as without."""
+    goal = Goal((linear.margin(eight_bit) > 0).long())
+    attack = Attack(Linf(200 / 255), alpha=100 / 255, steps=20, random_start=True, radii=RED_EPS)
+    whole, early = list(attack.run(linear, eight_bit, goal)), list(replace(attack, until_won=True).run(linear, eight_bit, goal))
+    assert whole[-1].success.tolist() == early[-1].success.tolist() == [1, 1]
+    assert len(whole) == 22
+    assert len(early) < 8
+    assert early[-1].concluded
+
+
+def test_until_won_changes_nothing_where_pixels_are_left(linear, eight_bit):
+    goal = Goal((linear.margin(eight_bit) > 0).long())
+    attack = Attack(Linf(4 / 255), alpha=1 / 255, steps=10)
+    for one, other in zip(attack.run(linear, eight_bit, goal), replace(attack, until_won=True).run(linear, eight_bit, goal), strict=True):
+        assert torch.equal(one.x_adv, other.x_adv)
