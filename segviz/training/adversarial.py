@@ -1,12 +1,15 @@
 """Adversarial training: part of every batch is attacked, with the attacks of the catalogue, before the network learns from it."""
 
-from collections import deque
+import copy
 
 import torch
 from torch import Tensor
 
 from segviz.attacks.catalog import build_attack
+from segviz.attacks.loop import Attack
+from segviz.attacks.objectives import Problem
 from segviz.attacks.goals import build_goal
+from segviz.models.fold import fold
 from segviz.models.segmenter import Segmenter
 from segviz.settings import Settings
 
@@ -17,15 +20,25 @@ ADVERSARIES = ("pgd", "segpgd", "eroseg")
 def attack_batch(model: Segmenter, x: Tensor, labels: Tensor, settings: Settings, fraction: float) -> Tensor:
     """The batch `x` (N,3,H,W) in [0,1], brought to 8-bit values, with its first `fraction` attacked against `labels` (N,H,W).
 
-    The network is put into eval mode. An attacked picture is the strongest of its iterates, as users of the attack get it.
+    The attack sees the network in eval mode. An attacked picture is the last iterate, as in the papers, in 8-bit values; which iterate is
+    the strongest is not looked at, since that takes passes through the network from which nothing is learned.
     """
     x = (x * 255).round() / 255
     attacked = round(fraction * len(x))
     if attacked == 0:
         return x
-    model.eval()
     some, truth = x[:attacked], labels[:attacked]
     goal = build_goal(settings, truth, truth, model.label_set)
     attack = build_attack(settings, *x.shape[2:], label_set=model.label_set)
-    final = deque(attack.run(model, some, goal), maxlen=1).pop()
-    return torch.cat([final.x_adv, x[attacked:]]).detach()
+    assert isinstance(attack, Attack)
+    network = copy.deepcopy(model).eval().requires_grad_(False)
+    fold(network)
+    objective = attack.objective(Problem(network, some, goal, settings.seed, attack.class_pixels))
+    rule = attack.rule(attack.constraint, attack.alpha, attack.steps)
+    x_adv = some
+    if attack.random_start:
+        x_adv = attack.constraint.random_point(some, torch.Generator().manual_seed(settings.seed))
+    for iteration in range(1, attack.steps + 1):
+        x_adv = rule.step(x_adv, objective(x_adv, iteration, attack.steps, with_gradient=True), some)
+    x_adv = attack.constraint.to_8bit(x_adv, some)
+    return torch.cat([x_adv, x[attacked:]]).detach()

@@ -21,12 +21,12 @@ class TrainingPairs(Dataset[tuple[Tensor, Tensor]]):
     on `seed`, the epoch and its index alone, so that a resumed run sees what an uninterrupted one would have seen.
     """
 
-    def __init__(self, folder: Path, label_set: LabelSet, crop: int, seed: int):
+    def __init__(self, folder: Path, label_set: LabelSet, crop: int, seed: int, scales: tuple[float, float] = (0.6, 2.0)):
         self.pairs = []
         for photo, labels in labelled_pairs(folder):
             image = np.asarray(Image.open(photo).convert("RGB"))
             self.pairs.append((image, label_set.from_stored(np.asarray(Image.open(labels)))))
-        self.crop, self.seed, self.epoch = crop, seed, 0
+        self.crop, self.seed, self.scales, self.epoch = crop, seed, scales, 0
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -34,7 +34,7 @@ class TrainingPairs(Dataset[tuple[Tensor, Tensor]]):
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
         image, labels = self.pairs[index]
         rng = np.random.default_rng((self.seed, self.epoch, index))
-        matrix = random_affine(image.shape[0], image.shape[1], self.crop, rng)
+        matrix = random_affine(image.shape[0], image.shape[1], self.crop, self.scales, rng)
         size = (self.crop, self.crop)
         grey = (127, 127, 127)
         image = cv2.warpAffine(image, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=grey)
@@ -43,9 +43,9 @@ class TrainingPairs(Dataset[tuple[Tensor, Tensor]]):
         return x, torch.from_numpy(labels).long()
 
 
-def random_affine(height: int, width: int, crop: int, rng: np.random.Generator) -> np.ndarray:
-    """2x3 matrix from photo to crop: scale 0.6 to 2, rotation within 10 degrees, flip in half the cases, random position."""
-    scale = np.exp(rng.uniform(np.log(0.6), np.log(2.0)))
+def random_affine(height: int, width: int, crop: int, scales: tuple[float, float], rng: np.random.Generator) -> np.ndarray:
+    """2x3 matrix from photo to crop: scale between `scales`, rotation within 10 degrees, flip in half the cases, random position."""
+    scale = np.exp(rng.uniform(*np.log(scales)))
     angle = np.deg2rad(rng.uniform(-10, 10))
     aspect = np.exp(rng.uniform(-0.15, 0.15))
     flip = rng.choice([-1.0, 1.0])

@@ -31,25 +31,31 @@ class Recipe:
 
     The encoder's stem and its first `frozen` blocks (of 16) stay as they are, batch statistics included; with 0 all is trained.
     With an attack as `adversarial`, the first `fraction` of each batch is attacked, in the ball of radius `eps` (grey levels) with
-    `attack_steps` steps of the attack's own size; over the first `ramp` of the run the radius grows from nothing. `watch` pictures, spread
-    over the validation set, are evaluated after each epoch.
+    `attack_steps` steps of `alpha` grey levels (0: of the attack's own size); over the first `ramp` of the run the radius grows from nothing. `watch` pictures, spread
+    over the validation set, are evaluated after each epoch, clean and after `watch_steps` steps of the attack. Photos are scaled by
+    `min_scale` to `max_scale` before they are cropped.
     """
 
     epochs: int = 14
     crop: int = 224
+    min_scale: float = 0.6
+    max_scale: float = 2.0
     batch: int = 16
     lr_encoder: float = 4e-4
     lr_head: float = 1.5e-3
     weight_decay: float = 0.02
     ema: float = 0.998
+    bn_momentum: float = 0.01
     seed: int = 0
     frozen: int = 0
     adversarial: str = ""
     fraction: float = 1.0
     eps: float = 4.0
     attack_steps: int = 3
+    alpha: float = 0.0
     ramp: float = 0.0
     watch: int = 0
+    watch_steps: int = 10
 
 
 def segmentation_loss(logits: Tensor, labels: Tensor) -> Tensor:
@@ -89,11 +95,14 @@ def train(model: Segmenter, folder: Path, out: Path, recipe: Recipe, device: tor
 
     torch.manual_seed(recipe.seed)
     watched_pairs = spread(labelled_pairs(folder.parent / "val"), recipe.watch) if recipe.watch else []
-    data = TrainingPairs(folder, model.label_set, recipe.crop, recipe.seed)
+    data = TrainingPairs(folder, model.label_set, recipe.crop, recipe.seed, (recipe.min_scale, recipe.max_scale))
     steps_per_epoch = len(data) // recipe.batch
     total = recipe.epochs * steps_per_epoch
     model.to(device).to(memory_format=torch.channels_last)
     frozen = frozen_part(model.encoder, recipe.frozen).requires_grad_(False)
+    for part in model.modules():
+        if isinstance(part, nn.BatchNorm2d):
+            part.momentum = recipe.bn_momentum
     average = copy.deepcopy(model).eval()
     optimizer = torch.optim.AdamW(
         [
@@ -148,7 +157,7 @@ def adversary(recipe: Recipe, step: int, total: int) -> Settings:
     """The attack of a recipe at one of its `total` steps; the step is its seed too."""
     ramp = recipe.ramp * total
     eps = recipe.eps * min((step + 1) / ramp, 1.0) if ramp > 0 else recipe.eps
-    return Settings(attack=recipe.adversarial, eps=eps, steps=recipe.attack_steps, seed=step)
+    return Settings(attack=recipe.adversarial, eps=eps, steps=recipe.attack_steps, alpha=recipe.alpha or None, seed=step)
 
 
 def spread(pairs: Pairs, count: int) -> Pairs:
@@ -159,7 +168,8 @@ def spread(pairs: Pairs, count: int) -> Pairs:
 def watch(model: Segmenter, pairs: Pairs, recipe: Recipe) -> dict[str, float]:
     """The data set's mIoU over some pairs, clean and, if the recipe has an attack, under it."""
     entry = replace(model_entry("voc7-lraspp"), label_set=model.label_set)
-    evaluation = evaluate(pairs, entry, model, adversary(recipe, 0, 0) if recipe.adversarial else None, lambda _: None)
+    settings = replace(adversary(recipe, 0, 0), steps=recipe.watch_steps, alpha=None) if recipe.adversarial else None
+    evaluation = evaluate(pairs, entry, model, settings, lambda _: None)
     figures = {"clean_miou": round(evaluation.clean.miou, 4)}
     if evaluation.adversarial is not None:
         figures["robust_miou"] = round(evaluation.adversarial.miou, 4)
