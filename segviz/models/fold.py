@@ -1,5 +1,7 @@
 """Batch normalisation folded into the convolutions before it."""
 
+from itertools import pairwise
+
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
@@ -13,6 +15,6 @@ def fold(network: nn.Module) -> None:
     for part in network.modules():
         if type(part).forward is not nn.Sequential.forward:
             continue
-        for index, (conv, norm) in enumerate(zip(part, part[1:], strict=False)):
+        for index, (conv, norm) in enumerate(pairwise(list(part))):
             if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d) and norm.running_mean is not None:
                 part[index], part[index + 1] = fuse_conv_bn_eval(conv, norm), nn.Identity()

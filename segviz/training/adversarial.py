@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from segviz.attacks.catalog import build_attack
+from segviz.attacks.goals import build_goal
 from segviz.attacks.loop import Attack
 from segviz.attacks.objectives import Problem
-from segviz.attacks.goals import build_goal
 from segviz.models.fold import fold
 from segviz.models.segmenter import Segmenter
 from segviz.settings import Settings

@@ -29,11 +29,12 @@ from segviz.types import VOID
 class Recipe:
     """Settings of one training run.
 
-    The encoder's stem and its first `frozen` blocks (of 16) stay as they are, batch statistics included; with 0 all is trained.
+    The encoder's stem and its first `frozen` blocks (of 16) stay as they are, batch statistics included; with 0 all is trained. Photos are
+    scaled by `min_scale` to `max_scale` before they are cropped.
     With an attack as `adversarial`, the first `fraction` of each batch is attacked, in the ball of radius `eps` (grey levels) with
-    `attack_steps` steps of `alpha` grey levels (0: of the attack's own size); over the first `ramp` of the run the radius grows from nothing. `watch` pictures, spread
-    over the validation set, are evaluated after each epoch, clean and after `watch_steps` steps of the attack. Photos are scaled by
-    `min_scale` to `max_scale` before they are cropped.
+    `attack_steps` steps of `alpha` grey levels (0: of the attack's own size); over the first `ramp` of the run the radius grows from
+    nothing. `watch` pictures, spread over the validation set, are evaluated after each epoch, clean and after `watch_steps` steps of the
+    attack.
     """
 
     epochs: int = 14
