@@ -25,7 +25,7 @@ FAMILY: dict[str, tuple[Callable[[], EfficientNetLite0], Callable[[int], nn.Modu
 }
 
 
-def build_voc7(decoder: str = "lraspp") -> Segmenter:
-    """EfficientNet-Lite0 with one of the decoders of `FAMILY`, for the seven classes of `VOC7`."""
+def build_voc7(decoder: str = "lraspp", scale: float = 1.0) -> Segmenter:
+    """EfficientNet-Lite0 with one of the decoders of `FAMILY`, for the seven classes of `VOC7`; `scale` as in `Segmenter`."""
     encoder, head = FAMILY[decoder]
-    return Segmenter(encoder(), head(len(VOC7.classes)), MEAN, STD, VOC7)
+    return Segmenter(encoder(), head(len(VOC7.classes)), MEAN, STD, VOC7, scale)

@@ -14,6 +14,7 @@ class Segmenter(nn.Module):
 
     Call it with RGB images (N,3,H,W) in [0,1]; it returns logits (N,C,H,W). `label_set` names the C classes,
     `feature_layer` the layer that attacks on internal representations look at, `passes` the passes through the network that one call takes.
+    The network sees an image at `scale` times its sides, which is a part of the model: gradients pass through it.
     """
 
     feature_layer = "encoder"
@@ -21,8 +22,17 @@ class Segmenter(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, encoder: nn.Module, head: nn.Module, mean: tuple[float, ...], std: tuple[float, ...], label_set: LabelSet):
+    def __init__(
+        self,
+        encoder: nn.Module,
+        head: nn.Module,
+        mean: tuple[float, ...],
+        std: tuple[float, ...],
+        label_set: LabelSet,
+        scale: float = 1.0,
+    ):
         super().__init__()
+        self.scale = scale
         self.encoder = encoder
         self.head = head
         self.label_set = label_set
@@ -30,7 +40,10 @@ class Segmenter(nn.Module):
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
 
     def features(self, x: Tensor) -> dict[Any, Tensor]:
-        """Images (N,3,H,W) in [0,1] to encoder features {stride: (N, channels, ~H/stride, ~W/stride)}."""
+        """Images (N,3,H,W) in [0,1] to encoder features {stride: (N, channels, ~H*scale/stride, ~W*scale/stride)}."""
+        if self.scale != 1:
+            size = [max(round(side * self.scale), 1) for side in x.shape[-2:]]
+            x = F.interpolate(x, size, mode="bilinear", align_corners=False)
         return self.encoder((x - self.mean) / self.std)
 
     def forward(self, x: Tensor) -> Tensor:

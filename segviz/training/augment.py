@@ -21,12 +21,14 @@ class TrainingPairs(Dataset[tuple[Tensor, Tensor]]):
     on `seed`, the epoch and its index alone, so that a resumed run sees what an uninterrupted one would have seen.
     """
 
-    def __init__(self, folder: Path, label_set: LabelSet, crop: int, seed: int, scales: tuple[float, float] = (0.6, 2.0)):
+    def __init__(
+        self, folder: Path, label_set: LabelSet, crop: int, seed: int, scales: tuple[float, float] = (0.6, 2.0), jitter: float = 0.4
+    ):
         self.pairs = []
         for photo, labels in labelled_pairs(folder):
             image = np.asarray(Image.open(photo).convert("RGB"))
             self.pairs.append((image, label_set.from_stored(np.asarray(Image.open(labels)))))
-        self.crop, self.seed, self.scales, self.epoch = crop, seed, scales, 0
+        self.crop, self.seed, self.scales, self.jitter, self.epoch = crop, seed, scales, jitter, 0
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -39,7 +41,7 @@ class TrainingPairs(Dataset[tuple[Tensor, Tensor]]):
         grey = (127, 127, 127)
         image = cv2.warpAffine(image, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=grey)
         labels = cv2.warpAffine(labels, matrix, size, flags=cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT, borderValue=(VOID,))
-        x = torch.from_numpy(jitter_colour(image, rng)).permute(2, 0, 1)
+        x = torch.from_numpy(jitter_colour(image, self.jitter, rng)).permute(2, 0, 1)
         return x, torch.from_numpy(labels).long()
 
 
@@ -58,9 +60,9 @@ def random_affine(height: int, width: int, crop: int, scales: tuple[float, float
     return np.column_stack([linear, offset])
 
 
-def jitter_colour(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """(H,W,3) uint8 to float32 in [0,1] with random brightness, contrast and saturation, and grey in one case of twenty."""
-    brightness, contrast, saturation = rng.uniform(0.6, 1.4, 3).astype(np.float32)
+def jitter_colour(image: np.ndarray, jitter: float, rng: np.random.Generator) -> np.ndarray:
+    """(H,W,3) uint8 to float32 in [0,1]: brightness, contrast and saturation change by up to the share `jitter`; grey once in twenty."""
+    brightness, contrast, saturation = rng.uniform(1 - jitter, 1 + jitter, 3).astype(np.float32)
     if rng.random() < 0.05:
         saturation = np.float32(0)
     x = image.astype(np.float32) / 255 * brightness

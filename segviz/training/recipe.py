@@ -17,6 +17,7 @@ from tqdm import tqdm
 from segviz.data.datasets import Pairs, labelled_pairs
 from segviz.models.encoder import EfficientNetLite0
 from segviz.models.segmenter import Segmenter
+from segviz.models.wrappers import MultiScale
 from segviz.models.zoo import model_entry
 from segviz.settings import Settings
 from segviz.studies.evaluate import evaluate
@@ -30,17 +31,18 @@ class Recipe:
     """Settings of one training run.
 
     The encoder's stem and its first `frozen` blocks (of 16) stay as they are, batch statistics included; with 0 all is trained. Photos are
-    scaled by `min_scale` to `max_scale` before they are cropped.
+    scaled by `min_scale` to `max_scale` before they are cropped, their colours changed by up to the share `jitter`.
     With an attack as `adversarial`, the first `fraction` of each batch is attacked, in the ball of radius `eps` (grey levels) with
     `attack_steps` steps of `alpha` grey levels (0: of the attack's own size); over the first `ramp` of the run the radius grows from
-    nothing. `watch` pictures, spread over the validation set, are evaluated after each epoch, clean and after `watch_steps` steps of the
-    attack.
+    nothing. `watch` pictures, spread over the validation set, are evaluated after each epoch, brought to `watch_scale` times their sides,
+    clean and after `watch_steps` steps of the attack.
     """
 
     epochs: int = 14
     crop: int = 224
     min_scale: float = 0.6
     max_scale: float = 2.0
+    jitter: float = 0.4
     batch: int = 16
     lr_encoder: float = 4e-4
     lr_head: float = 1.5e-3
@@ -57,6 +59,7 @@ class Recipe:
     ramp: float = 0.0
     watch: int = 0
     watch_steps: int = 10
+    watch_scale: float = 1.0
 
 
 def segmentation_loss(logits: Tensor, labels: Tensor) -> Tensor:
@@ -96,7 +99,7 @@ def train(model: Segmenter, folder: Path, out: Path, recipe: Recipe, device: tor
 
     torch.manual_seed(recipe.seed)
     watched_pairs = spread(labelled_pairs(folder.parent / "val"), recipe.watch) if recipe.watch else []
-    data = TrainingPairs(folder, model.label_set, recipe.crop, recipe.seed, (recipe.min_scale, recipe.max_scale))
+    data = TrainingPairs(folder, model.label_set, recipe.crop, recipe.seed, (recipe.min_scale, recipe.max_scale), recipe.jitter)
     steps_per_epoch = len(data) // recipe.batch
     total = recipe.epochs * steps_per_epoch
     model.to(device).to(memory_format=torch.channels_last)
@@ -170,6 +173,8 @@ def watch(model: Segmenter, pairs: Pairs, recipe: Recipe) -> dict[str, float]:
     """The data set's mIoU over some pairs, clean and, if the recipe has an attack, under it."""
     entry = replace(model_entry("voc7-lraspp"), label_set=model.label_set)
     settings = replace(adversary(recipe, 0, 0), steps=recipe.watch_steps, alpha=None) if recipe.adversarial else None
+    if recipe.watch_scale != 1:
+        model = MultiScale(model, (recipe.watch_scale,))
     evaluation = evaluate(pairs, entry, model, settings, lambda _: None)
     figures = {"clean_miou": round(evaluation.clean.miou, 4)}
     if evaluation.adversarial is not None:
