@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 import torch
+import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 
 from segviz.data.samples import samples
@@ -13,6 +14,7 @@ from segviz.models.encoder import CHANNELS, STRIDES, EfficientNetLite0
 from segviz.models.heads import FrontEnd, FrontEndWithContext
 from segviz.models.load import load_entry, load_model
 from segviz.models.zoo import MODELS
+from segviz.training.__main__ import load_part
 from segviz.types import UserError
 
 ENTRY = MODELS["voc7-lraspp"]
@@ -41,13 +43,27 @@ def test_every_decoder_gives_logits_of_the_size_of_the_image(decoder, height, wi
 def test_dilation_keeps_the_features_on_a_finer_grid(model, dilated):
     """With the same weights, every cell of the plain encoder's features is found again on the dilated encoder's grid."""
     encoder = EfficientNetLite0(dilated).eval()
-    encoder.load_state_dict(model.encoder.state_dict())
+    load_part(encoder, "encoder.", ENTRY.weights)
     x = torch.randn(1, 3, 64, 96, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         plain, fine = model.encoder(x)[32], encoder(x)[32]
     step = 2 ** len(dilated)
     assert fine.shape[-2:] == (plain.shape[-2] * step, plain.shape[-1] * step)
     torch.testing.assert_close(fine[..., step - 1 :: step, step - 1 :: step], plain, rtol=1e-3, atol=1e-4)
+
+
+def test_a_network_may_look_at_the_picture_at_another_scale():
+    """Its scores for the smaller picture, brought to the size of the larger one; gradients pass through."""
+    torch.manual_seed(0)
+    plain, half = build_voc7().eval(), build_voc7(scale=0.5).eval()
+    half.load_state_dict(plain.state_dict())
+    x = torch.rand(1, 3, 97, 130, requires_grad=True)
+    small = F.interpolate(x, (48, 65), mode="bilinear")
+    features = plain.features(small)
+    torch.testing.assert_close(half.features(x)[4], features[4])
+    torch.testing.assert_close(half(x), F.interpolate(plain.head(features), (97, 130), mode="bilinear"))
+    (gradient,) = torch.autograd.grad(half(x).square().sum(), x)
+    assert (gradient != 0).float().mean() > 0.9
 
 
 def test_context_module_starts_as_the_identity():
