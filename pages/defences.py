@@ -12,7 +12,7 @@ from segviz.models.zoo import model_entry
 from segviz.studies import first_view
 from segviz.studies.defences import Ladder, Survey, Trial, growing_eps, on_trial, survey
 from segviz.types import UserError
-from segviz.ui import defence_view
+from segviz.ui import defence_view, twins_view
 from segviz.ui.controls import chosen_picture
 from segviz.ui.defence_controls import DEFAULT_DEFENCE, link_of_wish, pair_control, preset_buttons, wish_controls
 from segviz.ui.session import queue, through_app
@@ -124,3 +124,6 @@ with right:
             lambda stopped: growing_eps(settings, EPS, chosen, {key: load_model(key, default_device()) for key in keys}, stopped)
         )
         st.rerun()
+
+st.divider()
+twins_view.show_twins()

@@ -13,7 +13,7 @@ def fold(network: nn.Module) -> None:
     `nn.Sequential` are looked at, whose order is known.
     """
     for part in network.modules():
-        if type(part).forward is not nn.Sequential.forward:
+        if not isinstance(part, nn.Sequential) or type(part).forward is not nn.Sequential.forward:
             continue
         for index, (conv, norm) in enumerate(pairwise(list(part))):
             if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d) and norm.running_mean is not None:

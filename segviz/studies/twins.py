@@ -88,13 +88,14 @@ def twins_table(measured: list[Measured], keys: list[str], eps: list[float], ima
     rows = [heading, ["---", *["---:"] * (len(heading) - 1)]]
     for key in keys:
         of_model = [[found(measured, key, name, radius, images) for radius in eps] for name in ATTACKS]
-        clean = next((one.clean_miou for cells in of_model for one in cells if one is not None), None)
-        rows.append([f"`{key}`", percent(clean), *(" / ".join(percent(one and one.miou) for one in cells) for cells in of_model)])
+        clean = next((percent(one.clean_miou) for cells in of_model for one in cells if one is not None), "–")
+        attacked = [" / ".join("–" if one is None else percent(one.miou) for one in cells) for cells in of_model]
+        rows.append([f"`{key}`", clean, *attacked])
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
-def percent(rate: float | None) -> str:
-    return "–" if rate is None else f"{100 * rate:.1f}"
+def percent(rate: float) -> str:
+    return f"{100 * rate:.1f}"
 
 
 def main() -> None:
