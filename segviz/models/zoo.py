@@ -69,6 +69,26 @@ VOC7_FAMILY = (
     ),
 )
 
+# key after voc7-lraspp, what it was trained on, sha256, our mIoU on VOC7_VAL
+VOC7_TWINS = (
+    ("pgd", "PGD", "pictures attacked with PGD alone", "381d11ae5e2f94470895c72f0ef6f8a544ef26593a4b051676bff6119df1b67e", 0.405),
+    (
+        "pgd-half",
+        "PGD, 50/50",
+        "batches half clean, half attacked with PGD",
+        "1c96167b973612f858767d61a35183cc6f76dd737b20b189289c480ccc236ec3",
+        0.579,
+    ),
+    ("segpgd", "SegPGD", "pictures attacked with SegPGD alone", "c84633bb07c6f0c481cdf80480cd44520ef4fea1fcd82e4bd2b8d30137765641", 0.410),
+    (
+        "eroseg",
+        "EroSeg",
+        "pictures attacked with our EroSeg-style erosion alone",
+        "09896ee3b8c7a31a3df20efc7033df8e402c1d29a3d61ca34c3fc324efb8aff9",
+        0.416,
+    ),
+)
+
 ENTRIES = (
     *(
         ModelEntry(
@@ -85,6 +105,22 @@ ENTRIES = (
             licence="Apache-2.0",
         )
         for head, title, decoder, sha256, measured in VOC7_FAMILY
+    ),
+    *(
+        ModelEntry(
+            key=f"voc7-lraspp-{key}",
+            title=f"LR-ASPP, adversarially trained: {title} (bundled)",
+            build=partial(build_voc7, scale=0.5),
+            weights=WEIGHTS / f"voc7-lraspp-{key}.safetensors",
+            sha256=sha256,
+            label_set=VOC7,
+            working_size=320,
+            val_miou=measured,
+            val_data=VOC7_VAL,
+            data=f"The network of voc7-lraspp, on pictures at half their size, trained on {attacked}",
+            licence="Apache-2.0",
+        )
+        for key, title, attacked, sha256, measured in VOC7_TWINS
     ),
     *TORCHVISION,
     *(

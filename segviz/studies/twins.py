@@ -40,7 +40,7 @@ class Measured:
     images: int
     clean_miou: float
     miou: float
-    pixel_accuracy: float
+    image_accuracy: float
 
 
 def read(file: Path) -> list[Measured]:

@@ -28,10 +28,6 @@ from segviz.ui.models import is_here, model_keys, model_title
 DEFAULT_ATTACK, DEFAULT_DEFENCE, DEFAULT_BUDGET = "pgd", "jpeg", 20
 BUDGETS = (4, 8, 16, 20, 40, 80, 160, 320)
 TWINS = ("voc7-lraspp-pgd", "voc7-lraspp-pgd-half")
-TWINS_TEXT = (
-    "Two models that were trained on attacked pictures: one on those alone, one on as many clean ones. With a small budget both may look "
-    "robust; a strong attack with a large one tells them apart (Halmosi & Jelasity, 2306.14217)."
-)
 GRADIENTS = {
     "exact": "The attack that knows takes the exact gradient through it.",
     "stand-in": "The real thing has no useful gradient: the attack that knows takes that of a smooth stand-in (BPDA).",
@@ -87,6 +83,22 @@ PRESETS = (
         {"attack": "pgd", "defence": "denoiser", "budget": 40, "eps": 4.0},
     ),
 )
+
+TWIN_PRESETS = (
+    Preset(
+        "50/50 against 100 %, weak attack",
+        "Two models that were trained on attacked pictures: one on those alone, one on as many clean ones. A few steps of PGD are what "
+        "both have seen in training; now try the strong attack (Halmosi & Jelasity, 2306.14217).",
+        {"attack": "pgd", "budget": 4},
+    ),
+    Preset(
+        "50/50 against 100 %, strong attack",
+        "The same two models under an attack that goes after the pixels which are still right, with steps that adapt: what is left shows "
+        "which of them had become robust (Halmosi & Jelasity, 2306.14217).",
+        {"attack": "apgd-mce", "budget": 80},
+    ),
+)
+"""The attack on the robust twins side by side at growing eps."""
 
 
 def wish_controls() -> Wish:
@@ -189,7 +201,7 @@ def link_of_wish(wish: Wish) -> dict[str, str]:
 
 
 def preset_buttons() -> None:
-    """A button per preset, which fills the widgets and runs; that of the robust twins only if the catalogue has them."""
+    """A button per preset, which fills the widgets and runs."""
     state = st.session_state
 
     def take(preset: Preset) -> None:
@@ -198,23 +210,22 @@ def preset_buttons() -> None:
             state.target = "person"
         state.defence_run, state.defence_text = True, preset.text
 
-    def take_twins() -> None:
-        state.ladder_models, state.ladder_run_now, state.defence_text = list(TWINS), True, TWINS_TEXT
+    def take_twins(preset: Preset) -> None:
+        state.defence_attack, state.defence_budget, state.goal = preset.values["attack"], preset.values["budget"], "break"
+        state.ladder_models, state.ladder_run_now, state.defence_text = list(TWINS), True, preset.text
 
     with st.container(horizontal=True):
         for number, preset in enumerate(PRESETS):
             st.button(preset.title, help=preset.text, key=f"preset-{number}", on_click=take, args=(preset,))
-        if all(key in catalogue() and is_here(catalogue()[key]) for key in TWINS):
-            st.button("50/50 against 100 %", help=TWINS_TEXT, key="preset-twins", on_click=take_twins)
+        for number, preset in enumerate(TWIN_PRESETS):
+            st.button(preset.title, help=preset.text, key=f"preset-twins-{number}", on_click=take_twins, args=(preset,))
 
 
 def pair_control(label_set: LabelSet) -> list[str]:
-    """The choice of models of one label set to look at side by side; the robust twins at first if they are there."""
+    """The choice of models of one label set to look at side by side; at first the clean one and two robust twins."""
     state = st.session_state
     here = [key for key in model_keys() if is_here(catalogue()[key]) and catalogue()[key].label_set == label_set]
-    twins = [key for key in TWINS if key in here]
-    wanted = state.get("ladder_models") or ["voc7-lraspp", *(twins or ["voc7-deeplab"])]
-    state.ladder_models = [key for key in wanted if key in here]
+    state.ladder_models = [key for key in state.get("ladder_models") or ["voc7-lraspp", *TWINS] if key in here]
     chosen: list[str] = st.multiselect(
         "Models side by side", here, format_func=model_title, max_selections=4, key="ladder_models", persist_state="session"
     )

@@ -33,8 +33,8 @@ def test_more_and_stronger_steps_leave_less(small_data, tmp_path):
     file = tmp_path / "twins.jsonl"
     twins.measure(small_data, [KEY], ["PGD-3", "PGD-20"], [1.0, 4.0], 2, file)
     found = {(one.attack, one.eps): one for one in twins.read(file)}
-    assert found["PGD-20", 1.0].pixel_accuracy < found["PGD-3", 1.0].pixel_accuracy
-    assert found["PGD-20", 4.0].pixel_accuracy < found["PGD-20", 1.0].pixel_accuracy
+    assert found["PGD-20", 1.0].image_accuracy < found["PGD-3", 1.0].image_accuracy
+    assert found["PGD-20", 4.0].image_accuracy < found["PGD-20", 1.0].image_accuracy
 
 
 def test_the_table_has_a_dash_for_what_is_missing_and_for_other_weights():

@@ -11,7 +11,7 @@ from app_page import text
 from segviz.results import survey_csv
 from segviz.settings import Settings
 from segviz.ui.controls import read_link
-from segviz.ui.defence_controls import DEFAULT_BUDGET, DEFAULT_DEFENCE, PRESETS, Wish, link_of_wish
+from segviz.ui.defence_controls import DEFAULT_BUDGET, DEFAULT_DEFENCE, PRESETS, TWIN_PRESETS, TWINS, Wish, link_of_wish
 
 open_defences = partial(app_page.open_page, "defences")
 until_done = partial(app_page.until_done, job="defence_job")
@@ -81,6 +81,23 @@ def test_presets_fill_the_widgets_and_run(number):
     assert app.selectbox(key="defence").value == preset.values["defence"]
     assert app.slider(key="eps").value == preset.values["eps"]
     assert app.selectbox(key="goal").value == preset.values.get("goal", "break")
+
+
+def test_the_twins_are_attacked_side_by_side_weakly_and_strongly():
+    app = open_defences(image="camera")
+    assert "SEA, 100 steps" in text(app)
+    for number, preset in enumerate(TWIN_PRESETS):
+        app.button(key=f"preset-twins-{number}").click().run()
+        assert not app.exception
+        assert preset.text in text(app)
+        if number == 0:
+            until_done(app)
+            ladder = app.session_state.ladder
+            assert {key: len(runs) for key, runs in ladder.runs.items()} == dict.fromkeys(TWINS, 4)
+            assert {run.settings.attack for runs in ladder.runs.values() for run in runs} == {"pgd"}
+        assert app.selectbox(key="defence_attack").value == preset.values["attack"]
+        assert app.select_slider(key="defence_budget").value == preset.values["budget"]
+    app.session_state.defence_job.stop()
 
 
 def test_a_budget_below_one_look_is_told():
