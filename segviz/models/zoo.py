@@ -71,19 +71,25 @@ VOC7_FAMILY = (
 
 # key after voc7-lraspp, what it was trained on, sha256, our mIoU on VOC7_VAL
 VOC7_TWINS = (
-    ("pgd", "PGD", "pictures attacked with PGD alone", "381d11ae5e2f94470895c72f0ef6f8a544ef26593a4b051676bff6119df1b67e", 0.405),
+    ("pgd", "PGD", "attacked pictures alone (PGD)", "381d11ae5e2f94470895c72f0ef6f8a544ef26593a4b051676bff6119df1b67e", 0.405),
     (
         "pgd-half",
         "PGD, 50/50",
-        "batches half clean, half attacked with PGD",
+        "batches half clean, half attacked (PGD)",
         "1c96167b973612f858767d61a35183cc6f76dd737b20b189289c480ccc236ec3",
         0.579,
     ),
-    ("segpgd", "SegPGD", "pictures attacked with SegPGD alone", "c84633bb07c6f0c481cdf80480cd44520ef4fea1fcd82e4bd2b8d30137765641", 0.410),
+    (
+        "segpgd",
+        "SegPGD",
+        "attacked pictures alone (PGD, at last SegPGD)",
+        "c84633bb07c6f0c481cdf80480cd44520ef4fea1fcd82e4bd2b8d30137765641",
+        0.410,
+    ),
     (
         "eroseg",
         "EroSeg",
-        "pictures attacked with our EroSeg-style erosion alone",
+        "attacked pictures alone (PGD, at last our EroSeg-style erosion)",
         "09896ee3b8c7a31a3df20efc7033df8e402c1d29a3d61ca34c3fc324efb8aff9",
         0.416,
     ),

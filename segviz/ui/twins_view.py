@@ -44,7 +44,7 @@ def show_twins() -> None:
     st.caption(
         f"mIoU of the data set over {images} Pascal VOC validation photos of animals and people, under {STEPS[attack]}. Measured before, "
         "with `python -m segviz.studies.twins`; how each was trained is on its model card. All but `voc7-lraspp` look at pictures at half "
-        "their size."
+        "their size. What has no point was not measured."
     )
 
 
@@ -63,7 +63,7 @@ def curves(rows: Sequence[Measured]) -> go.Figure:
             line_color=colour,
             hovertemplate="%{y:.1%}",
         )
-    figure.update_xaxes(title_text="ε (grey levels)", tickvals=[0, *twins.EPS])
+    figure.update_xaxes(title_text="ε (grey levels)", tickvals=[0, *twins.EPS], range=[-0.2, 1.05 * max(twins.EPS)])
     figure.update_yaxes(title_text="mIoU", tickformat=".0%", range=[-0.02, 1.0])
     figure.update_layout(
         height=380,
