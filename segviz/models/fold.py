@@ -9,7 +9,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 def fold(network: nn.Module) -> None:
     """In a frozen network in eval mode, in place: convolution and batch normalisation that follow each other become one convolution.
 
-    The network stays the same function, up to rounding; on a CPU an attack takes about two thirds of the time. Only layers of an
+    The network stays the same function, up to rounding; on a CPU an attack takes about three quarters of the time. Only layers of an
     `nn.Sequential` are looked at, whose order is known.
     """
     for part in network.modules():

@@ -84,7 +84,7 @@ def bytes_of(model: torch.nn.Module) -> int:
 
 
 def parameter_count(entry: ModelEntry, model: torch.nn.Module) -> int:
-    """Number of parameters of a loaded model as it was trained: a network of the catalogue has fewer once it is folded."""
+    """Number of parameters of a loaded network as it was trained, without its wrappers: one of the catalogue has fewer once folded."""
     return sum(parameter.numel() for parameter in model.parameters()) if entry.state == "own" else entry.count_parameters()
 
 

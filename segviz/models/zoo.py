@@ -1,8 +1,11 @@
 """The model catalogue: entries are data."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+
+from torch import nn
 
 from segviz.data.label_sets import CITYSCAPES19, VOC7, VOC21
 from segviz.models import hub, own
@@ -95,38 +98,46 @@ VOC7_TWINS = (
     ),
 )
 
+
+def voc7_entry(name: str, title: str, build: Callable[[], nn.Module], sha256: str, measured: float, data: str) -> ModelEntry:
+    """A network of ours, in the box as `voc7-NAME`."""
+    return ModelEntry(
+        key=f"voc7-{name}",
+        title=f"{title} (bundled)",
+        build=build,
+        weights=WEIGHTS / f"voc7-{name}.safetensors",
+        sha256=sha256,
+        label_set=VOC7,
+        working_size=320,
+        val_miou=measured,
+        val_data=VOC7_VAL,
+        data=data,
+        licence="Apache-2.0",
+    )
+
+
 ENTRIES = (
     *(
-        ModelEntry(
-            key=f"voc7-{head}",
-            title=f"{title}, 7 classes (bundled)",
-            build=partial(build_voc7, head),
-            weights=WEIGHTS / f"voc7-{head}.safetensors",
-            sha256=sha256,
-            label_set=VOC7,
-            working_size=320,
-            val_miou=measured,
-            val_data=VOC7_VAL,
-            data=f"EfficientNet-Lite0 encoder, {decoder}, trained on photos of animals and people of Pascal VOC 2012",
-            licence="Apache-2.0",
+        voc7_entry(
+            head,
+            f"{title}, 7 classes",
+            partial(build_voc7, head),
+            sha256,
+            measured,
+            f"EfficientNet-Lite0 encoder, {decoder}, trained on photos of animals and people of Pascal VOC 2012",
         )
         for head, title, decoder, sha256, measured in VOC7_FAMILY
     ),
     *(
-        ModelEntry(
-            key=f"voc7-lraspp-{key}",
-            title=f"LR-ASPP, adversarially trained: {title} (bundled)",
-            build=partial(build_voc7, scale=0.5),
-            weights=WEIGHTS / f"voc7-lraspp-{key}.safetensors",
-            sha256=sha256,
-            label_set=VOC7,
-            working_size=320,
-            val_miou=measured,
-            val_data=VOC7_VAL,
-            data=f"The network of voc7-lraspp, on pictures at half their size, trained on {attacked}",
-            licence="Apache-2.0",
+        voc7_entry(
+            f"lraspp-{name}",
+            f"LR-ASPP, adversarially trained: {title}",
+            partial(build_voc7, scale=0.5),
+            sha256,
+            measured,
+            f"The network of voc7-lraspp, on pictures at half their size, trained on {attacked}",
         )
-        for key, title, attacked, sha256, measured in VOC7_TWINS
+        for name, title, attacked, sha256, measured in VOC7_TWINS
     ),
     *TORCHVISION,
     *(

@@ -28,7 +28,7 @@ STEPS = {
 
 
 def show_twins() -> None:
-    """The choice of the attack, the chart, and the figures as a table; nothing where nothing was measured."""
+    """The choice of the attack, the chart, and how it was measured; nothing where nothing was."""
     measured = st.cache_data(twins.read)(twins.KEPT)
     if not measured:
         return

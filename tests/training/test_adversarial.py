@@ -77,11 +77,11 @@ def test_a_short_run_lowers_the_robust_loss(eight_pictures):
     )
     out = eight_pictures / "run"
     trained = train(model, eight_pictures / "train", out, recipe, CPU)
-    assert robust_loss(trained, x, labels) < 0.5 * before
+    assert robust_loss(trained, x, labels) < 0.8 * before
     lines = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
     assert len(lines) == 40
     assert lines[-1]["loss"] < lines[0]["loss"]
-    assert all(0 <= line[name] <= 1 for line in lines for name in ("clean_miou", "robust_miou"))
+    assert all(0 <= line["robust_miou"] <= line["clean_miou"] <= 1 for line in lines)
 
 
 def test_an_interrupted_run_ends_like_an_uninterrupted_one(eight_pictures):

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from segviz.data.label_sets import VOC7
 from segviz.models.build import build_voc7
@@ -86,6 +86,10 @@ def test_frozen_encoder_stays_as_it_is(small_data, tmp_path):
 def test_weights_of_a_bundled_model_are_taken_over(model, tmp_path):
     encoder = EfficientNetLite0().eval()
     load_part(encoder, "encoder.", MODELS["voc7-lraspp"].weights)
+    stored = load_file(MODELS["voc7-lraspp"].weights)
+    for name, value in encoder.state_dict().items():
+        if value.is_floating_point():
+            assert torch.equal(value, stored[f"encoder.{name}"].float()), name
     x = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         torch.testing.assert_close(encoder(x)[32], model.encoder(x)[32], rtol=1e-3, atol=1e-4)
