@@ -16,10 +16,7 @@ COLOURS = {
     "voc7-lraspp-segpgd": "#1971c2",
     "voc7-lraspp-eroseg": "#9c36b5",
 }
-TEXT = (
-    "**Robust twins**: the same decoder, trained on attacked pictures. Go from **PGD-3** to **SEA** and see which of them was only robust "
-    "to the attack that it was trained with."
-)
+TEXT = "**Robust twins**: the same decoder, trained on attacked pictures. Go from **PGD-3** to **SEA** and see how much of each is left."
 STEPS = {
     "PGD-3": "PGD, 3 steps from a random point",
     "PGD-20": "PGD, 20 steps from a random point",
