@@ -13,6 +13,7 @@ from segviz.models.checkpoint import load_weights, read_checkpoint
 from segviz.models.entry import ModelEntry
 from segviz.models.fetch import Progress, digest, fetch
 from segviz.models.fold import fold
+from segviz.models.pointwise import make_repeatable
 from segviz.models.segmenter import Segmenter
 from segviz.models.wrappers import split_key
 from segviz.models.zoo import model_entry
@@ -133,6 +134,7 @@ def load_entry(entry: ModelEntry, device: torch.device, progress: Progress = lam
     model.eval().requires_grad_(False)
     if entry.state != "own":
         fold(model)
+    make_repeatable(model)
     model = model.to(device).to(memory_format=torch.channels_last)
     if entry.state == "own":
         check_network(model, entry.key)
