@@ -23,7 +23,7 @@ def test_every_point_has_every_picture(study):
 
 
 def test_a_part_of_it_comes_out_again(tmp_path):
-    part = replace(FIRST, models=("voc7-lraspp",), attacks=(AttackRow("pgd", steps=3),), eps=(4.0,), images=Images(names=("camera",)))
+    part = replace(FIRST, models=("voc7-lraspp",), attacks=(AttackRow("pgd", steps=3),), eps=(4.0,), images=Images(names=("chelsea",)))
     store = Store(tmp_path)
     for _ in run(part, store, device=torch.device("cpu")):
         pass
