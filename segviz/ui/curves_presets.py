@@ -5,7 +5,6 @@ from pathlib import Path
 
 from segviz.settings import Settings
 from segviz.studies.grid import AttackRow, Images, Study
-from segviz.ui.controls import WRAPPER_TITLES
 
 PAGES = Path(__file__).parents[2] / "pages"
 ALL = Images()
@@ -14,14 +13,14 @@ THREE = Images(names=("chelsea", "dog", "person"))
 
 @dataclass(frozen=True)
 class Preset:
-    """One figure: `study` is None where this version lacks what it needs; `axis`, `eps` and `quantity` are what is to be drawn.
+    """One figure: its `study`, and of that what is to be drawn: `axis`, `eps` and `quantity`.
 
     `look` says what to look at, `found` what the paper found, `page` is another page that shows more of it, if there is one.
     """
 
     key: str
     title: str
-    study: Study | None
+    study: Study
     look: str
     found: str
     paper: str
@@ -47,7 +46,7 @@ def grid(
 
 
 def presets() -> tuple[Preset, ...]:
-    """All figures, those that need a wrapper which is not there without a study."""
+    """All figures."""
     # A gradient through the CRF takes a second or more, so few pictures.
     through = AttackRow("ifgsm", steps=10)
     crf = grid("voc7-lraspp+crf", (through, replace(through, source="voc7-lraspp")), (1.0, 2.0, 4.0), images=THREE)
@@ -113,7 +112,7 @@ def presets() -> tuple[Preset, ...]:
         Preset(
             "eot",
             "Random transforms do not help against EOT",
-            noisy if "random-noise" in WRAPPER_TITLES else None,
+            noisy,
             "The model adds random noise to the picture. An attack that does not know of it loses effect; one that averages its gradient "
             "over such noise (expectation over transformation) gets it back.",
             "Examples of iterative FGSM lose effect under randomised transforms; with the gradient averaged over the transforms the "

@@ -342,7 +342,6 @@ def show_downloads(shown: Shown, figure: go.Figure | None) -> None:
 
 def start(preset: Preset) -> None:
     """Put a figure's study into the controls of the page, which runs it next."""
-    assert preset.study is not None
     fill_grid(preset.study, "curves")
     state = st.session_state
     state.curves_axis, state.curves_at_wish, state.curves_quantity = preset.axis, preset.eps, preset.quantity
@@ -356,9 +355,8 @@ def show_presets(study: Study) -> None:
     clicked = [
         bar.button(
             preset.title,
-            help=preset.look if preset.study is not None else "Needs a model with random noise in front, which this version does not have.",
+            help=preset.look,
             key=f"run-{preset.key}",
-            disabled=preset.study is None,
             on_click=start,
             args=(preset,),
         )
