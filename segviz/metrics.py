@@ -39,6 +39,14 @@ def mean_iou(confusion: Tensor) -> Tensor:
     return class_iou(confusion).nanmean(-1)
 
 
+def constant_map_miou(confusion: Tensor) -> float:
+    """The mIoU in [0,1] that a map of the most frequent class alone would have, from counts (C,C): what says nothing of the picture."""
+    labels = confusion.sum(-1)
+    constant = torch.zeros_like(confusion)
+    constant[:, labels.argmax()] = labels
+    return mean_iou(constant).item()
+
+
 def pixel_accuracy(confusion: Tensor) -> Tensor:
     """Share of labelled pixels that are right, (...,C,C) counts to (...) in [0,1]; nan without labelled pixels."""
     return confusion.diagonal(dim1=-2, dim2=-1).sum(-1).double() / confusion.sum((-1, -2))

@@ -135,6 +135,7 @@ def test_evaluate_a_suite(small_data, capsys):
         assert result["adversarial"][rate] <= min(member["figures"][rate] for member in members.values()) + 1e-9
     assert sum(member["wins"] for member in members.values()) == pytest.approx(1)
     assert result["gradient_evaluations"] == 9
+    assert 0 < result["constant_miou"] < 1
 
 
 def test_evaluate_smallest_perturbations(small_data, capsys):

@@ -31,6 +31,14 @@ def test_agrees_with_torchmetrics(maps):
     assert metrics.class_iou(total).tolist() == pytest.approx(each.tolist(), abs=1e-6)
 
 
+def test_a_map_of_one_class_alone(maps):
+    prediction, labels = maps
+    labels[labels == 2] = 1
+    total = metrics.confusion_matrix(prediction, labels, 5).sum(0)
+    macro = MulticlassJaccardIndex(5, ignore_index=VOID, average="macro")(torch.ones_like(labels), labels)
+    assert metrics.constant_map_miou(total) == pytest.approx(macro.item(), abs=1e-6)
+
+
 def test_counts_are_per_image(maps):
     prediction, labels = maps
     together = metrics.confusion_matrix(prediction, labels, 5)

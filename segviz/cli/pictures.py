@@ -75,7 +75,8 @@ def say_outcome(result: dict[str, Any]) -> None:
     if result.get("against_target"):
         print(f"target reached: {result['success']:.1%} of the pixels", file=sys.stderr)
     change = f"{clean['miou']:.1%}" + (f" -> {adversarial['miou']:.1%}" if adversarial else "")
-    print(f"mIoU of the {result['scope'].removeprefix('one ')}: {change}", file=sys.stderr)
+    constant = f" (one class everywhere: {result['constant_miou']:.1%})" if "constant_miou" in result else ""
+    print(f"mIoU of the {result['scope'].removeprefix('one ')}: {change}{constant}", file=sys.stderr)
 
 
 def save_pictures(trajectory: Trajectory, label_set: LabelSet, folder: Path) -> None:

@@ -20,6 +20,8 @@ class PointConv2d(nn.Conv2d):
 def make_repeatable(network: nn.Module) -> None:
     """In place: every plain 1x1 convolution becomes a PointConv2d, with its parameters."""
     for part in network.modules():
-        plain = type(part) is nn.Conv2d and part.groups == 1
-        if plain and (part.kernel_size, part.stride, part.padding) == ((1, 1), (1, 1), (0, 0)):
+        # Of no subclass: those do more than convolve.
+        if not isinstance(part, nn.Conv2d) or type(part) is not nn.Conv2d or part.groups > 1:
+            continue
+        if (part.kernel_size, part.stride, part.padding) == ((1, 1), (1, 1), (0, 0)):
             part.__class__ = PointConv2d

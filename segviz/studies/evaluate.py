@@ -72,7 +72,8 @@ class SmallestNorm:
 class Evaluation:
     """Figures over a data set; `linf` is the largest change of any value in grey levels, `gradient_evaluations` is per image.
 
-    `success` is the mean over images of the share of counted pixels that are as the goal wants them.
+    `constant_miou` is the mIoU that a map of the most frequent class alone would have: a model that is left with less knows nothing of
+    the pictures any more. `success` is the mean over images of the share of counted pixels that are as the goal wants them.
 
     Of a suite, `adversarial` is the worst case over its `members`: the accuracies with the attack that lowers each image's accuracy most,
     the NmIoU with the one that lowers its mIoU most, and mIoU and IoU with the choice of `worst_case.greedy_miou`.
@@ -81,6 +82,7 @@ class Evaluation:
 
     images: int
     clean: SetFigures
+    constant_miou: float
     adversarial: SetFigures | None
     iou_ratio: float | None
     success: float | None
@@ -164,6 +166,7 @@ def evaluate(
     return Evaluation(
         images=sum(map(len, clean)),
         clean=before,
+        constant_miou=metrics.constant_map_miou(torch.cat(clean).sum(0)),
         adversarial=after,
         iou_ratio=after.miou / before.miou if after is not None and before.miou > 0 else None,
         success=torch.cat(success).mean().item() if runs else None,

@@ -30,7 +30,8 @@ EPS = (2.0, 4.0, 8.0)
 class Measured:
     """One attack on one model over the first `images` pairs of a data set; rates in [0,1], as in `SetFigures`, `eps` in grey levels.
 
-    `weights` are the first digits of the model's sha256: figures of other weights are not taken for its own.
+    `constant_miou` is what a map of one class alone has on these pairs (`Evaluation`). `weights` are the first digits of the model's
+    sha256: figures of other weights are not taken for its own.
     """
 
     model: str
@@ -38,6 +39,7 @@ class Measured:
     attack: str
     eps: float
     images: int
+    constant_miou: float
     clean_miou: float
     miou: float
     image_accuracy: float
@@ -69,7 +71,12 @@ def measure(folder: Path, keys: list[str], attacks: list[str], eps: list[float],
                     model = load_model(key, default_device())
                     evaluation = evaluate(pairs, model_entry(key), model, settings, bar.update, until_won=True)
                 assert evaluation.adversarial is not None
-                figures = (evaluation.clean.miou, evaluation.adversarial.miou, evaluation.adversarial.image_accuracy)
+                figures = (
+                    evaluation.constant_miou,
+                    evaluation.clean.miou,
+                    evaluation.adversarial.miou,
+                    evaluation.adversarial.image_accuracy,
+                )
                 rounded = (round(figure, 5) for figure in figures)
                 with file.open("a") as lines:
                     lines.write(json.dumps(asdict(Measured(key, weights_of(key), name, radius, images, *rounded))) + "\n")
@@ -82,7 +89,10 @@ def found(measured: list[Measured], key: str, attack: str, eps: float, images: i
 
 
 def twins_table(measured: list[Measured], keys: list[str], eps: list[float], images: int) -> str:
-    """A Markdown table of mIoU in percent: a row per model, a column per attack, a figure for each of `eps`, a dash for what is missing."""
+    """A Markdown table of mIoU in percent: a row per model, a column per attack, a figure for each of `eps`, a dash for what is missing.
+
+    The last row is that of a map of one class alone, which no attack changes.
+    """
     radii = " / ".join(f"{radius:g}" for radius in eps)
     heading = ["model", "clean", *(f"{name} at {radii}" for name in ATTACKS)]
     rows = [heading, ["---", *["---:"] * (len(heading) - 1)]]
@@ -91,6 +101,9 @@ def twins_table(measured: list[Measured], keys: list[str], eps: list[float], ima
         clean = next((percent(one.clean_miou) for cells in of_model for one in cells if one is not None), "–")
         attacked = [" / ".join("–" if one is None else percent(one.miou) for one in cells) for cells in of_model]
         rows.append([f"`{key}`", clean, *attacked])
+    constant = next((percent(one.constant_miou) for one in measured if one.images == images), None)
+    if constant is not None:
+        rows.append(["one class everywhere", constant, *[" / ".join([constant] * len(eps))] * len(ATTACKS)])
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 

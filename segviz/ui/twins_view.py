@@ -41,12 +41,12 @@ def show_twins() -> None:
     st.caption(
         f"mIoU of the data set over {images} Pascal VOC validation photos of animals and people, under {STEPS[attack]}. Measured before, "
         "with `python -m segviz.studies.twins`; how each was trained is on its model card. All but `voc7-lraspp` look at pictures at half "
-        "their size. What has no point was not measured."
+        "their size. Dotted: the mIoU of a map that says background everywhere; what lies below it knows nothing of the pictures any more."
     )
 
 
 def curves(rows: Sequence[Measured]) -> go.Figure:
-    """mIoU over epsilon in grey levels, a line per model, from the clean one at 0."""
+    """mIoU over epsilon in grey levels, a line per model, from the clean one at 0; dotted, what a map of one class alone has."""
     figure = go.Figure()
     for key, colour in COLOURS.items():
         own = sorted((one for one in rows if one.model == key), key=lambda one: one.eps)
@@ -60,6 +60,11 @@ def curves(rows: Sequence[Measured]) -> go.Figure:
             line_color=colour,
             hovertemplate="%{y:.1%}",
         )
+    figure.add_hline(
+        rows[0].constant_miou,
+        line={"dash": "dot", "color": "#868e96"},
+        annotation={"text": "one class everywhere", "font_color": "#868e96"},
+    )
     figure.update_xaxes(title_text="ε (grey levels)", tickvals=[0, *twins.EPS], range=[-0.2, 1.05 * max(twins.EPS)])
     figure.update_yaxes(title_text="mIoU", tickformat=".0%", range=[-0.02, 1.0])
     figure.update_layout(

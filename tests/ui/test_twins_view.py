@@ -6,11 +6,13 @@ from segviz.ui.twins_view import curves
 
 def test_a_line_per_model_from_its_clean_value_over_growing_eps():
     rows = [
-        Measured("voc7-lraspp", "0" * 12, "SEA", 4.0, 100, 0.75, 0.01, 0.02),
-        Measured("voc7-lraspp", "0" * 12, "SEA", 2.0, 100, 0.75, 0.05, 0.1),
-        Measured("voc7-lraspp-pgd", "1" * 12, "SEA", 4.0, 100, 0.45, 0.2, 0.7),
+        Measured("voc7-lraspp", "0" * 12, "SEA", 4.0, 100, 0.11, 0.75, 0.01, 0.02),
+        Measured("voc7-lraspp", "0" * 12, "SEA", 2.0, 100, 0.11, 0.75, 0.05, 0.1),
+        Measured("voc7-lraspp-pgd", "1" * 12, "SEA", 4.0, 100, 0.11, 0.45, 0.2, 0.7),
     ]
-    clean, robust = curves(rows).data
+    figure = curves(rows)
+    clean, robust = figure.data
     assert (list(clean.x), list(clean.y)) == ([0, 2, 4], [0.75, 0.05, 0.01])
     assert (list(robust.x), list(robust.y)) == ([0, 4], [0.45, 0.2])
     assert "PGD" in robust.name
+    assert figure.layout.shapes[0].y0 == 0.11
