@@ -88,22 +88,22 @@ def found(measured: list[Measured], key: str, attack: str, eps: float, images: i
     return next((one for one in measured if (one.model, one.weights, one.attack, one.eps, one.images) == wanted), None)
 
 
-def twins_table(measured: list[Measured], keys: list[str], eps: list[float], images: int) -> str:
-    """A Markdown table of mIoU in percent: a row per model, a column per attack, a figure for each of `eps`, a dash for what is missing.
+def twins_table(measured: list[Measured], keys: list[str], attacks: list[str], eps: list[float], images: int) -> str:
+    """A Markdown table of mIoU in percent: a row per model, a column per attack of `ATTACKS`, a figure for each of `eps`, a dash for what is missing.
 
     The last row is that of a map of one class alone, which no attack changes.
     """
     radii = " / ".join(f"{radius:g}" for radius in eps)
-    heading = ["model", "clean", *(f"{name} at {radii}" for name in ATTACKS)]
+    heading = ["model", "clean", *(f"{name} at {radii}" for name in attacks)]
     rows = [heading, ["---", *["---:"] * (len(heading) - 1)]]
     for key in keys:
-        of_model = [[found(measured, key, name, radius, images) for radius in eps] for name in ATTACKS]
+        of_model = [[found(measured, key, name, radius, images) for radius in eps] for name in attacks]
         clean = next((percent(one.clean_miou) for cells in of_model for one in cells if one is not None), "–")
         attacked = [" / ".join("–" if one is None else percent(one.miou) for one in cells) for cells in of_model]
         rows.append([f"`{key}`", clean, *attacked])
     constant = next((percent(one.constant_miou) for one in measured if one.images == images), None)
     if constant is not None:
-        rows.append(["one class everywhere", constant, *[" / ".join([constant] * len(eps))] * len(ATTACKS)])
+        rows.append(["one class everywhere", constant, *[" / ".join([constant] * len(eps))] * len(attacks)])
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
@@ -123,7 +123,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.data is not None:
         measure(options.data, options.models, options.attacks, options.eps, options.images, options.file)
-    print(twins_table(read(options.file), options.models, options.eps, options.images))
+    print(twins_table(read(options.file), options.models, options.attacks, options.eps, options.images))
 
 
 if __name__ == "__main__":

@@ -33,11 +33,12 @@ def show_twins() -> None:
     attack = st.segmented_control(
         "Attack", list(STEPS), default="SEA", required=True, key="twins_attack", label_visibility="collapsed", persist_state="session"
     )
-    rows = [one for one in measured if one.attack == attack]
+    # Some attacks were measured on more pairs as well; the curves of all are to be comparable.
+    images = min(one.images for one in measured)
+    rows = [one for one in measured if one.attack == attack and one.images == images]
     st.plotly_chart(
         curves(rows), key="twins_curves", config={"displayModeBar": False}, alt=f"mIoU of each twin over epsilon under {STEPS[attack]}"
     )
-    images = max(one.images for one in rows)
     st.caption(
         f"mIoU of the data set over {images} Pascal VOC validation photos of animals and people, under {STEPS[attack]}. Measured before, "
         "with `python -m segviz.studies.twins`; how each was trained is on its model card. All but `voc7-lraspp` look at pictures at half "

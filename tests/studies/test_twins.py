@@ -40,10 +40,10 @@ def test_more_and_stronger_steps_leave_less(small_data, tmp_path):
 def test_the_table_has_a_dash_for_what_is_missing_and_for_other_weights():
     one = twins.Measured(KEY, twins.weights_of(KEY), "PGD-3", 2.0, 100, 0.11, 0.75, 0.5, 0.6)
     other = replace(one, weights="0" * 12, eps=4.0)
-    *_, row, constant = twins.twins_table([one, other], [KEY], [2.0, 4.0], 100).splitlines()
-    assert constant == "| one class everywhere | 11.0 | 11.0 / 11.0 | 11.0 / 11.0 | 11.0 / 11.0 |"
-    assert row == f"| `{KEY}` | 75.0 | 50.0 / – | – / – | – / – |"
-    assert "| – |" in twins.twins_table([one], [KEY], [2.0], 50)
+    *_, row, constant = twins.twins_table([one, other], [KEY], ["PGD-3", "SEA"], [2.0, 4.0], 100).splitlines()
+    assert constant == "| one class everywhere | 11.0 | 11.0 / 11.0 | 11.0 / 11.0 |"
+    assert row == f"| `{KEY}` | 75.0 | 50.0 / – | – / – |"
+    assert "| – |" in twins.twins_table([one], [KEY], ["PGD-3"], [2.0], 50)
 
 
 def test_what_is_in_the_box_belongs_to_the_bundled_weights():
