@@ -89,9 +89,9 @@ def found(measured: list[Measured], key: str, attack: str, eps: float, images: i
 
 
 def twins_table(measured: list[Measured], keys: list[str], attacks: list[str], eps: list[float], images: int) -> str:
-    """A Markdown table of mIoU in percent: a row per model, a column per attack of `ATTACKS`, a figure for each of `eps`, a dash for what is missing.
+    """A Markdown table of mIoU in percent: a row per model, a column per attack of `ATTACKS`, a figure for each of `eps`.
 
-    The last row is that of a map of one class alone, which no attack changes.
+    A dash stands for what is missing. The last row is that of a map of one class alone, which no attack changes.
     """
     radii = " / ".join(f"{radius:g}" for radius in eps)
     heading = ["model", "clean", *(f"{name} at {radii}" for name in attacks)]
