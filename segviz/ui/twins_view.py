@@ -51,12 +51,13 @@ def curves(rows: Sequence[Measured]) -> go.Figure:
     """mIoU over epsilon in grey levels, a line per model, from the clean one at 0; dotted, what a map of one class alone has."""
     figure = go.Figure()
     for key, colour in COLOURS.items():
-        own = sorted((one for one in rows if one.model == key), key=lambda one: one.eps)
+        own = {one.eps: one for one in rows if one.model == key}
         if not own:
             continue
+        # No line across what was not measured: it would say something of it.
         figure.add_scatter(
-            x=[0, *(one.eps for one in own)],
-            y=[own[0].clean_miou, *(one.miou for one in own)],
+            x=[0, *twins.EPS],
+            y=[next(iter(own.values())).clean_miou, *(own[eps].miou if eps in own else None for eps in twins.EPS)],
             name=MODELS[key].title.removesuffix(" (bundled)"),
             mode="lines+markers",
             line_color=colour,

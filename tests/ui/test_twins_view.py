@@ -12,7 +12,7 @@ def test_a_line_per_model_from_its_clean_value_over_growing_eps():
     ]
     figure = curves(rows)
     clean, robust = figure.data
-    assert (list(clean.x), list(clean.y)) == ([0, 2, 4], [0.75, 0.05, 0.01])
-    assert (list(robust.x), list(robust.y)) == ([0, 4], [0.45, 0.2])
+    assert (list(clean.x), list(clean.y)) == ([0, 2, 4, 8], [0.75, 0.05, 0.01, None])
+    assert (list(robust.x), list(robust.y)) == ([0, 2, 4, 8], [0.45, None, 0.2, None])
     assert "PGD" in robust.name
     assert figure.layout.shapes[0].y0 == 0.11
