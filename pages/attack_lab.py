@@ -23,12 +23,12 @@ with st.sidebar:
     except UserError as error:
         st.error(str(error))
 
+state.setdefault("trajectory", precomputed)
+state.setdefault("job", None)
 opened = "opened" not in state
-state.opened = True
 if settings is not None and picture is not None:
     seen = identity(settings.model, picture)
     if seen != state.get("seen"):
-        state.seen, state.error = seen, None
         if settings == precomputed.settings:
             if not opened and state.job is not None:
                 state.job.stop()
@@ -36,21 +36,21 @@ if settings is not None and picture is not None:
         else:
             # A link with settings of its own is run at once; another picture is only looked at.
             state.job = submit(settings if opened and settings.region != NOTHING_DRAWN else lab_view.look_only(settings), picture)
-state.setdefault("trajectory", precomputed)
-state.setdefault("job", None)
+        state.seen, state.error = seen, None
+state.opened = True
 
 job = state.job
 if job is not None and job.error is not None and job.latest is None and settings and picture and state.get("error") is None:
     # The message stays, above the picture that was asked for.
     state.error = job.error
-    job = state.job = submit(lab_view.look_only(settings), picture)
-active = job is not None and job.active
+    state.job = submit(lab_view.look_only(settings), picture)
 buttons, progress = st.columns([1, 3], vertical_alignment="center")
 ready = settings is not None and picture is not None and lab_view.show_region_editor(settings, picture)
 with buttons, st.container(horizontal=True):
     if st.button("Run", type="primary", icon=":material/play_arrow:", key="run", disabled=not ready) and settings and picture:
         state.job, state.error = submit(settings, picture), None
-        st.rerun()
+    job = state.job
+    active = job is not None and job.active
     st.button("Stop", icon=":material/stop:", key="stop", disabled=not active, on_click=job.stop if job else None)
 if picture is None and settings is not None:
     missing = "Upload a picture" if is_here(model_entry(settings.model)) else "Download the model"

@@ -17,15 +17,14 @@ through_app("pages/compare.py")
 
 state = st.session_state
 precomputed = st.cache_resource(first_view.load)()
-arrived = "comparison" not in state
-by_link = arrived and "model" not in state and "attacks" in st.query_params
-if arrived:
-    # What is on screen: the clean view that ships with the project, until there is another.
-    state.comparison = (Entrant(lab_view.look_only(precomputed.settings), precomputed),)
+if "comparison" not in state:
+    state.comparison_go = "model" not in state and "attacks" in st.query_params
     state.comparison_budget, state.comparison_job = 0, None
     state.comparison_clean, state.comparison_seen = precomputed, identity(precomputed.settings.model, precomputed.picture)
     # The lab is not to run by itself when it is visited later.
     state.opened = True
+    # What is on screen: the clean view that ships with the project, until there is another.
+    state.comparison = (Entrant(lab_view.look_only(precomputed.settings), precomputed),)
 
 wish = picture = None
 runs: tuple[Settings, ...] = ()
@@ -37,28 +36,23 @@ with st.sidebar:
     except UserError as error:
         st.error(str(error))
 
-run_now = False
-if wish is not None and picture is not None:
-    seen = identity(wish.shared.model, picture)
-    if by_link and runs:
-        run_now = True
-    elif seen != state.comparison_seen:
-        state.comparison_job = submit_comparison((lab_view.look_only(wish.shared),), picture)
-    state.comparison_seen = seen
-
-job = state.comparison_job
-active = job is not None and job.active
 buttons, progress = st.columns([1, 3], vertical_alignment="center")
 with buttons, st.container(horizontal=True):
     clicked = st.button("Run", type="primary", icon=":material/play_arrow:", key="compare_run", disabled=picture is None or not runs)
+    if wish is not None and picture is not None:
+        seen = identity(wish.shared.model, picture)
+        if (clicked or state.comparison_go) and runs:
+            state.comparison_job, state.comparison_budget = submit_comparison(runs, picture), wish.budget
+            state.comparison = tuple(Entrant(settings) for settings in runs)
+        elif seen != state.comparison_seen:
+            state.comparison_job = submit_comparison((lab_view.look_only(wish.shared),), picture)
+        state.comparison_seen = seen
+    state.comparison_go = False
+    job = state.comparison_job
+    active = job is not None and job.active
     st.button("Stop", icon=":material/stop:", key="compare_stop", disabled=not active, on_click=job.stop if job else None)
-if (clicked or run_now) and wish is not None and picture is not None and runs:
-    state.comparison_job, state.comparison_budget = submit_comparison(runs, picture), wish.budget
-    state.comparison = tuple(Entrant(settings) for settings in runs)
 if wish is not None:
     st.query_params.from_dict(link_of_wish(wish, name_attacks=not compare_view.is_look(state.comparison)))
-if clicked or run_now:
-    st.rerun()
 if picture is None and wish is not None and is_here(model_entry(wish.shared.model)):
     st.info("Upload a picture on the left to attack it. Until then the last view stays.")
 

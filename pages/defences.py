@@ -23,12 +23,12 @@ state = st.session_state
 EPS = (1.0, 2.0, 4.0, 8.0)
 if "trial" not in state:
     precomputed = st.cache_resource(first_view.load)()
-    state.trial = Trial(precomputed.settings, DEFAULT_DEFENCE, budget=precomputed.settings.steps, plain=precomputed)
     state.trial_run, state.survey, state.ladder, state.defence_job = "precomputed", None, None, None
-    state.defence_text = ""
-    state.defence_run = "defence" in st.query_params and "model" not in state
+    state.defence_text, state.ladder_go = "", False
+    state.defence_go = "defence" in st.query_params and "model" not in state
     # The lab is not to run by itself when it is visited later.
     state.opened = True
+    state.trial = Trial(precomputed.settings, DEFAULT_DEFENCE, budget=precomputed.settings.steps, plain=precomputed)
 
 wish = picture = None
 with st.sidebar:
@@ -40,25 +40,64 @@ with st.sidebar:
 
 st.markdown(defence_view.INTRODUCTION)
 preset_buttons()
-job = state.defence_job
-active = job is not None and job.active
 ready = wish is not None and picture is not None
 buttons, progress = st.columns([1, 3], vertical_alignment="center")
 with buttons, st.container(horizontal=True):
     clicked = st.button("Run", type="primary", icon=":material/play_arrow:", key="defence_start", disabled=not ready)
-    st.button("Stop", icon=":material/stop:", key="defence_stop", disabled=not active, on_click=job.stop if job else None)
-if clicked:
-    state.defence_text = ""
-run_now = state.pop("defence_run", False)
-if (clicked or run_now) and wish is not None and picture is not None:
-    settings, defence, budget, chosen = wish.settings, wish.defence, wish.budget, picture
-    state.defence_job = queue(
-        lambda stopped: on_trial(settings, defence, chosen, load_model(settings.model, default_device()), budget, stopped)
-    )
+    if clicked:
+        state.defence_text = ""
+    if (clicked or state.defence_go) and wish is not None and picture is not None:
+        settings, defence, budget, chosen = wish.settings, wish.defence, wish.budget, picture
+        state.defence_job = queue(
+            lambda stopped: on_trial(settings, defence, chosen, load_model(settings.model, default_device()), budget, stopped)
+        )
+    state.defence_go = False
+    stop = st.empty()
 if wish is not None:
     st.query_params.from_dict(link_of_wish(wish))
-if clicked or run_now:
-    st.rerun()
+results = st.container()
+
+st.divider()
+left, right = st.columns(2, gap="large")
+with left:
+    st.markdown(
+        "**All defences over the samples**: the clean cost of each, and its mIoU under an attack that does not know it and one that does."
+    )
+    names = st.multiselect(
+        "Defences",
+        DEFENCES,
+        default=["jpeg", "median", "bits", "tv"],
+        format_func=lambda key: DEFENCES[key].title,
+        key="survey_defences",
+        persist_state="session",
+    )
+    if st.button("Fill the table", icon=":material/table:", key="survey_start", disabled=wish is None or not names) and wish is not None:
+        settings, budget = wish.settings, wish.budget
+        entry = model_entry(settings.model)
+        pictures = [sample_picture(key, entry) for key in samples()]
+        state.defence_job = queue(
+            lambda stopped: survey(settings, names, pictures, load_model(settings.model, default_device()), budget, stopped)
+        )
+with right:
+    st.markdown(
+        "**Models side by side**: the same attack at ε = 1, 2, 4 and 8/255. What it takes to fool a robust model is shaped like the "
+        "things in the picture; what fools a clean one is noise."
+    )
+    keys = pair_control(model_entry(wish.settings.model).label_set) if wish is not None else []
+    attack_all = st.button("Attack all of them", icon=":material/compare:", key="ladder_start", disabled=not ready or not keys)
+    if (attack_all or state.ladder_go) and wish is not None and picture is not None:
+        settings, chosen = replace(wish.settings, steps=wish.budget), picture
+        state.defence_job = queue(
+            lambda stopped: growing_eps(settings, EPS, chosen, {key: load_model(key, default_device()) for key in keys}, stopped)
+        )
+    state.ladder_go = False
+
+st.divider()
+twins_view.show_twins()
+
+job = state.defence_job
+active = job is not None and job.active
+stop.button("Stop", icon=":material/stop:", key="defence_stop", disabled=not active, on_click=job.stop if job else None)
 
 
 @st.fragment(run_every=0.5 if active else None)
@@ -87,43 +126,5 @@ def live() -> None:
         defence_view.show_ladder(state.ladder, on_photo, state.ladder_run)
 
 
-live()
-
-st.divider()
-left, right = st.columns(2, gap="large")
-with left:
-    st.markdown(
-        "**All defences over the samples**: the clean cost of each, and its mIoU under an attack that does not know it and one that does."
-    )
-    names = st.multiselect(
-        "Defences",
-        DEFENCES,
-        default=["jpeg", "median", "bits", "tv"],
-        format_func=lambda key: DEFENCES[key].title,
-        key="survey_defences",
-        persist_state="session",
-    )
-    if st.button("Fill the table", icon=":material/table:", key="survey_start", disabled=wish is None or not names) and wish is not None:
-        settings, budget = wish.settings, wish.budget
-        entry = model_entry(settings.model)
-        pictures = [sample_picture(key, entry) for key in samples()]
-        state.defence_job = queue(
-            lambda stopped: survey(settings, names, pictures, load_model(settings.model, default_device()), budget, stopped)
-        )
-        st.rerun()
-with right:
-    st.markdown(
-        "**Models side by side**: the same attack at ε = 1, 2, 4 and 8/255. What it takes to fool a robust model is shaped like the "
-        "things in the picture; what fools a clean one is noise."
-    )
-    keys = pair_control(model_entry(wish.settings.model).label_set) if wish is not None else []
-    attack_all = st.button("Attack all of them", icon=":material/compare:", key="ladder_start", disabled=not ready or not keys)
-    if (attack_all or state.pop("ladder_run_now", False)) and wish is not None and picture is not None:
-        settings, chosen = replace(wish.settings, steps=wish.budget), picture
-        state.defence_job = queue(
-            lambda stopped: growing_eps(settings, EPS, chosen, {key: load_model(key, default_device()) for key in keys}, stopped)
-        )
-        st.rerun()
-
-st.divider()
-twins_view.show_twins()
+with results:
+    live()

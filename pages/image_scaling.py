@@ -16,11 +16,11 @@ from segviz.ui.session import submit_detection, submit_scaling, through_app
 through_app("pages/image_scaling.py")
 
 state = st.session_state
-arrived = "scaling_study" not in state
-if arrived:
-    state.scaling_study = state.scaling_shown = state.scaling_job = state.scaling_roc_job = None
+if "scaling_study" not in state:
+    state.scaling_go = True
     # The lab is not to run by itself when it is visited later.
     state.opened = True
+    state.scaling_shown = state.scaling_job = state.scaling_roc_job = state.scaling_study = None
 
 settings = source = other = None
 hint = None
@@ -39,23 +39,18 @@ with st.sidebar:
 run: tuple[ScalingSettings, np.ndarray, np.ndarray | None] | None = None
 if settings is not None and source is not None and (settings.hidden != "photo" or other is not None):
     run = settings, source.pixels, None if other is None else other.pixels
-job = state.scaling_job
-active = job is not None and job.active
+ready = run is not None and is_here(model_entry(run[0].model))
 buttons, progress = st.columns([1, 3], vertical_alignment="center")
 with buttons, st.container(horizontal=True):
-    clicked = st.button(
-        "Run",
-        type="primary",
-        icon=":material/play_arrow:",
-        key="scaling_run",
-        disabled=run is None or not is_here(model_entry(run[0].model)),
-    )
+    clicked = st.button("Run", type="primary", icon=":material/play_arrow:", key="scaling_run", disabled=not ready)
+    if run is not None and ready and (clicked or state.scaling_go):
+        state.scaling_job = submit_scaling(*run)
+    state.scaling_go = False
+    job = state.scaling_job
+    active = job is not None and job.active
     st.button("Stop", icon=":material/stop:", key="scaling_stop", disabled=not active, on_click=job.stop if job else None)
 if settings is not None:
     st.query_params.from_dict(link_of_scaling(settings))
-if run is not None and (clicked or (arrived and is_here(model_entry(run[0].model)))):
-    state.scaling_job = submit_scaling(*run)
-    st.rerun()
 if hint is not None:
     st.warning(hint)
 if run is None and settings is not None:

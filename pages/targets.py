@@ -17,12 +17,11 @@ from segviz.ui.targets_controls import Wish, identity_of, link_of_wish, opened, 
 through_app("pages/targets.py")
 
 state = st.session_state
-arrived = "targets_shown" not in state
-by_link = arrived and "targets_victims" not in state and "victims" in st.query_params
-if arrived:
-    state.targets_shown = state.targets_job = state.targets_seen = None
+if "targets_shown" not in state:
+    state.targets_go = "targets_victims" not in state and "victims" in st.query_params
     # The lab is not to run by itself when it is visited later.
     state.opened = True
+    state.targets_job = state.targets_seen = state.targets_shown = None
 
 wish: Wish | None = None
 target: TargetMap | None = None
@@ -44,37 +43,34 @@ def start(wish: Wish, target: TargetMap | None) -> None:
 
 
 preset_buttons()
-run_now = False
 if wish is not None and pictures:
     if state.targets_shown is None:
         state.targets_shown = targets_view.Shown(
             tuple(map(Victim, pictures)), replace(wish, settings=replace(wish.settings, steps=0)), None, ""
         )
-    seen = identity_of(wish, pictures, target)
-    if (state.pop("targets_go", False) or by_link) and target is not None:
-        run_now = True
-    elif seen != state.targets_seen:
-        start(replace(wish, settings=replace(wish.settings, steps=0)), target)
-    state.targets_seen = seen
     if wish.target == "drawn":
         first = state.targets_shown.victims[0]
         clean = first.clean if first.picture.name == pictures[0].name else None
         fits = clean is not None and clean.shape == pictures[0].pixels.shape[:2]
         targets_view.show_editor(pictures[0], clean if fits else None, model_entry(wish.settings.model).label_set)
 
-job = state.targets_job
-active = job is not None and job.active
 buttons, progress = st.columns([1, 3], vertical_alignment="center")
 with buttons, st.container(horizontal=True):
     clicked = st.button("Run", type="primary", icon=":material/play_arrow:", key="targets_run", disabled=not ready)
+    if wish is not None and pictures:
+        seen = identity_of(wish, pictures, target)
+        if (clicked or state.targets_go) and target is not None:
+            start(wish, target)
+        elif seen != state.targets_seen:
+            start(replace(wish, settings=replace(wish.settings, steps=0)), target)
+        state.targets_seen = seen
+    state.targets_go = False
+    job = state.targets_job
+    active = job is not None and job.active
     st.button("Stop", icon=":material/stop:", key="targets_stop", disabled=not active, on_click=job.stop if job else None)
-if (clicked or run_now) and wish is not None and target is not None:
-    start(wish, target)
 if wish is not None:
     ran = state.targets_job is not None and state.targets_queued[0].settings.steps > 0
     st.query_params.from_dict(link_of_wish(wish, name_victims=ran))
-if clicked or run_now:
-    st.rerun()
 if wish is not None and not ready:
     if not is_here(model_entry(wish.settings.model)):
         st.info("Download the model on the left to attack it. Until then the last view stays.")

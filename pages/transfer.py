@@ -12,14 +12,14 @@ from segviz.ui.transfer_controls import VIEWS, key_of, link_of_wish, open_page, 
 through_app("pages/transfer.py")
 
 state = st.session_state
-arrived = "transfer_studies" not in state
-by_link = arrived and "view" in st.query_params
-if arrived:
+open_page()
+if "transfer_studies" not in state:
+    # A link runs, and so does the first picture.
+    state.transfer_go = "view" in st.query_params or state[key_of("view")] == "picture"
+    state.transfer_job = state.transfer_job_view = None
     # What is on screen in each view: studies made beforehand, until there is one of one's own.
     ready = st.cache_resource(first_transfer.load)()
     state.transfer_studies = {name: (transfer_view.BEFOREHAND, study) for name, study in ready.items()}
-    state.transfer_job = state.transfer_job_view = None
-open_page()
 
 view = str(
     st.segmented_control(
@@ -47,21 +47,19 @@ with st.sidebar:
         per = transfer_view.count(plan.gradients, "gradient evaluation")
         st.caption(f"{transfer_view.count(len(photos), 'picture')}, {per} each: {plan.gradients * len(photos)} in all.")
 
-job = state.transfer_job
-active = job is not None and job.active
 buttons, progress = st.columns([1, 3], vertical_alignment="center")
 with buttons, st.container(horizontal=True):
     clicked = st.button("Run", type="primary", icon=":material/play_arrow:", key="transfer_run", disabled=plan is None or not photos)
+    # A folder on the server is run only when it is asked for.
+    unasked = state.transfer_go and wish is not None and wish.own.get("data") != "folder"
+    if (clicked or unasked) and plan is not None and photos:
+        state.transfer_job, state.transfer_job_view = submit_transfer(plan, photos, stored), view
+    state.transfer_go = False
+    job = state.transfer_job
+    active = job is not None and job.active
     st.button("Stop", icon=":material/stop:", key="transfer_stop", disabled=not active, on_click=job.stop if job else None)
-# A link runs, and so does the first picture; a folder on the server only when it is asked for.
-unasked = arrived and (by_link or view == "picture") and (wish is None or wish.own.get("data") != "folder")
-run_now = clicked or unasked or state.pop("transfer_go", False)
-if run_now and plan is not None and photos:
-    state.transfer_job, state.transfer_job_view = submit_transfer(plan, photos, stored), view
 if wish is not None:
     st.query_params.from_dict(link_of_wish(wish))
-if run_now:
-    st.rerun()
 if plan is not None and not photos and not refused:
     st.info("Upload a picture, or name a folder, on the left. Until then the last view stays.")
 

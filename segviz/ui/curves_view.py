@@ -24,7 +24,6 @@ from segviz.ui.controls import OWN, link_of
 from segviz.ui.curves_charts import AXES, QUANTITIES, Axis, Line, name_of, short_title
 from segviz.ui.curves_presets import PAGES, Preset, presets
 from segviz.ui.session import queue
-from segviz.ui.study_controls import fill_grid
 from segviz.ui.study_page import Shown, store
 
 VIEWS = ("Curves", "Classes", "Sizes", "Smallest ε", "Table")
@@ -341,11 +340,10 @@ def show_downloads(shown: Shown, figure: go.Figure | None) -> None:
 
 
 def start(preset: Preset) -> None:
-    """Put a figure's study into the controls of the page, which runs it next."""
-    fill_grid(preset.study, "curves")
+    """Have the page run a figure's study next."""
     state = st.session_state
     state.curves_axis, state.curves_at_wish, state.curves_quantity = preset.axis, preset.eps, preset.quantity
-    state.curves_view, state.curves_run_now = "Curves", True
+    state.curves_view, state.curves_wanted = "Curves", preset.study
 
 
 def show_presets(study: Study) -> None:

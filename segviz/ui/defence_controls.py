@@ -208,11 +208,11 @@ def preset_buttons() -> None:
         fill({"goal": "break", **preset.values})
         if preset.values.get("goal") == "everywhere":
             state.target = "person"
-        state.defence_run, state.defence_text = True, preset.text
+        state.defence_go, state.defence_text = True, preset.text
 
     def take_twins(preset: Preset) -> None:
         state.defence_attack, state.defence_budget, state.goal = preset.values["attack"], preset.values["budget"], "break"
-        state.ladder_models, state.ladder_run_now, state.defence_text = list(TWINS), True, preset.text
+        state.ladder_models, state.ladder_go, state.defence_text = list(TWINS), True, preset.text
 
     with st.container(horizontal=True):
         for number, preset in enumerate(PRESETS):

@@ -76,15 +76,18 @@ def study_page(page: str, default: Study, show: Callable[[Shown, bool], None]) -
     """A page around a study of its own: the controls, what the grid costs, Run and Stop, and `show` for what there is so far.
 
     `show` gets what is on screen and whether a run is under way. `page` begins the keys of the page's state; what `show` itself queues is
-    watched as `<page>_search`. A run goes on beside the tab's attacks.
+    watched as `<page>_search`, and a study that it puts at `<page>_wanted` is run next. A run goes on beside the tab's attacks.
     """
     state = st.session_state
-    key = {name: f"{page}_{name}" for name in ("shown", "job", "done", "running", "run_now")}
+    key = {name: f"{page}_{name}" for name in ("shown", "job", "done", "running", "wanted")}
     if key["shown"] not in state:
         fill_grid(read_grid(st.query_params.to_dict(), default), page)
-        state[key["shown"]], state[key["job"]], state[key["done"]] = at_hand(default, default), None, -1
         # The lab is not to run by itself when it is visited later.
         state.opened = True
+        state[key["job"]], state[key["done"]], state[key["shown"]] = None, -1, at_hand(default, default)
+    wanted: Study | None = state.get(key["wanted"])
+    if wanted is not None:
+        fill_grid(wanted, page)
     study = None
     with st.sidebar:
         try:
@@ -93,6 +96,7 @@ def study_page(page: str, default: Study, show: Callable[[Shown, bool], None]) -
             st.error(str(error))
     job: Job[Progress] | None = state[key["job"]]
     active = job is not None and job.active
+    price = st.empty()
     if study is not None:
         st.query_params.from_dict(link_of_grid(study, default))
         try:
@@ -104,19 +108,22 @@ def study_page(page: str, default: Study, show: Callable[[Shown, bool], None]) -
             if not active:
                 with st.spinner("Measuring how fast this machine is …"):
                     todo = cost(study, store())
-                show_cost(todo)
+                with price.container():
+                    show_cost(todo)
         except UserError as error:
             st.error(str(error))
             study = None
     buttons, progress = st.columns([1, 3], vertical_alignment="center")
     with buttons, st.container(horizontal=True):
         clicked = st.button("Run", type="primary", icon=":material/play_arrow:", key=f"{page}_run", disabled=study is None)
+        if (clicked or wanted is not None) and study is not None:
+            wished = study
+            state[key["running"]], state[key["done"]] = wished, -1
+            job = state[key["job"]] = queue(lambda stopped: run(wished, store(), stopped=stopped), page)
+            active = True
+            price.empty()
+        state[key["wanted"]] = None
         st.button("Stop", icon=":material/stop:", key=f"{page}_stop", disabled=not active, on_click=job.stop if job else None)
-    if (clicked or state.pop(key["run_now"], False)) and study is not None:
-        wished = study
-        state[key["job"]], state[key["done"]] = queue(lambda stopped: run(wished, store(), stopped=stopped), page), -1
-        state[key["running"]] = wished
-        st.rerun()
 
     under_way = [one for one in (job, state.get(f"{page}_search")) if one is not None and one.active]
 

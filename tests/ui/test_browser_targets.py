@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import time
 import zipfile
 
 import numpy as np
@@ -41,3 +42,34 @@ def test_pictures_morph_live_and_the_mark_appears(page, address):
     with zipfile.ZipFile(io.BytesIO(download(page, "Adversarial PNGs"))) as archive:
         result = np.asarray(Image.open(io.BytesIO(archive.read("astronaut.png"))))
     assert np.abs(result.astype(int) - sample_picture("astronaut", MODELS["voc7-lraspp"]).pixels).max() == 8
+
+
+def test_a_message_that_a_page_sent_before_it_knew_of_the_preset_does_not_end_its_run(page, address):
+    sent: list[str | bytes] = []
+    under_way = False
+
+    def connect(socket):
+        server = socket.connect_to_server()
+
+        def pass_on(message):
+            nonlocal under_way
+            server.send(message)
+            if under_way:
+                # What the page's timer sent last, with the pictures of before, arrives while the preset's script runs.
+                under_way = False
+                for _ in range(25):
+                    time.sleep(0.02)
+                    server.send(sent[-1])
+            sent.append(message)
+
+        socket.on_message(pass_on)
+
+    page.route_web_socket(re.compile("_stcore/stream"), connect)
+    open_lab(page, f"{address}/?steps=1&eps=0")
+    page.get_by_role("link", name="Target maps").click()
+    page.get_by_role("button", name="Everything is a cat").click()
+    expect(page.get_by_text(re.compile(r"[1-9]\d* of 800 gradient evaluations"))).to_be_visible(timeout=60_000)
+    under_way = True
+    page.get_by_role("button", name="The person vanishes").click()
+    expect(page.get_by_text(re.compile(r"[1-9]\d* of 600 gradient evaluations"))).to_be_visible(timeout=60_000)
+    page.locator(STOP).click()
