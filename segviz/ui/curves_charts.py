@@ -1,5 +1,6 @@
 """Charts of a study: robustness curves with bands, classes, sizes, smallest radii; and the lines that they draw."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -30,6 +31,8 @@ ON_THE_WAY = "on the way"
 CLEAN = "clean"
 """The note of a mark that is no run of its own."""
 AXES = ("ε", "iterations", "gradient evaluations")
+UNSAID = re.compile(r" \(bundled\)|, 7 classes|, streets")
+"""What the title of a model says that a chart of models of one label set need not."""
 
 Results = Mapping[Point, Sequence[CellResult | None]]
 """The results of each point of a study, image by image; None where there is none yet."""
@@ -227,10 +230,10 @@ def row_title(row: AttackRow) -> str:
 
 
 def short_title(key: str) -> str:
-    """A model in a word or two, with what is around the network."""
+    """A model in a few words, no two alike, with what is around the network."""
     base, wrappers = split_key(key)
     entry = catalogue().get(base)
-    title = base if entry is None else entry.title.split(",")[0]
+    title = base if entry is None else UNSAID.sub("", entry.title).replace(", adversarially trained:", " trained on")
     return " + ".join([title, *(WRAPPER_TITLES.get(name, name).split(":")[0] for name in wrappers)])
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from studies import row
 
+from segviz.models.zoo import MODELS
 from segviz.settings import Settings
 from segviz.studies.grid import AttackRow, Point
 from segviz.studies.smallest import Found
@@ -16,8 +17,16 @@ from segviz.ui.curves_charts import (
     lines_over_cost,
     lines_over_eps,
     robustness_curves,
+    short_title,
     sizes_over_eps,
 )
+
+
+def test_no_two_models_of_the_catalogue_share_a_name():
+    names = {key: short_title(key) for key in (*MODELS, "voc7-lraspp+crf")}
+    assert len(set(names.values())) == len(names)
+    assert names["voc7-lraspp"] == "LR-ASPP"
+    assert names["voc7-lraspp-pgd-half"] == "LR-ASPP trained on PGD, 50/50"
 
 
 def test_lines_over_eps_by_model_attack_and_steps_in_rising_order():
