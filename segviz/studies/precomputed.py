@@ -25,7 +25,16 @@ FIRST = Study(
 )
 STANDINGS = Study(
     name="leaderboard",
-    models=("voc7-lraspp", "voc7-fcn8s", "voc7-deeplab", "voc7-pspnet"),
+    models=(
+        "voc7-lraspp",
+        "voc7-fcn8s",
+        "voc7-deeplab",
+        "voc7-pspnet",
+        "voc7-lraspp-pgd",
+        "voc7-lraspp-pgd-half",
+        "voc7-lraspp-segpgd",
+        "voc7-lraspp-eroseg",
+    ),
     attacks=(AttackRow("sea"),),
     eps=(1.0, 2.0, 4.0, 8.0),
 )

@@ -42,8 +42,7 @@ def show_twins() -> None:
     st.caption(
         f"mIoU of the data set over {images} Pascal VOC validation photos of animals and people, under {STEPS[attack]}. Measured before, "
         "with `python -m segviz.studies.twins`; how each was trained is on its model card. All but `voc7-lraspp` look at pictures at half "
-        "their size. Dotted: the mIoU of a map that says background everywhere; what lies below it knows nothing of the pictures any more. "
-        "What has no point was not measured."
+        "their size. Dotted: the mIoU of a map that says background everywhere; what lies below it knows nothing of the pictures any more."
     )
 
 

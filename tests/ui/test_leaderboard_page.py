@@ -17,7 +17,9 @@ def board(tmp_path, monkeypatch) -> AppTest:
 def test_ours_first_and_theirs_marked(board):
     table = board.dataframe[0].value
     ours, theirs = table[table["whose"] == "ours"], table[table["whose"] == "theirs"]
-    assert sorted(ours["model"]) == ["DeepLab", "FCN-8s", "LR-ASPP", "PSPNet"]
+    twins = [f"LR-ASPP trained on {how}" for how in ("EroSeg", "PGD", "PGD, 50/50", "SegPGD")]
+    assert sorted(ours["model"]) == sorted(["DeepLab", "FCN-8s", "LR-ASPP", "PSPNet", *twins])
+    assert set(ours["model"][:4]) == set(twins)
     assert (ours["ε = 1"] <= ours["clean"]).all()
     assert (ours["ε = 8"] <= ours["ε = 1"]).all()
     ddc = theirs[theirs["model"] == "PSPNet-50, DDC-AT"].iloc[0]
