@@ -130,7 +130,7 @@ def show_survey(survey: Survey) -> None:
         {
             "defence": [defence_entry(row.defence).title if row.defence else "None" for row in rows],
             "clean mIoU": [100 * row.clean if row.pictures else None for row in rows],
-            "clean cost": [100 * (row.clean - clean) if row.pictures else None for row in rows],
+            "clean cost": [100 * (clean - row.clean) if row.pictures else None for row in rows],
             "naive mIoU": [100 * row.naive if row.pictures else None for row in rows],
             "naive IoU ratio": [row.ratio(row.naive) for row in rows],
             "adaptive mIoU": [100 * row.adaptive if row.pictures else None for row in rows],
@@ -143,7 +143,9 @@ def show_survey(survey: Survey) -> None:
         placeholder="–",
         column_config={
             "clean mIoU": percent,
-            "clean cost": st.column_config.NumberColumn(format="%+.1f", help="Percentage points that the defence costs without an attack."),
+            "clean cost": st.column_config.NumberColumn(
+                format="%.1f", help="Percentage points of mIoU that the defence costs without an attack; below 0 it helps."
+            ),
             "naive mIoU": percent,
             "adaptive mIoU": percent,
             "naive IoU ratio": ratio,

@@ -116,6 +116,7 @@ def test_table_over_the_samples_and_models_side_by_side():
     assert survey.done == survey.total
     table = app.dataframe[0].value
     assert list(table["defence"]) == ["None", "Bit depth"]
+    assert list(table["clean cost"]) == pytest.approx([0.0, table["clean mIoU"][0] - table["clean mIoU"][1]])
     rows = list(csv.DictReader(io.StringIO(survey_csv(survey))))
     assert float(rows[1]["clean"]) == survey.rows[1].clean
     assert "Detection by uncertainty" in text(app)
