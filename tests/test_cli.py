@@ -26,6 +26,16 @@ def small_photo(tmp_path: Path) -> str:
     return str(file)
 
 
+def test_a_reader_that_goes_away_is_no_error():
+    """As in `python -m segviz models | head -1`."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "segviz", "models"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ASSETS.parent
+    ) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 1
+
+
 def test_attack_writes_json_and_pictures(tmp_path):
     """Through a real process: the sample finds its own label map, progress goes to stderr."""
     out = tmp_path / "new" / "out.json"

@@ -1,6 +1,7 @@
 """The terminal: `python -m segviz COMMAND`; a module per group of commands."""
 
 import argparse
+import os
 import sys
 
 import torch
@@ -17,6 +18,7 @@ def main(arguments: list[str]) -> int:
     options = parser().parse_args(arguments)
     try:
         options.command(options)
+        sys.stdout.flush()
     except UserError as error:
         print(f"segviz: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
@@ -26,6 +28,10 @@ def main(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         print("segviz: stopped", file=sys.stderr)
         return 130
+    except BrokenPipeError:
+        # Who read the output has gone, as `head` does. Python flushes once more when it ends, and must not find the broken pipe then.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     return 0
 
 
