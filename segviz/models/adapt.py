@@ -14,6 +14,8 @@ from segviz.models.entry import ModelEntry
 from segviz.models.segmenter import Segmenter
 from segviz.types import UserError
 
+HOOKS = threading.Lock()
+
 
 class AdaptedSegmenter(Segmenter):
     """A network that maps normalised images to class scores, as a Segmenter.
@@ -29,7 +31,6 @@ class AdaptedSegmenter(Segmenter):
         self.multiple = entry.multiple
         self.layers = entry.layers
         self.feature_layer = f"encoder.{entry.layers[-1]}" if entry.layers else ""
-        self._hooks = threading.Lock()
 
     def scores(self, x: Tensor) -> Tensor:
         """Images (N,3,H,W) in [0,1] to the network's own scores (N,C,h,w)."""
@@ -62,7 +63,7 @@ class AdaptedSegmenter(Segmenter):
                 found[name] = output
 
         # Hooks are on the shared network for the time of this call only.
-        with self._hooks:
+        with HOOKS:
             handles = [
                 module.register_forward_hook(lambda _module, _inputs, output, name=name: keep(name, output))
                 for name, module in modules.items()
@@ -77,6 +78,11 @@ class AdaptedSegmenter(Segmenter):
         levels = Counter(name.count(".") for name in found)
         level = min((level for level, count in levels.items() if count > 1), default=min(levels, default=0))
         return {name: output for name, output in found.items() if name.count(".") == level}
+
+
+def as_segmenter(network: nn.Module, entry: ModelEntry) -> Segmenter:
+    """What an entry's `build` made, behind the Segmenter's face."""
+    return network if isinstance(network, Segmenter) else AdaptedSegmenter(network, entry)
 
 
 def scores_of(output: Any) -> Tensor:

@@ -21,7 +21,7 @@ FAMILY: dict[str, tuple[Callable[[], EfficientNetLite0], Callable[[int], nn.Modu
     "dilated": (lambda: EfficientNetLite0(dilated=(16, 32)), heads.FrontEnd),
     "dilated-context": (lambda: EfficientNetLite0(dilated=(16, 32)), heads.FrontEndWithContext),
     "icnet": (CascadeEncoder, heads.ICNet),
-    "segnet": (EfficientNetLite0, heads.SegNet),
+    "segnet": (lambda: EfficientNetLite0(dilated=(32,)), heads.SegNet),
 }
 
 

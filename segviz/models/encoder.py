@@ -120,19 +120,20 @@ class EfficientNetLite0(nn.Module):
 class CascadeEncoder(EfficientNetLite0):
     """The branches of ICNet (Zhao et al., ECCV 2018, 1704.08545): three light convolutions on the full image, EfficientNet-Lite0 on half.
 
-    The features at stride 8 are those of the light branch; those at 16 and 32 come from the half-size image. What goes on to stride 32
-    is the paper's quarter-size branch, which shares its first layers with the half-size one there, too. The encoder sees images of one
-    size only, so that its batch statistics hold.
+    The paper's images have two megapixels, of which half the sides still show everything. Ours are small, so that "full" is here the image
+    at twice its sides and "half" the image itself. The features at stride 4 are those of the light branch, those at 16 are the half-size
+    branch, and what goes on to stride 32 is the paper's quarter-size branch, which shares its first layers with the half-size one there,
+    too.
     """
 
     def __init__(self) -> None:
-        super().__init__(dilated=(16,))
+        super().__init__()
         self.light = nn.Sequential(
-            conv_bn(3, 32, 3, 2), nn.ReLU6(), conv_bn(32, 32, 3, 2), nn.ReLU6(), conv_bn(32, CHANNELS[8], 3, 2), nn.ReLU6()
+            conv_bn(3, 16, 3, 2), nn.ReLU6(), conv_bn(16, 32, 3, 2), nn.ReLU6(), conv_bn(32, CHANNELS[4], 3, 2), nn.ReLU6()
         )
 
     def forward(self, x: Tensor) -> dict[int, Tensor]:
-        """Normalised images (N,3,H,W) to {stride: (N, CHANNELS[stride], ceil(H/stride), ceil(W/stride))} for strides 8, 16 and 32."""
-        half = F.interpolate(x, [math.ceil(side / 2) for side in x.shape[-2:]], mode="bilinear", align_corners=False)
-        features = super().forward(half)
-        return {8: self.light(x), 16: features[16], 32: features[32]}
+        """Normalised images (N,3,H,W) to {stride: (N, CHANNELS[stride], ceil(H/stride), ceil(W/stride))} for strides 4, 16 and 32."""
+        features = super().forward(x)
+        doubled = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+        return {4: self.light(doubled), 16: features[16], 32: features[32]}

@@ -179,17 +179,16 @@ class ICNet(nn.Module):
         self.bins = (1, 2, 3, 6)
         self.reduce = conv_bn(CHANNELS[32], 128)
         self.fuse16 = CascadeFusion(128, CHANNELS[16], 128)
-        self.fuse8 = CascadeFusion(128, CHANNELS[8], 128)
+        self.fuse4 = CascadeFusion(128, CHANNELS[4], 64)
         self.dropout = nn.Dropout2d(0.1)
-        self.classify = nn.Conv2d(128, classes, 1)
+        self.classify = nn.Conv2d(64, classes, 1)
 
     def forward(self, features: dict[int, Tensor]) -> Tensor:
         """Features by stride to class scores (N, classes, H/4, W/4)."""
         coarse = features[32]
         coarse = coarse + torch.stack([resize(F.adaptive_avg_pool2d(coarse, side), coarse) for side in self.bins]).sum(0)
         x = self.fuse16(F.relu6(self.reduce(coarse)), features[16])
-        x = self.dropout(self.fuse8(x, features[8]))
-        return self.classify(F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False))
+        return self.classify(self.dropout(self.fuse4(x, features[4])))
 
 
 class CascadeFusion(nn.Module):
@@ -205,32 +204,33 @@ class CascadeFusion(nn.Module):
 
 
 class SegNet(nn.Module):
-    """A decoder that mirrors the encoder and knows of its finer levels only where their maxima lie (Badrinarayanan et al., 1511.00561).
+    """A decoder that knows of the encoder's finer levels only where their maxima lie (Badrinarayanan et al., 1511.00561).
 
     EfficientNet has no pooling layers whose indices could be handed over. Their equivalent here: the indices of 2x2 max pooling of the
-    encoder's features at strides 16, 8 and 4; the decoder's values are put there and zeros elsewhere, then filtered. No feature of the
-    encoder's finer levels reaches the decoder. Indices have no gradient.
+    encoder's features at strides 8 and 4, each for two channels of the decoder; its values are put there and zeros elsewhere, then
+    filtered. No feature of the encoder's finer levels reaches the decoder. Indices have no gradient.
     """
 
     def __init__(self, classes: int):
         super().__init__()
-        self.strides = (16, 8, 4)
+        self.strides = (8, 4)
         self.compress = nn.ModuleList()
         self.filter = nn.ModuleList()
         inputs = CHANNELS[32]
         for stride in self.strides:
-            channels = CHANNELS[stride]
-            self.compress.append(conv_bn(inputs, channels, 3 if stride == 16 else 1))
+            channels = 2 * CHANNELS[stride]
+            self.compress.append(conv_bn(inputs, channels, 3))
             self.filter.append(nn.Sequential(conv_bn(channels, channels, 3), nn.ReLU6(), conv_bn(channels, channels, 3), nn.ReLU6()))
             inputs = channels
         self.dropout = nn.Dropout2d(0.1)
         self.classify = nn.Conv2d(inputs, classes, 1)
 
     def forward(self, features: dict[int, Tensor]) -> Tensor:
-        """Features by stride to class scores (N, classes, H/4, W/4)."""
+        """Features by stride, those at 32 dilated to the grid of 16, to class scores (N, classes, H/4, W/4)."""
         x = features[32]
         for stride, compress, convolve in zip(self.strides, self.compress, self.filter, strict=True):
             finer = features[stride]
             _, indices = F.max_pool2d(finer, 2, ceil_mode=True, return_indices=True)
-            x = convolve(F.max_unpool2d(F.relu6(compress(x)), indices, [2, 2], output_size=finer.shape[-2:]))
+            x = F.max_unpool2d(F.relu6(compress(x)), indices.repeat(1, 2, 1, 1), [2, 2], output_size=finer.shape[-2:])
+            x = convolve(x)
         return self.classify(self.dropout(x))

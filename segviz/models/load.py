@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from segviz.defenses.catalog import wrap
-from segviz.models.adapt import AdaptedSegmenter, check_network
+from segviz.models.adapt import as_segmenter, check_network
 from segviz.models.checkpoint import load_weights, read_checkpoint
 from segviz.models.entry import ModelEntry
 from segviz.models.fetch import Progress, digest, fetch
@@ -130,7 +130,7 @@ def load_entry(entry: ModelEntry, device: torch.device, progress: Progress = lam
     network = entry.build()
     if file is not None:
         load_weights(network, read_checkpoint(file), entry.key)
-    model = network if isinstance(network, Segmenter) else AdaptedSegmenter(network, entry)
+    model = as_segmenter(network, entry)
     model.eval().requires_grad_(False)
     if entry.state != "own":
         fold(model)

@@ -70,7 +70,10 @@ VOC7_FAMILY = (
         "bd363ec6042c522d2d1b147a6bd6ada18f7fdb109effa7ae10820ee57f01de94",
         0.6839,
     ),
+    ("icnet", "ICNet", "ICNet cascade", "bc04add80f3d429a7b84c8516aa8c099c728b0774ec6873052f92063f3e4da12", 0.7383),
+    ("segnet", "SegNet", "decoder with pooling indices", "db10d19ef3016796c26447bb718905d98c9555a37356a4876152d08b44457aa8", 0.7122),
 )
+FAMILY_KEYS = tuple(f"voc7-{head}" for head, *_ in VOC7_FAMILY)
 
 # key after voc7-lraspp, what it was trained on, sha256, our mIoU on VOC7_VAL
 VOC7_TWINS = (

@@ -2,18 +2,18 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from tqdm import tqdm
 
 from segviz.data.datasets import labelled_pairs
-from segviz.models.build import FAMILY
 from segviz.models.load import default_device, load_model, parameter_count
-from segviz.models.zoo import MODELS, model_entry
+from segviz.models.zoo import FAMILY_KEYS, model_entry
 from segviz.studies.evaluate import Evaluation, evaluate
 
 
-def family_table(folder: Path, keys: list[str], limit: int | None = None) -> str:
+def family_table(folder: Path, keys: Sequence[str], limit: int | None = None) -> str:
     """Evaluate the models over `folder` (images/ and labels/) and return a Markdown table, a row each; raises UserError as `evaluate` does.
 
     mIoU and IoU are those of the data set: one confusion matrix over all labelled pixels.
@@ -42,10 +42,9 @@ def table_row(cells: list[str]) -> str:
 
 
 def main() -> None:
-    bundled = [f"voc7-{decoder}" for decoder in FAMILY if f"voc7-{decoder}" in MODELS]
     parser = argparse.ArgumentParser(prog="python -m segviz.studies.family", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder with images/ and labels/")
-    parser.add_argument("--models", nargs="+", default=bundled, metavar="KEY", help="default: all bundled ones; wrappers are welcome")
+    parser.add_argument("--models", nargs="+", default=FAMILY_KEYS, metavar="KEY", help="default: all bundled ones; wrappers are welcome")
     parser.add_argument("--limit", type=int, help="only the first N pairs")
     options = parser.parse_args()
     print(family_table(options.data, options.models, options.limit))

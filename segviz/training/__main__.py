@@ -1,4 +1,7 @@
-"""`python -m segviz.training MODEL --data FOLDER --out RUN`: train a bundled model and export its weights."""
+"""`python -m segviz.training MODEL --data FOLDER --out RUN`: train a bundled model and export its weights.
+
+Encoders of the EfficientNet kind start from ImageNet weights, a network without one (ENet) from random weights.
+"""
 
 import argparse
 from dataclasses import fields
@@ -8,8 +11,9 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from segviz.models.build import FAMILY, build_voc7
+from segviz.models.adapt import as_segmenter
 from segviz.models.encoder import EfficientNetLite0
+from segviz.models.zoo import FAMILY_KEYS, model_entry
 from segviz.training.adversarial import ADVERSARIES
 from segviz.training.recipe import Recipe, train
 
@@ -32,11 +36,14 @@ def load_part(part: nn.Module, prefix: str, file: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m segviz.training", description=__doc__)
-    parser.add_argument("model", nargs="?", choices=[f"voc7-{decoder}" for decoder in FAMILY], default="voc7-lraspp")
+    parser.add_argument("model", nargs="?", choices=FAMILY_KEYS, default="voc7-lraspp")
     parser.add_argument("--data", type=Path, required=True, help="folder with train/images and train/labels")
     parser.add_argument("--out", type=Path, required=True, help="folder of the run; an unfinished run there is continued")
     parser.add_argument(
-        "--encoder", type=Path, metavar="FILE", help="start from the encoder of a bundled model instead of ImageNet weights"
+        "--encoder",
+        type=Path,
+        metavar="FILE",
+        help="start from the encoder of a bundled model (for ENet: from the whole network of another run) instead of ImageNet weights",
     )
     parser.add_argument(
         "--decoder", type=Path, metavar="FILE", help="start from those decoder weights of a bundled model that are named alike"
@@ -50,16 +57,19 @@ def main() -> None:
     out: Path = arguments["out"]
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    model = build_voc7(arguments["model"].removeprefix("voc7-"))
-    assert isinstance(model.encoder, EfficientNetLite0)
+    entry = model_entry(arguments["model"])
+    torch.manual_seed(recipe.seed)
+    network = entry.build()
+    model = as_segmenter(network, entry)
     if arguments["encoder"]:
-        load_part(model.encoder, "encoder.", arguments["encoder"])
-    else:
+        load_part(model.encoder, "encoder." if network is model else "", arguments["encoder"])
+    elif isinstance(model.encoder, EfficientNetLite0):
         model.encoder.load_imagenet(imagenet_weights())
     if arguments["decoder"]:
         load_part(model.head, "head.", arguments["decoder"])
     average = train(model, arguments["data"] / "train", out, recipe, device, arguments["stop_after"])
-    halves = {key: value.half().cpu().contiguous() for key, value in average.state_dict().items() if value.is_floating_point()}
+    trained = average if network is model else average.encoder
+    halves = {key: value.half().cpu().contiguous() for key, value in trained.state_dict().items() if value.is_floating_point()}
     save_file(halves, out / f"{arguments['model']}.safetensors")
     print(f"wrote {out / arguments['model']}.safetensors")
 

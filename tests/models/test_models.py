@@ -13,12 +13,11 @@ from segviz.models.build import FAMILY, build_voc7
 from segviz.models.encoder import CHANNELS, STRIDES, EfficientNetLite0
 from segviz.models.heads import FrontEnd, FrontEndWithContext
 from segviz.models.load import load_entry, load_model
-from segviz.models.zoo import MODELS
+from segviz.models.zoo import FAMILY_KEYS, MODELS
 from segviz.training.__main__ import load_part
 from segviz.types import UserError
 
 ENTRY = MODELS["voc7-lraspp"]
-BUNDLED = [key for key in MODELS if key.removeprefix("voc7-") in FAMILY]
 
 
 @pytest.mark.parametrize(("height", "width"), [(64, 96), (65, 97), (213, 320), (33, 500)])
@@ -75,7 +74,36 @@ def test_context_module_starts_as_the_identity():
         torch.testing.assert_close(head(features), FrontEnd.forward(head, features))
 
 
-@pytest.mark.parametrize("key", BUNDLED)
+def test_cascade_sees_the_picture_at_two_sizes():
+    """The coarse branches are the plain encoder's on the picture itself, the light one is on the doubled picture; scores depend on both."""
+    torch.manual_seed(0)
+    model = build_voc7("icnet").eval()
+    x = torch.rand(1, 3, 66, 98)
+    plain = EfficientNetLite0().eval()
+    plain.load_state_dict({name: value for name, value in model.encoder.state_dict().items() if not name.startswith("light.")})
+    normalised = (x - model.mean) / model.std
+    features, expected = model.features(x), plain(normalised)
+    assert tuple(features) == (4, 16, 32)
+    assert torch.equal(features[16], expected[16])
+    assert torch.equal(features[32], expected[32])
+    assert torch.equal(features[4], model.encoder.light(F.interpolate(normalised, (132, 196), mode="bilinear")))
+    light = torch.autograd.grad(model.head({**features, 4: features[4].requires_grad_()}).square().sum(), features[4])[0]
+    assert (light != 0).float().mean() > 0.5
+
+
+def test_pooling_indices_are_all_that_the_decoder_knows_of_the_finer_levels():
+    """Features with their maxima at the same places give the same scores, whatever their values; other places give others."""
+    model = load_model("voc7-segnet", torch.device("cpu"))
+    picture = sample_picture("chelsea", dataclasses.replace(MODELS["voc7-segnet"], working_size=160))
+    with torch.no_grad():
+        features = model.features(to_tensor(picture.pixels, torch.device("cpu")))
+        scores = model.head(features)
+        assert torch.equal(model.head({**features, 8: 4 * features[8], 4: features[4] / 2}), scores)
+        elsewhere = model.head({**features, 4: features[4].flip(-1)})
+    assert (elsewhere - scores).abs().mean() > 0.05
+
+
+@pytest.mark.parametrize("key", FAMILY_KEYS)
 def test_bundled_models_find_the_cat(key):
     """Weights load strictly, fit in the box, and see chelsea at half its size."""
     entry = MODELS[key]
@@ -89,7 +117,7 @@ def test_bundled_models_find_the_cat(key):
 
 
 def test_bundled_models_fit_in_the_box_together():
-    assert sum(MODELS[key].weights.stat().st_size for key in BUNDLED) <= 60e6
+    assert sum(MODELS[key].weights.stat().st_size for key in FAMILY_KEYS) <= 60e6
 
 
 def test_model_is_frozen_shared_and_small(model):
