@@ -9,7 +9,7 @@ from torch import nn
 
 from segviz.data.label_sets import CITYSCAPES19, VOC7, VOC21
 from segviz.models import hub, own
-from segviz.models.build import build_voc7
+from segviz.models.build import MEAN, STD, build_voc7
 from segviz.models.enet import ENet
 from segviz.models.entry import ModelEntry
 from segviz.models.espnetv2 import ESPNetv2
@@ -73,7 +73,7 @@ VOC7_FAMILY = (
     ("icnet", "ICNet", "ICNet cascade", "bc04add80f3d429a7b84c8516aa8c099c728b0774ec6873052f92063f3e4da12", 0.7383),
     ("segnet", "SegNet", "decoder with pooling indices", "db10d19ef3016796c26447bb718905d98c9555a37356a4876152d08b44457aa8", 0.7122),
 )
-FAMILY_KEYS = tuple(f"voc7-{head}" for head, *_ in VOC7_FAMILY)
+FAMILY_KEYS = (*(f"voc7-{head}" for head, *_ in VOC7_FAMILY), "voc7-enet")
 
 # key after voc7-lraspp, what it was trained on, sha256, our mIoU on VOC7_VAL
 VOC7_TWINS = (
@@ -130,6 +130,20 @@ ENTRIES = (
             f"EfficientNet-Lite0 encoder, {decoder}, trained on photos of animals and people of Pascal VOC 2012",
         )
         for head, title, decoder, sha256, measured in VOC7_FAMILY
+    ),
+    replace(
+        voc7_entry(
+            "enet",
+            "ENet, 7 classes",
+            partial(ENet, len(VOC7.classes)),
+            "56781020c0a11496f11b03ad9ee931b25452a2c427626cdc8a7755feb47074c2",
+            0.3188,
+            "ENet (Paszke et al. 2016), trained from scratch on photos of animals and people of Pascal VOC 2012",
+        ),
+        mean=MEAN,
+        std=STD,
+        multiple=8,
+        layers=ENET_LAYERS,
     ),
     *(
         voc7_entry(

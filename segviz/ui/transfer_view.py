@@ -38,7 +38,7 @@ QUANTITIES: dict[str, Callable[[Cell], float | None]] = {
     "clean mIoU": lambda cell: cell.clean.miou,
 }
 FAMILY = (
-    "The bundled networks share an encoder design, and most were trained onwards from the encoder of `voc7-lraspp`. Transfer "
+    "The bundled networks except ENet share an encoder design, and most were trained onwards from the encoder of `voc7-lraspp`. Transfer "
     "between such relatives is easier than between strangers."
 )
 

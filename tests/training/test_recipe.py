@@ -1,6 +1,8 @@
 """The recipe: learns, resumes where it stopped, and reads the ImageNet weights' names."""
 
 import shutil
+import sys
+from dataclasses import replace
 
 import pytest
 import torch
@@ -9,9 +11,10 @@ from safetensors.torch import load_file, save_file
 from segviz.data.label_sets import VOC7
 from segviz.models.build import build_voc7
 from segviz.models.encoder import EfficientNetLite0
+from segviz.models.load import load_entry
 from segviz.models.zoo import MODELS
 from segviz.training import recipe as module
-from segviz.training.__main__ import load_part
+from segviz.training.__main__ import load_part, main
 from segviz.training.augment import TrainingPairs
 from segviz.training.recipe import Recipe, segmentation_loss, train
 from segviz.types import VOID
@@ -97,6 +100,22 @@ def test_weights_of_a_bundled_model_are_taken_over(model, tmp_path):
     save_file({"encoder.tail.weight": torch.zeros(1)}, file)
     with pytest.raises(SystemExit, match=r"no encoder\.tail\.weight"):
         load_part(encoder, "encoder.", file)
+
+
+def test_a_network_without_encoder_is_trained_from_the_terminal_and_goes_on_from_an_earlier_run(small_data, tmp_path, monkeypatch):
+    """ENet: what is exported is what the catalogue loads."""
+    shutil.copytree(small_data, tmp_path / "train")
+    options = ["--data", str(tmp_path), "--epochs", "1", "--crop", "64", "--batch", "2"]
+    exported = []
+    for run, start in (("one", []), ("two", ["--encoder", str(tmp_path / "one" / "voc7-enet.safetensors"), "--lr-encoder", "0"])):
+        monkeypatch.setattr(sys, "argv", ["training", "voc7-enet", "--out", str(tmp_path / run), *options, *start])
+        main()
+        exported.append(tmp_path / run / "voc7-enet.safetensors")
+    model = load_entry(replace(MODELS["voc7-enet"], weights=exported[0], sha256=""), CPU)
+    assert model(torch.rand(1, 3, 50, 70)).shape == (1, 7, 50, 70)
+    before, after = (load_file(file)["fullconv.up_conv.0.0.weight"] for file in exported)
+    assert torch.equal(before, after)
+    assert not torch.equal(before, MODELS["voc7-enet"].build().fullconv.up_conv[0][0].weight.half())
 
 
 def test_loss_ignores_void_and_knows_the_optimum():
