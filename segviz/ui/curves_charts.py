@@ -31,8 +31,8 @@ ON_THE_WAY = "on the way"
 CLEAN = "clean"
 """The note of a mark that is no run of its own."""
 AXES = ("ε", "iterations", "gradient evaluations")
-UNSAID = re.compile(r" \(bundled\)|, 7 classes|, streets")
-"""What the title of a model says that a chart of models of one label set need not."""
+UNSAID = re.compile(r" \(bundled\)|, 7 classes")
+"""What the title of a model says that a chart need not."""
 
 Results = Mapping[Point, Sequence[CellResult | None]]
 """The results of each point of a study, image by image; None where there is none yet."""
