@@ -28,8 +28,13 @@ def imagenet_weights() -> dict[str, torch.Tensor]:
 
 
 def load_part(part: nn.Module, prefix: str, file: Path) -> None:
-    """Take over the weights whose names in `file` start with `prefix`; all of them must exist in `part`, which may have more."""
+    """Take over the weights whose names in `file` start with `prefix`; all of them must exist in `part`, which may have more.
+
+    Raises SystemExit where there are none or one is unknown.
+    """
     state = {name.removeprefix(prefix): value.float() for name, value in load_file(file).items() if name.startswith(prefix)}
+    if not state:
+        raise SystemExit(f"{file} does not fit: it has no {prefix}* weights")
     if unknown := part.load_state_dict(state, strict=False).unexpected_keys:
         raise SystemExit(f"{file} does not fit: the model has no {prefix}{unknown[0]}")
 

@@ -100,6 +100,8 @@ def test_weights_of_a_bundled_model_are_taken_over(model, tmp_path):
     save_file({"encoder.tail.weight": torch.zeros(1)}, file)
     with pytest.raises(SystemExit, match=r"no encoder\.tail\.weight"):
         load_part(encoder, "encoder.", file)
+    with pytest.raises(SystemExit, match=r"has no encoder\.\* weights"):
+        load_part(encoder, "encoder.", MODELS["voc7-enet"].weights)
 
 
 def test_a_network_without_encoder_is_trained_from_the_terminal_and_goes_on_from_an_earlier_run(small_data, tmp_path, monkeypatch):
