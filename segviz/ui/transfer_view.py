@@ -38,8 +38,8 @@ QUANTITIES: dict[str, Callable[[Cell], float | None]] = {
     "clean mIoU": lambda cell: cell.clean.miou,
 }
 FAMILY = (
-    "The bundled networks except ENet share an encoder design, and most were trained onwards from the encoder of `voc7-lraspp`. Transfer "
-    "between such relatives is easier than between strangers."
+    "The bundled networks except ENet are one encoder with different decoders, trained alike from the same ImageNet weights; the "
+    "adversarially trained ones began as `voc7-lraspp`. Transfer between such relatives is easier than between strangers."
 )
 
 
