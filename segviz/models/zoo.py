@@ -60,8 +60,8 @@ VOC7_FAMILY = (
         "dilated",
         "DilatedNet front end",
         "DilatedNet front end at output stride 8",
-        "b5408dae1ce5d1d3fa46831b88eea1475f5de26d0d02aa87c4f0279a816a24e2",
-        0.6816,
+        "d7c14d4c1e595f2b6d1e9e64131cfad8bce924f13b87d74a529a6bdcc4fd8b45",
+        0.7845,
     ),
     (
         "dilated-context",
