@@ -54,7 +54,7 @@ ESPNETV2_CITY = (
 VOC7_FAMILY = (
     ("lraspp", "LR-ASPP", "LR-ASPP-style head", "b898bfd09b4fedb68f5836f5bd462668f46090f6b03273f61ea9d90c81aad812", 0.7500),
     ("fcn8s", "FCN-8s", "FCN-8s decoder", "4854e400b294f5e9fe85c7f83674676b99716dd73d392529c2a707ca7e789cbf", 0.7397),
-    ("pspnet", "PSPNet", "pyramid pooling", "35d921256e772806b7f639cb2d85b46859c02a98be6f5aa40d2b893016cdcb29", 0.7329),
+    ("pspnet", "PSPNet", "pyramid pooling", "e2f07875169be2ff2dde36e3264da55232241f641b2af6448b5a9a2b05a9a332", 0.7350),
     ("deeplab", "DeepLab", "atrous spatial pyramid pooling", "5da208cda2c315999f9f42f5c5acf151e722a2ce6663cbcfe11d31a9bb83811d", 0.7501),
     (
         "dilated",
