@@ -26,7 +26,7 @@ def test_first_visit_attacks_one_picture_by_itself():
     assert (study.total, len(study.plan.runs), len(study.plan.victims)) == (1, 2, 3)
     # Photo and three maps: clean, and for each of two sources.
     assert len(app.get("image")) == 3 * 4
-    assert "bundled networks except ENet share an encoder design" in text(app)
+    assert "bundled networks except ENet are one encoder with different decoders" in text(app)
     assert "mIoU of this image" in " ".join(app.dataframe[0].value.columns)
     assert dict(app.query_params) == {"view": "picture", "eps": "8"}
 
