@@ -70,7 +70,7 @@ VOC7_FAMILY = (
         "eb40af7da8d32e5525a33992769d1bb5b6c6a4e6d395b64c04fec61341c453cf",
         0.7777,
     ),
-    ("icnet", "ICNet", "ICNet cascade", "bc04add80f3d429a7b84c8516aa8c099c728b0774ec6873052f92063f3e4da12", 0.7383),
+    ("icnet", "ICNet", "ICNet cascade", "76c2373f1f7c1865a12adedf4257238d77096e72f83f7190317eb935dc7f06ee", 0.7389),
     ("segnet", "SegNet", "decoder with pooling indices", "db10d19ef3016796c26447bb718905d98c9555a37356a4876152d08b44457aa8", 0.7122),
 )
 FAMILY_KEYS = (*(f"voc7-{head}" for head, *_ in VOC7_FAMILY), "voc7-enet")
