@@ -89,8 +89,8 @@ def presets() -> tuple[Preset, ...]:
                 (1.0, 2.0, 4.0, 8.0, 16.0),
             ),
             "Both attacks are made on LR-ASPP. See how much each loses on FCN-8s, which it has never seen: one big step next to nothing, "
-            "the iterative one a good part of its lead. The bundled models have the same encoder, trained alike from the same "
-            "ImageNet weights, so it loses less than in the paper.",
+            "the iterative one a good part of its lead. The two have the same encoder, trained alike from the same ImageNet "
+            "weights, so it loses less than in the paper.",
             "VOC, ε = 8/255, IoU ratio, pictures made on DeepLab v2 (ResNet, 100 %): itself 37.7 % under FGSM and 15.5 % under iterative "
             "FGSM to the least likely class; FCN-8s (VGG) 65.8 % and 84.9 % (Table 1).",
             ARNAB,
