@@ -31,7 +31,8 @@ class Recipe:
     """Settings of one training run.
 
     The encoder's stem and its first `frozen` blocks (of 16) stay as they are, batch statistics included; with 0 all is trained. Photos are
-    scaled by `min_scale` to `max_scale` before they are cropped, their colours changed by up to the share `jitter`.
+    scaled by `min_scale` to `max_scale` before they are cropped, their colours changed by up to the share `jitter`. `dropout` is the
+    probability of the network's dropout layers.
     With an attack as `adversarial`, the first `fraction` of each batch is attacked, in the ball of radius `eps` (grey levels) with
     `attack_steps` steps of `alpha` grey levels (0: of the attack's own size); over the first `ramp` of the run the radius grows from
     nothing. `watch` pictures, spread over the validation set, are evaluated after each epoch, brought to `watch_scale` times their sides,
@@ -43,6 +44,7 @@ class Recipe:
     min_scale: float = 0.6
     max_scale: float = 2.0
     jitter: float = 0.4
+    dropout: float = 0.1
     batch: int = 16
     lr_encoder: float = 4e-4
     lr_head: float = 1.5e-3
@@ -107,6 +109,8 @@ def train(model: Segmenter, folder: Path, out: Path, recipe: Recipe, device: tor
     for part in model.modules():
         if isinstance(part, nn.BatchNorm2d):
             part.momentum = recipe.bn_momentum
+        elif isinstance(part, (nn.Dropout, nn.Dropout2d)):
+            part.p = recipe.dropout
     average = copy.deepcopy(model).eval()
     optimizer = torch.optim.AdamW(
         [

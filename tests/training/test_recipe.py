@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from segviz.data.label_sets import VOC7
+from segviz.models.adapt import as_segmenter
 from segviz.models.build import build_voc7
 from segviz.models.encoder import EfficientNetLite0
 from segviz.models.load import load_entry
@@ -84,6 +85,15 @@ def test_frozen_encoder_stays_as_it_is(small_data, tmp_path):
     trained = train(model, small_data, tmp_path, Recipe(epochs=1, crop=64, batch=2, frozen=16), CPU)
     changed = {name.split(".")[0] for name, value in trained.state_dict().items() if not torch.equal(value, before[name])}
     assert changed == {"head"}
+
+
+@pytest.mark.parametrize("key", ["voc7-pspnet", "voc7-enet"])
+def test_without_dropout_two_passes_in_training_agree(small_data, tmp_path, key):
+    model = as_segmenter(MODELS[key].build(), MODELS[key])
+    x = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    assert not torch.equal(model.train()(x), model(x))
+    train(model, small_data, tmp_path, Recipe(epochs=1, crop=64, batch=2, dropout=0), CPU)
+    assert torch.equal(model.train()(x), model(x))
 
 
 def test_weights_of_a_bundled_model_are_taken_over(model, tmp_path):
