@@ -71,7 +71,7 @@ VOC7_FAMILY = (
         0.7777,
     ),
     ("icnet", "ICNet", "ICNet cascade", "76c2373f1f7c1865a12adedf4257238d77096e72f83f7190317eb935dc7f06ee", 0.7389),
-    ("segnet", "SegNet", "decoder with pooling indices", "db10d19ef3016796c26447bb718905d98c9555a37356a4876152d08b44457aa8", 0.7122),
+    ("segnet", "SegNet", "decoder with pooling indices", "d531ebfa1fa61fefd675841f3bf06b43904e36a806d578c759338cc11b32ab6e", 0.7116),
 )
 FAMILY_KEYS = (*(f"voc7-{head}" for head, *_ in VOC7_FAMILY), "voc7-enet")
 

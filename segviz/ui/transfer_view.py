@@ -38,8 +38,8 @@ QUANTITIES: dict[str, Callable[[Cell], float | None]] = {
     "clean mIoU": lambda cell: cell.clean.miou,
 }
 FAMILY = (
-    "The bundled networks except ENet are one encoder with different decoders and go back to the same ImageNet weights; SegNet and the "
-    "adversarially trained ones were trained onwards from `voc7-lraspp`. Transfer between such relatives is easier than between strangers."
+    "The bundled networks except ENet are one encoder with different decoders and go back to the same ImageNet weights; the adversarially "
+    "trained ones were trained onwards from `voc7-lraspp`. Transfer between such relatives is easier than between strangers."
 )
 
 
