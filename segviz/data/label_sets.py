@@ -3,7 +3,7 @@
 import colorsys
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +19,8 @@ class LabelSet:
     """Classes of a model.
 
     `stored_ids` are the ids that label-map files may hold, besides 255 for void; `index_of` maps the ones that are classes of their
-    own to class indices (or to 255, void), every other stored id counts as class 0 (background). `vocabulary` names what the stored ids
-    mean: sets that share it read the same files. `training_pixels`: how many pixels of each class a model was trained on, if known.
+    own to class indices (or to 255, void), every other stored id counts as class 0 (background). `vocabulary` stands for what the stored
+    ids mean: sets that share it read the same files. `training_pixels`: how many pixels of each class a model was trained on, if known.
     """
 
     name: str
@@ -40,18 +40,32 @@ class LabelSet:
         if unknown:
             shown = ", ".join(map(str, unknown[:5])) + (", ..." if len(unknown) > 5 else "")
             raise UserError(
-                f"The label map holds the values {shown}, which are no {self.vocabulary or self.name} labels. "
+                f"The label map holds the values {shown}, which are no {self.name} labels. "
                 f"Expected ids {self.stored_ids[0]} to {self.stored_ids[-1]} and {VOID} for void."
             )
         table = np.full(256, VOID, np.uint8)
         table[list(self.stored_ids)] = [self.index_of.get(i, 0) for i in self.stored_ids]
         return table[stored]
 
+    def for_files_of(self, stored: "LabelSet") -> "LabelSet":
+        """These classes, read from label maps whose ids are those of `stored`; raises UserError as `translation`."""
+        if stored.vocabulary == self.vocabulary:
+            return self
+        table = (*translation(stored, self), *[VOID] * (VOID + 1 - len(stored.classes)))
+        index_of = {i: table[stored.index_of.get(i, 0)] for i in stored.stored_ids}
+        return replace(self, stored_ids=stored.stored_ids, index_of=index_of, vocabulary=stored.vocabulary)
+
 
 def plain_label_set(name: str, classes: Sequence[str], palette: Sequence[Colour] | None = None) -> LabelSet:
     """A label set whose files hold class indices; without a palette, colours are generated."""
-    count = len(classes)
-    return LabelSet(name, tuple(classes), tuple(palette or generated_palette(count)), range(count), {i: i for i in range(count)}, name)
+    return described_label_set(name, classes, palette or generated_palette(len(classes)), range(len(classes)))
+
+
+def described_label_set(name: str, classes: Sequence[str], palette: Sequence[Colour], ids: Sequence[int]) -> LabelSet:
+    """A label set from the id of each class in label maps. Its vocabulary is all of that, as anyone may give two sets the same name."""
+    vocabulary = ", ".join(f"{stored} {name}" for stored, name in sorted(zip(ids, classes, strict=True)))
+    index_of = {stored: index for index, stored in enumerate(ids)}
+    return LabelSet(name, tuple(classes), tuple(palette), range(max(ids) + 1), index_of, vocabulary)
 
 
 def generated_palette(count: int) -> tuple[Colour, ...]:
@@ -147,9 +161,9 @@ CITYSCAPES_TO_CAMVID = {
 def translation(source: LabelSet, target: LabelSet) -> tuple[int, ...]:
     """The index in `target` of every class of `source`; raises UserError where there is no meaningful mapping.
 
-    VOC21 goes to VOC7 (classes that VOC7 lacks become background) and Cityscapes19 to CamVid11; every set goes to itself.
+    VOC21 goes to VOC7 (classes that VOC7 lacks become background) and Cityscapes19 to CamVid11; every set goes to one of the same classes.
     """
-    if source == target:
+    if source.classes == target.classes:
         return tuple(range(len(source.classes)))
     if (source.name, target.name) == (VOC21.name, VOC7.name):
         return tuple(VOC7.index_of.get(voc_id, 0) for voc_id in range(21))
@@ -160,13 +174,6 @@ def translation(source: LabelSet, target: LabelSet) -> tuple[int, ...]:
         f"The classes of {source.name} have no meaningful counterpart in {target.name}. "
         "VOC21 translates to VOC7 and Cityscapes19 to CamVid11; choose a model or a data set of one label set."
     )
-
-
-def convert(labels: np.ndarray, source: LabelSet, target: LabelSet) -> np.ndarray:
-    """Class indices (H,W) of `source` as class indices (H,W) uint8 of `target`, 255 stays void; raises UserError as `translation`."""
-    table = np.full(256, VOID, np.uint8)
-    table[: len(source.classes)] = translation(source, target)
-    return table[labels]
 
 
 def label_set_named(name: str) -> LabelSet:
@@ -204,7 +211,7 @@ def read_label_file(source: str, folder: Path = Path()) -> LabelSet:
         raise UserError(f"ids in {path} must hold one id of 0 to 254 for each of the {len(classes)} classes, each once.")
     name = str(table.get("name", path.stem))
     colours = tuple((r, g, b) for r, g, b in palette) if palette else generated_palette(len(classes))
-    return LabelSet(name, tuple(classes), colours, range(max(ids) + 1), {stored: index for index, stored in enumerate(ids)}, name)
+    return described_label_set(name, classes, colours, ids)
 
 
 def is_colour(value: object) -> bool:

@@ -181,16 +181,20 @@ def evaluate(
 def in_label_set(entry: ModelEntry, model: Segmenter, stored: LabelSet | None, wanted: LabelSet | None) -> tuple[ModelEntry, Segmenter]:
     """Entry and model for label maps whose ids are those of `stored` (None: of the model), read in the label set `wanted`.
 
-    Without `wanted` the model keeps its label set if it reads such ids, else it is read in `stored`. Raises UserError where a translation
-    is not meaningful.
+    Without `wanted` the model keeps its label set if such ids can be read in it, else it is read in `stored`. Raises UserError where a
+    translation is not meaningful.
     """
+    if stored is not None:
+        try:
+            wanted = (wanted or model.label_set).for_files_of(stored)
+        except UserError:
+            if wanted is not None:
+                raise
+            wanted = stored
     if wanted is None:
-        wanted = model.label_set if stored is None or stored.vocabulary == model.label_set.vocabulary else stored
-    if stored is not None and stored.vocabulary != wanted.vocabulary:
-        raise UserError(f"Label maps of {stored.name} cannot be read as {wanted.name}.")
-    if wanted == model.label_set:
         return entry, model
-    return replace(entry, label_set=wanted), RelabelledSegmenter(model, wanted)
+    same = wanted.classes == model.label_set.classes
+    return replace(entry, label_set=wanted), model if same else RelabelledSegmenter(model, wanted)
 
 
 def worst_figures(counts: Tensor) -> SetFigures:

@@ -293,9 +293,9 @@ def common_label_set(keys: Sequence[str], stored: LabelSet | None = None, wanted
         return wanted
     found = [model_entry(key).label_set for key in keys]
     for candidate in [*found, *([stored] if stored is not None else [])]:
-        if stored is not None and stored.vocabulary != candidate.vocabulary:
-            continue
         try:
+            if stored is not None:
+                candidate.for_files_of(stored)
             for label_set in found:
                 translation(label_set, candidate)
         except UserError:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from segviz.data.label_sets import ADE20K150, CAMVID11, CITYSCAPES19, LABEL_SETS, VOC7, VOC21, convert, label_set_named
+from segviz.data.label_sets import ADE20K150, CAMVID11, CITYSCAPES19, LABEL_SETS, VOC7, VOC21, label_set_named, read_label_file, translation
 from segviz.types import VOID, UserError
 
 
@@ -27,18 +27,38 @@ def test_ids_in_files():
         CITYSCAPES19.from_stored(np.array([[19]]))
 
 
-def test_conversion():
-    assert convert(np.array([[0, 8, 15, 20, 255]]), VOC21, VOC7).tolist() == [[0, 1, 5, 0, 255]]
-    names = np.array([[CITYSCAPES19.classes.index(name) for name in ("sidewalk", "terrain", "truck", "rider")]])
-    found = [CAMVID11.classes[index] for index in convert(names, CITYSCAPES19, CAMVID11)[0]]
+def test_files_of_another_set():
+    camvid = CAMVID11.for_files_of(CITYSCAPES19)
+    streets = np.array([[*(CITYSCAPES19.classes.index(name) for name in ("sidewalk", "terrain", "truck", "rider")), VOID]])
+    found = [CAMVID11.classes[index] for index in camvid.from_stored(streets)[0, :4]]
     assert found == ["pavement", "tree", "car", "bicyclist"]
-    assert convert(names, CITYSCAPES19, CITYSCAPES19).tolist() == names.tolist()
+    assert camvid.from_stored(streets)[0, 4] == VOID
+    assert VOC7.for_files_of(VOC21) is VOC7
+    assert translation(VOC21, VOC7)[8] == VOC7.classes.index("cat")
+
+
+def test_files_of_an_own_set(tmp_path):
+    """What ids mean decides, not what the label file is called."""
+    own = {}
+    for folder, text in (
+        ("one", 'classes = ["ground", "cat"]\nids = [0, 8]'),
+        ("two", 'classes = ["ground", "cat"]\nids = [0, 3]'),
+        ("three", 'classes = ["sky", "sea"]\nids = [0, 8]'),
+    ):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "labels.toml").write_text(text)
+        own[folder] = read_label_file("labels.toml", tmp_path / folder)
+    (tmp_path / "same.toml").write_text((tmp_path / "one" / "labels.toml").read_text())
+    assert own["one"].for_files_of(read_label_file("same.toml", tmp_path)) is own["one"]
+    assert own["one"].for_files_of(own["two"]).from_stored(np.array([[0, 1, 3, 255]])).tolist() == [[0, 0, 1, 255]]
+    with pytest.raises(UserError, match="no meaningful counterpart"):
+        own["one"].for_files_of(own["three"])
 
 
 @pytest.mark.parametrize(("source", "target"), [(VOC7, VOC21), (CAMVID11, CITYSCAPES19), (VOC21, CITYSCAPES19), (ADE20K150, VOC21)])
-def test_meaningless_conversion_is_refused(source, target):
+def test_meaningless_translation_is_refused(source, target):
     with pytest.raises(UserError, match=f"{source.name} have no meaningful counterpart in {target.name}"):
-        convert(np.zeros((1, 1), np.uint8), source, target)
+        translation(source, target)
 
 
 def test_names():
