@@ -14,7 +14,7 @@ from segviz import metrics
 from segviz.attacks.catalog import build_attack
 from segviz.attacks.goals import build_goal, fitted
 from segviz.attacks.regions import region_mask
-from segviz.data.images import Photo, read_ids, read_label_map, read_photo
+from segviz.data.images import Photo, naming, read_ids, read_label_map, read_photo
 from segviz.data.samples import Sample, samples
 from segviz.models.segmenter import Segmenter
 from segviz.models.zoo import ModelEntry
@@ -144,12 +144,16 @@ def open_picture(name: str, photo: Path | bytes, labels: Path | bytes | None, en
 
 def label_indices(labels: Path | bytes, photo: Photo, entry: ModelEntry) -> np.ndarray:
     """A stored label map as class indices of the model (H,W) uint8."""
-    return entry.label_set.from_stored(read_label_map(labels, photo))
+    stored = read_label_map(labels, photo)
+    with naming(labels):
+        return entry.label_set.from_stored(stored)
 
 
 def read_target_map(source: Path | bytes, entry: ModelEntry) -> np.ndarray:
     """A map to reach, of any size, as class indices of the model (h,w) uint8; raises UserError as `read_ids` and label sets do."""
-    return entry.label_set.from_stored(read_ids(source))
+    stored = read_ids(source)
+    with naming(source):
+        return entry.label_set.from_stored(stored)
 
 
 def sample_picture(key: str, entry: ModelEntry) -> Picture:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -182,6 +183,25 @@ def test_evaluate_takes_the_folder_from_the_environment_and_checks_label_sets(sm
     assert json.loads(capsys.readouterr().out)["label_set"] == "VOC7"
     assert main(["evaluate", "--limit", "1", "--data-labels", "Cityscapes19"]) == 2
     assert "no meaningful counterpart" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda folder: Image.new("L", (50, 40)).save(folder / "labels" / "horses.png"), "labels/horses.png: The label map is 50x40"),
+        (lambda folder: Image.new("L", (128, 96), 99).save(folder / "labels" / "person.png"), "labels/person.png: The label map holds"),
+        (lambda folder: (folder / "images" / "person.png").write_bytes(b"no picture"), "images/person.png: This is not a picture"),
+        (lambda folder: [Image.new("L", (128, 96), 255).save(file) for file in (folder / "labels").iterdir()], "void (255) everywhere"),
+    ],
+)
+def test_evaluate_says_which_file_of_a_folder_is_wrong(small_data, tmp_path, capsys, change, message):
+    (folder := tmp_path / "data").mkdir()
+    for part in ("images", "labels"):
+        shutil.copytree(small_data / part, folder / part)
+        (folder / part / "astronaut.png").unlink()
+    change(folder)
+    assert main(["evaluate", "--data", str(folder)]) == 2
+    assert message in capsys.readouterr().err.replace(str(folder) + "/", "").splitlines()[-1]
 
 
 def test_scale_attack_is_what_the_library_makes_of_the_written_picture(small_photo, tmp_path):

@@ -52,6 +52,11 @@ def labelled_pairs(folder: Path) -> Pairs:
 
 def own_layout(folder: Path, split: str | None) -> DataSet:
     """`images` and `labels`; with a split, those folders within the folder of its name."""
+    splits = [part.name for part in sorted(folder.iterdir()) if has("images", "labels")(part)]
+    if split is None and not (folder / "images").is_dir():
+        raise UserError(
+            f"{folder} is divided into {', '.join(splits)}. Choose one of them as the split, or its folder: {folder / splits[0]}."
+        )
     part = folder if split is None else folder / split
     described = folder / "labels.toml"
     return DataSet("images and labels", labelled_pairs(part), read_label_file(described.name, folder) if described.is_file() else None)
@@ -62,7 +67,10 @@ def voc(folder: Path, split: str | None) -> DataSet:
     names = folder / "ImageSets" / "Segmentation" / f"{split or 'val'}.txt"
     if not names.is_file():
         raise UserError(f"There is no list of photos {names}.")
-    listed = sorted(names.read_text().split())
+    try:
+        listed = sorted(names.read_text().split())
+    except UnicodeDecodeError:
+        raise UserError(f"The list {names} is no plain text in UTF-8. Save it as such.") from None
     if not listed:
         raise UserError(f"The list {names} is empty.")
     return DataSet(
@@ -111,10 +119,10 @@ LAYOUTS: tuple[tuple[Callable[[Path], bool], Callable[[Path, str | None], DataSe
 
 
 def photos_in(folder: Path) -> list[Path]:
-    """The photos of a folder, sorted; raises UserError where there is no folder or no photo in it."""
+    """The photos of a folder, sorted, without hidden files; raises UserError where there is no folder or no photo in it."""
     if not folder.is_dir():
         raise UserError(f"{folder} is not a folder.")
-    photos = sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
+    photos = sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith("."))
     if not photos:
         raise UserError(f"No photos ({', '.join(IMAGE_SUFFIXES)}) in {folder}.")
     return photos

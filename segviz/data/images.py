@@ -2,6 +2,8 @@
 
 import io
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,26 +33,27 @@ def read_photo(source: Path | bytes, long_side: int | None) -> Photo:
     None all do.
     Transparency is laid over white. Raises UserError for anything that is no such picture, is broken, too large or too small.
     """
-    image = decode(source, FORMATS)
-    if image.mode.startswith(("I", "F")):
-        raise UserError("The picture has more than 8 bits per value. Save it as an ordinary 8-bit PNG or JPEG.")
-    image = ImageOps.exif_transpose(image)
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    image = image.convert("RGB")
-    original = image.size
-    scale = min(1, (long_side or max(original)) / max(original))
-    size = (round(original[0] * scale), round(original[1] * scale))
-    if min(size) < MIN_SIDE:
-        raise UserError(
-            f"The picture is {original[0]}x{original[1]}; "
-            + (f"at working size ({long_side} px on the long side) " if long_side else "")
-            + f"its shorter side must keep at least {MIN_SIDE} px. Take a larger or less elongated picture."
-        )
-    if size != original:
-        image = image.resize(size, Image.Resampling.LANCZOS)
-    return Photo(np.array(image), original)
+    with naming(source):
+        image = decode(source, FORMATS)
+        if image.mode.startswith(("I", "F")):
+            raise UserError("The picture has more than 8 bits per value. Save it as an ordinary 8-bit PNG or JPEG.")
+        image = ImageOps.exif_transpose(image)
+        if image.has_transparency_data:
+            image = image.convert("RGBA")
+            image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+        image = image.convert("RGB")
+        original = image.size
+        scale = min(1, (long_side or max(original)) / max(original))
+        size = (round(original[0] * scale), round(original[1] * scale))
+        if min(size) < MIN_SIDE:
+            raise UserError(
+                f"The picture is {original[0]}x{original[1]}; "
+                + (f"at working size ({long_side} px on the long side) " if long_side else "")
+                + f"its shorter side must keep at least {MIN_SIDE} px. Take a larger or less elongated picture."
+            )
+        if size != original:
+            image = image.resize(size, Image.Resampling.LANCZOS)
+        return Photo(np.array(image), original)
 
 
 def read_label_map(source: Path | bytes, photo: Photo) -> np.ndarray:
@@ -60,27 +63,55 @@ def read_label_map(source: Path | bytes, photo: Photo) -> np.ndarray:
     """
     ids = Image.fromarray(read_ids(source))
     if ids.size != photo.original:
-        raise UserError(
-            f"The label map is {ids.width}x{ids.height}, the photo {photo.original[0]}x{photo.original[1]}. They must have the same size."
-        )
+        with naming(source):
+            raise UserError(
+                f"The label map is {ids.width}x{ids.height}, the photo {photo.original[0]}x{photo.original[1]}. "
+                "They must have the same size."
+            )
     height, width = photo.pixels.shape[:2]
     return np.array(ids.resize((width, height), Image.Resampling.NEAREST))
 
 
 def read_ids(source: Path | bytes) -> np.ndarray:
     """Decode a label map of ids at its own size, (H,W) uint8; raises UserError unless it is a single-channel or palette PNG of 8 bits."""
-    image = decode(source, ("PNG",))
-    if image.mode not in ("L", "P"):
-        raise UserError(
-            f"The label map is a PNG of mode {image.mode}. Expected one channel of class ids (8-bit grey or palette), not colours; "
-            "255 is void."
-        )
+    with naming(source):
+        image = decode(source, ("PNG",))
+        if image.mode not in ("L", "P"):
+            raise UserError(
+                f"The label map is a PNG of mode {image.mode}. Expected one channel of class ids (8-bit grey or palette), not colours; "
+                "255 is void."
+            )
     # The palette is not looked at: ids of a palette picture are its raw indices.
     return np.array(image)
 
 
+@contextmanager
+def naming(source: Path | bytes) -> Iterator[None]:
+    """Messages about `source` begin with its path, if it has one: in a folder of thousands they say which file is meant."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f"{source}: {error}" if isinstance(source, Path) else str(error)) from None
+
+
+def picture_size(source: Path | bytes) -> tuple[int, int]:
+    """Width and height of a picture as it is stored, without decoding it; raises UserError where it cannot be read."""
+    with naming(source), opened(source, FORMATS) as image:
+        return image.size
+
+
 def decode(source: Path | bytes, formats: tuple[str, ...]) -> Image.Image:
     """Open and fully decode a picture in one of `formats`; raises UserError with what is wrong."""
+    image = opened(source, formats)
+    try:
+        image.load()
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise UserError(f"The picture is damaged or cut off ({error}). Save it again as {' or '.join(formats)}.") from None
+    return image
+
+
+def opened(source: Path | bytes, formats: tuple[str, ...]) -> Image.Image:
+    """A picture in one of `formats` whose pixels are still to be decoded; raises UserError with what is wrong."""
     size = len(source) if isinstance(source, bytes) else file_size(source)
     if size > MAX_BYTES:
         raise UserError(f"The file has {size / 2**20:.1f} MB; at most {MAX_BYTES // 2**20} MB are allowed. Save it smaller or as JPEG.")
@@ -98,10 +129,6 @@ def decode(source: Path | bytes, formats: tuple[str, ...]) -> Image.Image:
         raise UserError(f"The picture cannot be opened ({error}). Save it again as {expected}.") from None
     if image.width * image.height > MAX_PIXELS:
         raise UserError(too_many_pixels(image.size))
-    try:
-        image.load()
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise UserError(f"The picture is damaged or cut off ({error}). Save it again as {expected}.") from None
     return image
 
 
@@ -114,5 +141,5 @@ def too_many_pixels(size: tuple[int, int] | None = None) -> str:
 def file_size(path: Path) -> int:
     """Bytes of a file; raises UserError where there is none."""
     if not path.is_file():
-        raise UserError(f"There is no file {path}.")
+        raise UserError("There is no such file.")
     return path.stat().st_size

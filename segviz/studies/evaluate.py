@@ -9,7 +9,6 @@ from itertools import groupby
 from pathlib import Path
 
 import torch
-from PIL import Image
 from torch import Tensor
 
 from segviz import metrics
@@ -18,6 +17,7 @@ from segviz.attacks.constraints import GREY_LEVELS
 from segviz.attacks.goals import build_goal, fitting
 from segviz.attacks.loop import Attack
 from segviz.attacks.regions import region_mask
+from segviz.data.images import picture_size
 from segviz.data.label_sets import LabelSet
 from segviz.lab import Picture, open_picture, to_tensor
 from segviz.models.adapt import RelabelledSegmenter
@@ -153,6 +153,8 @@ def evaluate(
         success.append(won)
     if not clean:
         raise UserError("No picture of the data set has the classes that the goal or the region speaks of. Choose others.")
+    if not sum(counts.sum() for counts in clean):
+        raise UserError("No pixel is labelled: all label maps are void (255) everywhere.")
     before = set_figures(torch.cat(clean))
     after: SetFigures | None = None
     members: tuple[MemberFigures, ...] = ()
@@ -217,8 +219,7 @@ def same_size_batches(pairs: list[tuple[Path, Path]], entry: ModelEntry, largest
     """The pairs as pictures, those of one size in batches of at most `largest`."""
 
     def size(pair: tuple[Path, Path]) -> tuple[int, int]:
-        with Image.open(pair[0]) as photo:
-            return photo.size
+        return picture_size(pair[0])
 
     for _, group in groupby(sorted(pairs, key=size), key=size):
         same = list(group)

@@ -2,18 +2,18 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from io import BytesIO
 from itertools import groupby
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import ExifTags, Image
+from PIL import ExifTags
 from torch import Tensor
 
 from segviz import metrics
 from segviz.attacks.catalog import attack_entry, build_attack, gradients_of, iterations_of, published
 from segviz.attacks.goals import build_goal
+from segviz.data.images import FORMATS, opened
 from segviz.data.label_sets import LabelSet, translation
 from segviz.data.samples import samples
 from segviz.lab import frame_of, open_picture, stored_iterations, to_tensor
@@ -273,9 +273,9 @@ def batches(photos: Sequence[PhotoFile], size: int) -> Iterator[list[PhotoFile]]
 
     def shape(file: PhotoFile) -> tuple[int, int, int, bool]:
         try:
-            with Image.open(BytesIO(file.photo) if isinstance(file.photo, bytes) else file.photo) as photo:
+            with opened(file.photo, FORMATS) as photo:
                 return (*photo.size, photo.getexif().get(ExifTags.Base.Orientation, 1), file.labels is None)
-        except OSError:
+        except UserError:
             # Reading it in full will tell what is wrong.
             return 0, 0, 0, file.labels is None
 

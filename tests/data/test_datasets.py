@@ -33,6 +33,9 @@ def test_voc(tmp_path):
     (lists / "train.txt").write_text("a\nlost\n")
     with pytest.raises(UserError, match=r"1 listed photos are not there.*lost\.jpg"):
         open_data_set(tmp_path, "train")
+    (lists / "val.txt").write_text("a", encoding="utf-16")
+    with pytest.raises(UserError, match=r"val\.txt is no plain text"):
+        open_data_set(tmp_path)
 
 
 def test_cityscapes(tmp_path):
@@ -63,7 +66,7 @@ def test_camvid(tmp_path):
 
 
 def test_own_layout(tmp_path):
-    put(tmp_path, "images/p.jpg", "labels/p.png")
+    put(tmp_path, "images/p.jpg", "images/._p.jpg", "labels/p.png")
     data = open_data_set(tmp_path)
     assert data.label_set is None
     assert relative(data, tmp_path) == [("images/p.jpg", "labels/p.png")]
@@ -77,7 +80,7 @@ def test_own_layout(tmp_path):
 def test_own_layout_with_splits(tmp_path):
     put(tmp_path, "train/images/p.jpg", "train/labels/p.png")
     assert relative(open_data_set(tmp_path, "train"), tmp_path) == [("train/images/p.jpg", "train/labels/p.png")]
-    with pytest.raises(UserError, match="images is not a folder"):
+    with pytest.raises(UserError, match=r"divided into train\. Choose one of them as the split"):
         open_data_set(tmp_path)
 
 
