@@ -1,11 +1,12 @@
 """The commands `models` and `attacks`: what there is, as a table or as JSON."""
 
 import argparse
+import sys
 from typing import Any
 
 from segviz.attacks.rows import ATTACKS
 from segviz.cli.options import Commands, write_json
-from segviz.models.zoo import catalogue
+from segviz.models.zoo import catalogue, configured
 
 
 def add(commands: Commands) -> None:
@@ -59,6 +60,9 @@ def list_attacks() -> list[dict[str, Any]]:
 
 def list_command(options: argparse.Namespace) -> None:
     rows = options.rows()
+    if options.rows is list_models:
+        for fault in configured().faults.values():
+            print(fault, file=sys.stderr)
     if options.json:
         write_json(rows, None)
         return

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from segviz.data.label_sets import LabelSet, translation
 from segviz.models.entry import ModelEntry
 from segviz.models.segmenter import Segmenter
-from segviz.types import UserError
+from segviz.types import VOID, UserError
 
 HOOKS = threading.Lock()
 
@@ -22,7 +22,8 @@ class AdaptedSegmenter(Segmenter):
 
     Pictures are squashed to `input_size` (width, height), or brought to the next multiple of `multiple`, by antialiased bilinear
     interpolation (what Pillow does, without rounding); scores are brought back bilinearly. The network stands as `encoder`; it returns a
-    tensor, or a mapping or record with `out` or `logits`.
+    tensor, or a mapping or record with `out` or `logits`. What a network that the user brought raises becomes a UserError, and so do
+    scores of it that are not finite.
     """
 
     def __init__(self, network: nn.Module, entry: ModelEntry):
@@ -30,6 +31,7 @@ class AdaptedSegmenter(Segmenter):
         self.input_size = entry.input_size
         self.multiple = entry.multiple
         self.layers = entry.layers
+        self.own = entry.state == "own"
         self.feature_layer = f"encoder.{entry.layers[-1]}" if entry.layers else ""
 
     def scores(self, x: Tensor) -> Tensor:
@@ -41,7 +43,21 @@ class AdaptedSegmenter(Segmenter):
             size = (-(-height // self.multiple) * self.multiple, -(-width // self.multiple) * self.multiple)
         if size != (height, width):
             x = F.interpolate(x, size, mode="bilinear", align_corners=False, antialias=True)
-        return scores_of(self.encoder((x - self.mean) / self.std))
+        x = (x - self.mean) / self.std
+        if not self.own:
+            return scores_of(self.encoder(x))
+        try:
+            scores = scores_of(self.encoder(x))
+        except (UserError, torch.OutOfMemoryError):
+            raise
+        except Exception as error:
+            raise UserError(f"The network fails on {size[1]}x{size[0]} pixels: {type(error).__name__}: {error}") from None
+        if not scores.isfinite().all():
+            raise UserError(
+                f"The network's scores for {size[1]}x{size[0]} pixels are not finite (NaN or infinite); its weights or statistics are "
+                "wrong."
+            )
+        return scores
 
     def forward(self, x: Tensor) -> Tensor:
         """Images (N,3,H,W) in [0,1] to logits (N,C,H,W)."""
@@ -96,39 +112,73 @@ def scores_of(output: Any) -> Tensor:
 
 
 def check_network(model: Segmenter, key: str) -> None:
-    """Try a network that someone brought on a small picture, and let its deepest feature layer be the one to attack.
+    """Try a network that someone brought on small pictures, and let its deepest feature layer be the one to attack.
 
-    Raises UserError, a message of its own each, where it fails, returns no (N,C,H,W) scores, the number of classes is not that of the
-    label set, the scores do not cover the picture evenly, or are not finite.
+    Raises UserError, a message of its own each, where it fails, returns no floating-point (N,C,H,W) scores, the number of classes is not
+    that of the label set or not 2 to 255, the scores do not cover the picture evenly, are not finite or have no gradient, or a layer to
+    report has no output.
     """
-    x = torch.rand(1, 3, 96, 128, generator=torch.Generator().manual_seed(0)).to(model.mean.device)
+    x = picture_for_trial(96, 128).to(model.mean.device).requires_grad_()
     try:
-        with torch.no_grad():
-            scores = model.scores(x) if isinstance(model, AdaptedSegmenter) else model(x)
+        scores = scores_of_trial(model, x)
     except UserError as error:
         raise UserError(f"The model {key} does not fit: {error}") from None
-    except Exception as error:
-        raise UserError(f"The model {key} fails on a picture of 128x96 pixels: {type(error).__name__}: {error}") from None
     classes = len(model.label_set.classes)
     if scores.ndim != 4:
         raise UserError(f"The model {key} returns scores of shape {tuple(scores.shape)}; expected (N, classes, H, W).")
+    if not scores.is_floating_point():
+        raise UserError(f"The model {key} returns {scores.dtype}; expected floating-point scores per class, before any argmax.")
     if scores.shape[1] != classes:
         raise UserError(
             f"The model {key} has {scores.shape[1]} outputs, but its label set {model.label_set.name} has {classes} classes. "
             "Give the label file that it was trained with."
         )
+    if not 2 <= classes <= VOID:
+        raise UserError(f"The model {key} has {classes} outputs; 2 to {VOID} classes can be told apart in a map of 8 bits.")
     width, height = getattr(model, "input_size", None) or (128, 96)
     rows, columns = scores.shape[-2:]
-    if abs(height / rows - width / columns) > 0.25 * height / rows or rows > 2 * height:
+    if not rows or not columns or abs(height / rows - width / columns) > 0.25 * height / rows or rows > 2 * height:
         raise UserError(
             f"The model {key} returns scores of {columns}x{rows} for a picture of {width}x{height}. "
             "Scores must have the picture's size, or cover it as an evenly coarser grid, which is then upsampled bilinearly."
         )
     if not scores.isfinite().all():
         raise UserError(f"The model {key} returns scores that are not finite (NaN or infinite); its weights or statistics are wrong.")
-    if isinstance(model, AdaptedSegmenter) and not model.feature_layer:
-        with torch.no_grad():
-            model.feature_layer = "".join(f"encoder.{name}" for name in list(model.features(x))[-1:])
+    try:
+        torch.autograd.grad(scores.sum(), x)
+    except torch.OutOfMemoryError:
+        raise
+    except Exception as error:
+        raise UserError(
+            f"The model {key} cannot be attacked: its scores have no gradient with respect to the picture ({error}). "
+            "Take no_grad, detach and in-place operations on the picture out of it."
+        ) from None
+    with torch.no_grad():
+        try:
+            scores_of_trial(model, picture_for_trial(107, 149).to(x))
+        except UserError as error:
+            raise UserError(
+                f"The model {key} does not fit: {error} It can work on 128x96; if it needs sides of a multiple of, say, 32 pixels, state "
+                "multiple = 32."
+            ) from None
+        if not isinstance(model, AdaptedSegmenter):
+            return
+        features = model.features(x)
+    absent = [layer for layer in model.layers if layer not in features]
+    if absent:
+        raise UserError(f"The model {key} has no layer {absent[0]} with an output (N,channels,h,w).")
+    if not model.feature_layer:
+        model.feature_layer = "".join(f"encoder.{name}" for name in list(features)[-1:])
+
+
+def picture_for_trial(height: int, width: int) -> Tensor:
+    """A picture (1,3,H,W) in [0,1] of noise."""
+    return torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(0))
+
+
+def scores_of_trial(model: Segmenter, x: Tensor) -> Tensor:
+    """The scores before they are brought to the picture's size, where that is a step of its own."""
+    return model.scores(x) if isinstance(model, AdaptedSegmenter) else model(x)
 
 
 class RelabelledSegmenter(Segmenter):

@@ -1,20 +1,28 @@
 """Weights files: tensors and nothing else, put into a network strictly."""
 
-import pickle
+import io
 import zipfile
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors.torch import load, load_file
 from torch import Tensor
 
 from segviz.types import UserError
 
+CONTAINERS = ("state_dict", "model_state_dict", "model")
+"""Where training scripts put the weights in a checkpoint that holds more."""
+
 
 def load_weights(network: torch.nn.Module, weights: dict[str, Tensor], key: str) -> None:
-    """Put weights into a network, strictly; raises UserError with the first name that does not fit."""
+    """Put weights into a network, strictly; raises UserError with the first name that does not fit.
+
+    Names may be those of the network in DataParallel, which begin with `module.`.
+    """
     expected = network.state_dict()
+    if weights and all(name.startswith("module.") and name not in expected for name in weights):
+        weights = {name.removeprefix("module."): value for name, value in weights.items()}
     for name, value in weights.items():
         if name in expected and expected[name].shape != value.shape:
             ours, theirs = tuple(expected[name].shape), tuple(value.shape)
@@ -24,8 +32,10 @@ def load_weights(network: torch.nn.Module, weights: dict[str, Tensor], key: str)
     incompatible = network.load_state_dict(floats, strict=False)
     # The counters of batch normalisation are the only entries that a weights file may leave out.
     absent = [name for name in incompatible.missing_keys if not name.endswith("num_batches_tracked")]
-    if absent or incompatible.unexpected_keys:
-        raise UserError(f"The weights of {key} do not fit its network: {(absent + incompatible.unexpected_keys)[0]}.")
+    if absent:
+        raise UserError(f"The weights of {key} do not fit its network: {absent[0]} is missing.")
+    if incompatible.unexpected_keys:
+        raise UserError(f"The weights of {key} do not fit its network, which has no {incompatible.unexpected_keys[0]}.")
 
 
 def read_checkpoint(file: Path) -> dict[str, Tensor]:
@@ -38,33 +48,46 @@ def read_checkpoint(file: Path) -> dict[str, Tensor]:
         try:
             return load_file(file)
         except SafetensorError as error:
-            raise UserError(f"{file.name} is damaged or no safetensors file: {error}.") from None
+            raise UserError(no_safetensors(file.name, error)) from None
     refuse_code(file, file.name)
     try:
         found = torch.load(file, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
+    except Exception:
+        # What PyTorch raises and says here depends on the bytes in the file.
         raise UserError(
-            f"{file.name} cannot be read as weights alone: it is damaged or holds more than tensors ({str(error).splitlines()[0]}). "
+            f"{file.name} cannot be read as weights alone: it is damaged or holds more than tensors. "
             "Save the state_dict() with safetensors.torch.save_file."
         ) from None
-    tensors = found.get("state_dict", found) if isinstance(found, dict) else None
-    if not isinstance(tensors, dict) or not tensors or not all(isinstance(value, Tensor) for value in tensors.values()):
+    if isinstance(found, dict):
+        found = next((found[name] for name in CONTAINERS if isinstance(found.get(name), dict)), found)
+    tensors = isinstance(found, dict) and all(isinstance(name, str) and isinstance(value, Tensor) for name, value in found.items())
+    if not tensors or not found:
         raise UserError(f"{file.name} holds no state_dict of tensors. Save model.state_dict().")
-    return tensors
+    return dict(found)
 
 
-def refuse_code(file: Path, name: str) -> None:
-    """Raise UserError if a file, which the user knows by `name`, is a TorchScript archive."""
-    if is_torchscript(file):
+def read_upload(data: bytes, name: str) -> dict[str, Tensor]:
+    """The tensors of a safetensors file that the user knows by `name`; raises UserError for anything else."""
+    refuse_code(io.BytesIO(data), name)
+    try:
+        return load(data)
+    except SafetensorError as error:
+        raise UserError(no_safetensors(name, error)) from None
+
+
+def no_safetensors(name: str, error: SafetensorError) -> str:
+    """Message for a file that safetensors cannot read."""
+    return f"{name} is damaged or no safetensors file: {error}."
+
+
+def refuse_code(file: Path | io.BytesIO, name: str) -> None:
+    """Raise UserError if a file, which the user knows by `name`, is a TorchScript archive: a zip with code in it."""
+    if not zipfile.is_zipfile(file):
+        return
+    with zipfile.ZipFile(file) as archive:
+        code = any("/code/" in member or member.endswith("/constants.pkl") for member in archive.namelist())
+    if code:
         raise UserError(
             f"{name} is a TorchScript archive. It carries code that would run here, so it is refused; "
             "save its state_dict() as safetensors instead, for a network of the catalogue or one that a factory builds."
         )
-
-
-def is_torchscript(file: Path) -> bool:
-    """Whether a file is a TorchScript archive: a zip with code in it."""
-    if not zipfile.is_zipfile(file):
-        return False
-    with zipfile.ZipFile(file) as archive:
-        return any("/code/" in name or name.endswith("/constants.pkl") for name in archive.namelist())

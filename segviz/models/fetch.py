@@ -43,6 +43,9 @@ def fetch(url: str, file: Path, sha256: str, progress: Progress = lambda done, t
     downloads, the others wait for it. What `progress` raises ends the download and can be continued.
     Raises UserError where the address cannot be reached, the hash is wrong (the file is removed) or the folder cannot be written.
     """
+    if file.is_file() and digest(file).startswith(sha256):
+        # The folder may be one that cannot be written.
+        return file
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with locked(file.with_name(file.name + ".lock")):

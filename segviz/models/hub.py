@@ -3,6 +3,7 @@
 Both packages are imported only here and only when such a model is asked for.
 """
 
+from dataclasses import replace
 from functools import cache, partial
 from typing import Any
 
@@ -36,14 +37,15 @@ class QueryScores(nn.Module):
 
 
 class PixelScores(nn.Module):
-    """A per-pixel network of `transformers` as class scores."""
+    """A per-pixel network of `transformers` as class scores; `bgr` for one that wants its channels in reverse."""
 
-    def __init__(self, network: nn.Module):
+    def __init__(self, network: nn.Module, bgr: bool):
         super().__init__()
         self.network = network
+        self.bgr = bgr
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.network(pixel_values=x).logits
+        return self.network(pixel_values=x.flip(1) if self.bgr else x).logits
 
 
 @cache
@@ -51,13 +53,13 @@ def transformers_entry(key: str) -> ModelEntry:
     """Entry of `hf:` and a hub id or folder; raises UserError where `transformers` is missing or nothing fitting is found."""
     name = key.removeprefix("hf:")
     transformers = import_transformers(key)
-    config = found(key, lambda: transformers.AutoConfig.from_pretrained(name))
+    config = pretrained(key, transformers.AutoConfig)
     names = [config.id2label[index] for index in sorted(config.id2label)]
-    mean, std, size = statistics(found(key, lambda: transformers.AutoImageProcessor.from_pretrained(name)))
+    mean, std, size = statistics(pretrained(key, transformers.AutoImageProcessor))
     return ModelEntry(
         key=key,
         title=name,
-        build=partial(build_transformers, key, name),
+        build=partial(build_transformers, key),
         label_set=known_label_set(name, names),
         working_size=WORKING_SIZE,
         mean=mean,
@@ -69,15 +71,29 @@ def transformers_entry(key: str) -> ModelEntry:
     )
 
 
-def build_transformers(key: str, name: str) -> nn.Module:
-    """The network behind `transformers_entry`, with its weights."""
+def build_transformers(key: str) -> nn.Module:
+    """The network behind `transformers_entry`, with its weights; raises UserError where some of them are missing."""
     transformers = import_transformers(key)
-    config = found(key, lambda: transformers.AutoConfig.from_pretrained(name))
-    if type(config) in transformers.MODEL_FOR_SEMANTIC_SEGMENTATION_MAPPING:
-        return PixelScores(found(key, lambda: transformers.AutoModelForSemanticSegmentation.from_pretrained(name)))
-    if type(config) in transformers.MODEL_FOR_UNIVERSAL_SEGMENTATION_MAPPING:
-        return QueryScores(found(key, lambda: transformers.AutoModelForUniversalSegmentation.from_pretrained(name)))
-    raise UserError(f"{key} is a {config.model_type} model, which is no semantic-segmentation network of transformers.")
+    config = pretrained(key, transformers.AutoConfig)
+    per_pixel = type(config) in transformers.MODEL_FOR_SEMANTIC_SEGMENTATION_MAPPING
+    if not per_pixel and type(config) not in transformers.MODEL_FOR_UNIVERSAL_SEGMENTATION_MAPPING:
+        raise UserError(f"{key} is a {config.model_type} model, which is no semantic-segmentation network of transformers.")
+    kind = transformers.AutoModelForSemanticSegmentation if per_pixel else transformers.AutoModelForUniversalSegmentation
+    network, report = pretrained(key, kind, output_loading_info=True)
+    missing = sorted(name for name in report["missing_keys"] if not name.endswith("num_batches_tracked"))
+    if missing:
+        raise UserError(
+            f"{key} lacks {len(missing)} weights of a segmentation network, the first of them {missing[0]}: it is a checkpoint for another "
+            "task. Give one that was trained for semantic segmentation."
+        )
+    if not per_pixel:
+        return QueryScores(network)
+    return PixelScores(network, bool(getattr(pretrained(key, transformers.AutoImageProcessor), "do_flip_channel_order", False)))
+
+
+def pretrained(key: str, kind: Any, **options: Any) -> Any:
+    """What a class of `transformers` makes of the hub id or folder in `key`, without running code that comes along."""
+    return found(key, lambda: kind.from_pretrained(key.removeprefix("hf:"), trust_remote_code=False, **options))
 
 
 def statistics(processor: Any) -> tuple[tuple[float, float, float], tuple[float, float, float], tuple[int, int] | None]:
@@ -91,12 +107,13 @@ def statistics(processor: Any) -> tuple[tuple[float, float, float], tuple[float,
     return mean, std, None
 
 
-def build(key: str) -> nn.Module:
-    """The network of `hf:` or `smp:` with a hub id or folder, with its weights; raises UserError as the entries do."""
+def entry(key: str, label_set: LabelSet | None = None) -> ModelEntry:
+    """Entry of `hf:` or `smp:` with a hub id or folder, `label_set` in place of its own if given; raises UserError as those entries do."""
     if key.startswith("hf:"):
-        return build_transformers(key, key.removeprefix("hf:"))
+        own = transformers_entry(key)
+        return own if label_set is None else replace(own, label_set=label_set)
     if key.startswith("smp:"):
-        return build_smp(key, key.removeprefix("smp:"))
+        return smp_entry(key, label_set)
     raise UserError(f"'{key}' names no model of a hub. Expected hf: or smp: with a hub id or folder.")
 
 
@@ -110,29 +127,36 @@ def import_transformers(key: str) -> Any:
 
 
 @cache
-def smp_entry(key: str) -> ModelEntry:
-    """Entry of `smp:` and a hub id or folder; raises UserError where the package is missing or nothing fitting is found."""
-    name = key.removeprefix("smp:")
-    module: Any = build_smp(key, name)
-    classes = module.segmentation_head[0].out_channels
-    if classes < 2:
-        raise UserError(f"{key} has one output, a binary mask; at least two classes are needed.")
-    names = {21: VOC21.classes, 19: CITYSCAPES19.classes, 150: ADE20K150.classes}.get(classes, [f"class {i}" for i in range(classes)])
+def smp_entry(key: str, label_set: LabelSet | None = None) -> ModelEntry:
+    """Entry of `smp:` and a hub id or folder; raises UserError where the package is missing or nothing fitting is found.
+
+    Without `label_set` it is guessed from the number of classes, for which the network has to be loaded.
+    """
     return ModelEntry(
         key=key,
-        title=name,
-        build=partial(build_smp, key, name),
-        label_set=known_label_set(name, list(names)),
+        title=key.removeprefix("smp:"),
+        build=partial(build_smp, key),
+        label_set=label_set or guessed_label_set(key),
         working_size=WORKING_SIZE,
         mean=IMAGENET_MEAN,
         std=IMAGENET_STD,
         multiple=32,
-        data=f"{type(module).__name__} of segmentation_models_pytorch; a label set taken from the number of classes",
+        data="segmentation_models_pytorch, from the Hugging Face hub or a folder"
+        + ("" if label_set else "; a label set taken from the number of classes"),
         licence="see its model card",
     )
 
 
-def build_smp(key: str, name: str) -> nn.Module:
+def guessed_label_set(key: str) -> LabelSet:
+    """The known label set with as many classes as a network of `smp:` has, or classes without names."""
+    classes = build_smp(key).segmentation_head[0].out_channels  # type: ignore[index, union-attr]
+    if classes < 2:
+        raise UserError(f"{key} has one output, a binary mask; at least two classes are needed.")
+    names = {21: VOC21.classes, 19: CITYSCAPES19.classes, 150: ADE20K150.classes}.get(classes, [f"class {i}" for i in range(classes)])
+    return known_label_set(key.removeprefix("smp:"), list(names))
+
+
+def build_smp(key: str) -> nn.Module:
     """A network of `segmentation_models_pytorch` with its weights; raises UserError with the command where the package is missing."""
     try:
         import segmentation_models_pytorch as smp
@@ -140,8 +164,11 @@ def build_smp(key: str, name: str) -> nn.Module:
         raise UserError(
             f"The model {key} needs the package segmentation_models_pytorch: pip install segmentation-models-pytorch."
         ) from None
-    network: nn.Module = found(key, partial(smp.from_pretrained, name))
-    return network
+    network: Any = found(key, lambda: smp.from_pretrained(key.removeprefix("smp:")))
+    # Scores are wanted, not the probabilities that some checkpoints make of them.
+    network.segmentation_head[-1] = nn.Identity()
+    module: nn.Module = network
+    return module
 
 
 def found(key: str, read: Any) -> Any:

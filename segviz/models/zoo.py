@@ -8,8 +8,9 @@ from pathlib import Path
 from torch import nn
 
 from segviz.data.label_sets import CITYSCAPES19, VOC7, VOC21
-from segviz.models import hub, own
+from segviz.models import hub, own, uploads
 from segviz.models.build import MEAN, STD, build_voc7
+from segviz.models.configuration import Configuration, read_configured
 from segviz.models.enet import ENet
 from segviz.models.entry import ModelEntry
 from segviz.models.espnetv2 import ESPNetv2
@@ -17,7 +18,7 @@ from segviz.models.torchvision_models import TORCHVISION
 from segviz.models.wrappers import split_key
 from segviz.types import UserError
 
-__all__ = ["MODELS", "ModelEntry", "catalogue", "model_entry"]
+__all__ = ["MODELS", "ModelEntry", "catalogue", "configured", "model_entry"]
 
 WEIGHTS = Path(__file__).parents[2] / "assets" / "models"
 
@@ -218,13 +219,18 @@ ENTRIES = (
 MODELS = {entry.key: entry for entry in ENTRIES}
 
 
+def configured() -> Configuration:
+    """The models of `segviz.toml`, which must have keys of their own."""
+    return read_configured(frozenset(MODELS))
+
+
 def catalogue() -> dict[str, ModelEntry]:
-    """All entries by key: `MODELS`, those of `segviz.toml`, uploaded ones; raises UserError where that file says something wrong."""
-    return {**MODELS, **own.configured_entries(), **own.UPLOADED}
+    """All entries by key: `MODELS`, those of `segviz.toml`, uploaded ones."""
+    return {**MODELS, **configured().entries, **uploads.UPLOADED}
 
 
 def model_entry(key: str) -> ModelEntry:
-    """Entry of a model; raises UserError for an unknown key.
+    """Entry of a model; raises UserError for an unknown key, or one whose table in `segviz.toml` says something wrong.
 
     Besides the keys of `catalogue`: `hf:` or `smp:` with a hub id or folder, and `path/to/factory.py:callable`, whose code is run. Any of
     them may end in wrappers, as in `voc7-lraspp+crf`; the entry is then that of the network inside, by another name.
@@ -241,7 +247,10 @@ def model_entry(key: str) -> ModelEntry:
         return hub.smp_entry(key)
     if ".py:" in key:
         return own.factory_entry(key)
-    known = catalogue()
+    known, faults = catalogue(), configured().faults
+    if key in faults:
+        raise UserError(faults[key])
     if key not in known:
-        raise UserError(f"Unknown model '{key}'. Known: {', '.join(known)}; or hf:HUB_ID, smp:HUB_ID, path/to/factory.py:callable.")
+        others = "; or hf:HUB_ID, smp:HUB_ID, path/to/factory.py:callable."
+        raise UserError(" ".join([f"Unknown model '{key}'. Known: {', '.join(known)}{others}", *faults.values()]))
     return known[key]

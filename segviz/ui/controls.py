@@ -19,7 +19,7 @@ from segviz.models.wrappers import split_key
 from segviz.models.zoo import ModelEntry, catalogue, model_entry
 from segviz.settings import GOALS, LABEL_SOURCES, MAX_STEPS, Settings
 from segviz.types import UserError
-from segviz.ui.models import download_panel, is_here, model_facts, model_keys, model_title
+from segviz.ui.models import download_panel, is_here, model_facts, model_keys, model_title, show_faults
 
 OWN = "own"
 GOAL_TITLES = {
@@ -159,6 +159,7 @@ def model_controls() -> str:
     model = st.selectbox("Model", model_keys(), format_func=model_title, key="model", persist_state="session")
     entry = catalogue()[model]
     st.caption(model_facts(entry))
+    show_faults()
     download_panel(entry)
     wrapper = st.selectbox(
         "Around the network",

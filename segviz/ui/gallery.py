@@ -8,12 +8,12 @@ import torch
 from segviz import draw
 from segviz.engine.jobs import Job, State
 from segviz.models.load import CACHE, default_device, loaded
-from segviz.models.own import upload
+from segviz.models.uploads import upload
 from segviz.models.zoo import ModelEntry, catalogue, model_entry
 from segviz.studies.gallery import View
 from segviz.types import UserError
 from segviz.ui.lab_view import data_url
-from segviz.ui.models import is_here, megabytes, model_keys, model_title
+from segviz.ui.models import is_here, megabytes, model_keys, model_title, show_faults
 
 
 @cache
@@ -54,6 +54,7 @@ def show_table() -> None:
         f"Our clean mIoU is that of a data set: {'; '.join(measured)} (models of VOC21 are read in the same classes). "
         "Published figures are the authors', on their own data and sizes."
     )
+    show_faults()
 
 
 def show_memory() -> None:

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from segviz.engine.downloads import Downloads
-from segviz.models.zoo import ModelEntry, catalogue
+from segviz.models.zoo import ModelEntry, catalogue, configured
 
 
 @st.cache_resource
@@ -29,6 +29,12 @@ def model_facts(entry: ModelEntry) -> str:
     """One line: size, licence, clean mIoU, state."""
     miou = f"clean mIoU {entry.val_miou:.1%} (ours)" if entry.val_miou is not None else entry.published or "mIoU not measured"
     return " · ".join([megabytes(entry.bytes), entry.licence, miou, entry.state])
+
+
+def show_faults() -> None:
+    """What is wrong in the user's configuration, whose other models can be used all the same."""
+    for fault in configured().faults.values():
+        st.warning(fault)
 
 
 def megabytes(size: int | None) -> str:

@@ -76,6 +76,17 @@ def test_whole_download_reports_progress(server, tmp_path):
     assert server.seen == [None]
 
 
+def test_good_file_in_a_folder_that_cannot_be_written(server, tmp_path, monkeypatch):
+    def refuse(file):
+        raise PermissionError(13, "Read-only file system")
+
+    (tmp_path / "weights.pth").write_bytes(CONTENT)
+    monkeypatch.setattr(module, "locked", refuse)
+    assert fetch(server.url, tmp_path / "weights.pth", SHA) == tmp_path / "weights.pth"
+    with pytest.raises(UserError, match="Cannot write"):
+        fetch(server.url, tmp_path / "other.pth", SHA)
+
+
 def test_goes_on_after_a_cut(server, tmp_path):
     server.cut_at = 300_000
     assert fetch(server.url, tmp_path / "weights.pth", SHA).read_bytes() == CONTENT

@@ -1,9 +1,12 @@
 """Optional extras, from folders with tiny random networks."""
 
 import builtins
+from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from segviz.data.label_sets import CITYSCAPES19
 from segviz.models.load import load_entry
@@ -58,13 +61,59 @@ def test_segformer(tmp_path):
 
 
 def test_listed_in_the_configuration(tmp_path, monkeypatch):
-    """Known without loading anything, so that it can be in the app's lists."""
+    """With its processor's statistics and its label set, but for what the file states."""
     transformers = pytest.importorskip("transformers")
-    save_segformer(transformers, tmp_path / "net", ["a", "b", "c"], None)
-    (tmp_path / "labels.toml").write_text('classes = ["a", "b", "c"]')
-    (tmp_path / "segviz.toml").write_text(f'[models.hubbed]\nhub = "hf:{tmp_path / "net"}"\nlabels = "labels.toml"\nmultiple = 32\n')
+    save_segformer(transformers, tmp_path / "net", ["a", "b", "c"], (96, 64))
+    (tmp_path / "labels.toml").write_text('classes = ["x", "y", "z"]')
+    net = f'hub = "hf:{tmp_path / "net"}"\n'
+    (tmp_path / "segviz.toml").write_text(
+        f'[models.hubbed]\n{net}\n[models.stated]\n{net}labels = "labels.toml"\nmean = [0.1, 0.2, 0.3]\nworking_size = 100\n'
+    )
     monkeypatch.setenv("SEGVIZ_CONFIG", str(tmp_path / "segviz.toml"))
-    assert check("hubbed", 3).label_set.classes == ("a", "b", "c")
+    plain, hubbed, stated = model_entry(f"hf:{tmp_path / 'net'}"), model_entry("hubbed"), model_entry("stated")
+    assert hubbed == replace(plain, key="hubbed")
+    assert stated.label_set.classes == ("x", "y", "z")
+    assert stated == replace(plain, key="stated", label_set=stated.label_set, mean=(0.1, 0.2, 0.3), working_size=100)
+    x = torch.rand(1, 3, 64, 96)
+    assert torch.equal(check("hubbed", 3)(x), load_entry(plain, CPU)(x))
+
+
+def test_weights_of_another_task_are_refused(tmp_path):
+    """A classifier would get a decoder of random weights, and figures that mean nothing."""
+    transformers = pytest.importorskip("transformers")
+    config = transformers.SegformerConfig(
+        num_encoder_blocks=4, depths=[1] * 4, hidden_sizes=[8] * 4, num_attention_heads=[1] * 4, decoder_hidden_size=8, **labels(["a", "b"])
+    )
+    transformers.SegformerForImageClassification(config).save_pretrained(tmp_path)
+    save_processor(transformers, tmp_path, (64, 64))
+    with pytest.raises(UserError, match=r"lacks \d+ weights of a segmentation network, the first of them decode_head"):
+        load_entry(model_entry(f"hf:{tmp_path}"), CPU)
+
+
+def test_channels_in_reverse(tmp_path):
+    """MobileViT's processor makes BGR of RGB."""
+    transformers = pytest.importorskip("transformers")
+    config = transformers.MobileViTConfig(
+        image_size=64,
+        hidden_sizes=[16, 16, 16],
+        neck_hidden_sizes=[8] * 7,
+        num_attention_heads=2,
+        aspp_out_channels=16,
+        atrous_rates=[1, 2, 3],
+        initializer_range=0.3,
+        **labels(["a", "b", "c"]),
+    )
+    transformers.MobileViTForSemanticSegmentation(config).save_pretrained(tmp_path)
+    transformers.MobileViTImageProcessor(size={"height": 64, "width": 64}, do_center_crop=False).save_pretrained(tmp_path)
+    model = load_entry(model_entry(f"hf:{tmp_path}"), CPU)
+    pixels = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    inputs = transformers.AutoImageProcessor.from_pretrained(tmp_path)(Image.fromarray(pixels), return_tensors="pt")
+    network = transformers.MobileViTForSemanticSegmentation.from_pretrained(tmp_path).eval()
+    x = torch.from_numpy(pixels).permute(2, 0, 1)[None] / 255
+    with torch.no_grad():
+        wanted = network(**inputs).logits
+        torch.testing.assert_close(model.scores(x), wanted, rtol=1e-4, atol=1e-5)
+        assert not torch.allclose(model.scores(x.flip(1)), wanted, atol=1e-4)
 
 
 def test_class_names_without_a_known_set(tmp_path):
@@ -120,6 +169,18 @@ def test_smp(tmp_path):
     smp.Unet("resnet18", encoder_weights=None, classes=1).save_pretrained(tmp_path / "binary")
     with pytest.raises(UserError, match="binary mask"):
         model_entry(f"smp:{tmp_path / 'binary'}")
+
+
+def test_smp_gives_scores_where_the_checkpoint_makes_probabilities(tmp_path):
+    smp = pytest.importorskip("segmentation_models_pytorch")
+    smp.Unet("resnet18", encoder_weights=None, classes=4, decoder_channels=(32, 16, 8, 8, 8), activation="softmax2d").save_pretrained(
+        tmp_path
+    )
+    model = load_entry(model_entry(f"smp:{tmp_path}"), CPU)
+    network = smp.from_pretrained(tmp_path).eval()
+    x = torch.rand(1, 3, 64, 64)
+    with torch.no_grad():
+        torch.testing.assert_close(model.scores(x).softmax(1), network((x - model.mean) / model.std), rtol=1e-3, atol=1e-5)
 
 
 @pytest.mark.parametrize("prefix", ["hf:", "smp:"])

@@ -2,6 +2,7 @@
 
 import pickle
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from segviz.cli import main
 from segviz.models.checkpoint import read_checkpoint
 from segviz.models.load import load_entry, load_model
 from segviz.models.own import OwnModel, run_factory
-from segviz.models.zoo import catalogue, model_entry
+from segviz.models.zoo import catalogue, configured, model_entry
 from segviz.types import UserError
 
 CPU = torch.device("cpu")
@@ -65,6 +66,54 @@ def not_finite():
 
 def broken():
     raise RuntimeError("no such luck")
+
+
+def leaves():
+    raise SystemExit(3)
+
+
+class Through(Tiny):
+    # Something happens to the scores on their way out.
+
+    def __init__(self, change, classes=3):
+        super().__init__(classes)
+        self.change = change
+
+    def forward(self, x):
+        return self.change(super().forward(x))
+
+
+def whole_numbers():
+    return Through(lambda scores: scores.long())
+
+
+def empty():
+    return Through(lambda scores: scores[:, :, :0, :0])
+
+
+def without_gradient():
+    return Through(torch.Tensor.detach)
+
+
+def multiples_of_eight():
+    # A skip over three poolings, as in a U-Net.
+    return Through(lambda scores: scores + nn.functional.interpolate(nn.functional.max_pool2d(scores, 8), scale_factor=8))
+
+
+def not_finite_on_wide_pictures():
+    return Through(lambda scores: scores * (float("nan") if scores.shape[3] > 200 else 1))
+
+
+def mapping():
+    return Through(lambda scores: {"out": scores})
+
+
+def one_output():
+    return Tiny(1)
+
+
+def too_many():
+    return Tiny(300)
 
 
 def number():
@@ -122,14 +171,42 @@ def test_configuration_is_read_again_after_a_change(folder):
         ({"colour": 1}, "unknown field colour"),
         ({"factory": "tiny.build"}, "is no factory"),
         ({"labels": "none.toml"}, "There is no label file"),
-        ({"mean": [0.5]}, "are not three numbers"),
+        ({"mean": [0.5]}, "not a list of three numbers"),
+        ({"std": [0.5, 0, 0.5]}, "not a list of three numbers above 0"),
+        ({"input_size": [64, 64, 64]}, "not \\[width, height\\]"),
         ({"working_size": 0}, "not a whole number above 0"),
+        ({"checkpoint": 5}, "checkpoint = 5 is no text"),
+        ({"hub": "hf:x/y"}, "leave out factory and checkpoint"),
     ],
 )
-def test_configuration_mistakes(folder, fields, message):
+def test_a_mistake_in_the_configuration_costs_that_model_alone(folder, capsys, fields, message):
     configure(folder, **fields)
-    with pytest.raises(UserError, match=message):
-        catalogue()
+    with (folder / "segviz.toml").open("a") as file:
+        file.write('[models.good]\nfactory = "tiny.py:build"\nlabels = "labels.toml"\n')
+    with pytest.raises(UserError, match=rf"\[models\.tiny\] in .*segviz\.toml: .*{message}"):
+        model_entry("tiny")
+    assert "tiny" not in catalogue()
+    assert model_entry("good").state == "own"
+    assert main(["models"]) == 0
+    printed = capsys.readouterr()
+    assert "good" in printed.out
+    assert "[models.tiny]" in printed.err
+
+
+@pytest.mark.parametrize("key", ["voc7-lraspp", "'net+crf'", "'hf:x'", "upload-1"])
+def test_keys_that_mean_something_else_are_refused(folder, key):
+    (folder / "segviz.toml").write_text(f'[models.{key}]\nfactory = "tiny.py:build"\nlabels = "labels.toml"\n')
+    ((name, fault),) = configured().faults.items()
+    assert name == key.strip("'")
+    assert "key" in fault
+    assert name not in configured().entries
+
+
+def test_a_file_that_is_no_configuration_is_named(folder):
+    (folder / "segviz.toml").write_text("[models")
+    with pytest.raises(UserError, match=r"Unknown model 'tiny'.*segviz\.toml is no TOML"):
+        model_entry("tiny")
+    assert load_model("voc7-lraspp", CPU)
 
 
 @pytest.mark.parametrize(
@@ -140,13 +217,39 @@ def test_configuration_mistakes(folder, fields, message):
         ("vector", r"shape \(1, 3\)"),
         ("not_finite", "not finite"),
         ("broken", "RuntimeError: no such luck"),
+        ("leaves", "SystemExit: 3"),
         ("number", "returned int"),
         ("missing", "no callable missing"),
+        ("whole_numbers", "torch.int64; expected floating-point scores"),
+        ("empty", "0x0 for a picture"),
+        ("without_gradient", "no gradient with respect to the picture"),
+        ("multiples_of_eight", "fails on 149x107 pixels: RuntimeError.* state multiple = 32"),
     ],
 )
 def test_networks_that_do_not_fit(folder, name, message):
     configure(folder, factory=f"tiny.py:{name}")
     with pytest.raises(UserError, match=message):
+        load_entry(model_entry("tiny"), CPU)
+
+
+def test_a_multiple_helps_networks_that_need_one(folder):
+    configure(folder, factory="tiny.py:multiples_of_eight", multiple=8)
+    assert load_entry(model_entry("tiny"), CPU)(torch.rand(1, 3, 50, 70)).shape == (1, 3, 50, 70)
+
+
+def test_what_shows_on_large_pictures_only_is_no_result(folder, capsys):
+    """A run over scores that are not finite would report that nothing happened."""
+    configure(folder, factory="tiny.py:not_finite_on_wide_pictures")
+    sample = str(Path(__file__).parents[2] / "assets" / "samples" / "chelsea.png")
+    assert main(["attack", "--model", "tiny", "--image", sample, "--attack", "fgsm"]) == 2
+    assert "pixels are not finite" in capsys.readouterr().err
+
+
+def test_layers_must_be_there(folder):
+    configure(folder, layers=["layer"])
+    assert set(load_entry(model_entry("tiny"), CPU).features(torch.rand(1, 3, 40, 50))) == {"layer"}
+    configure(folder, layers=["layer", "nope"])
+    with pytest.raises(UserError, match="no layer nope"):
         load_entry(model_entry("tiny"), CPU)
 
 
@@ -166,6 +269,23 @@ def test_factory_by_path(folder):
     assert torch.allclose(described(x), described.encoder((x - 0.5) / 0.25))
     with pytest.raises(UserError, match="There is no file"):
         model_entry(f"{folder}/other.py:build")
+    assert load_entry(model_entry(f"{folder}/tiny.py:mapping"), CPU)(x).shape == (1, 3, 40, 50)
+    for name, count in (("one_output", 1), ("too_many", 300)):
+        with pytest.raises(UserError, match=f"{count} outputs; 2 to 255 classes"):
+            load_entry(model_entry(f"{folder}/tiny.py:{name}"), CPU)
+
+
+def test_factory_as_projects_write_them(folder):
+    """Files beside it are imported, and annotations are strings."""
+    (folder / "parts_of_it.py").write_text("CLASSES = 5\n")
+    (folder / "project.py").write_text(
+        "from __future__ import annotations\nfrom dataclasses import dataclass\nfrom parts_of_it import CLASSES\nfrom torch import nn\n\n\n"
+        "@dataclass\nclass Options:\n    classes: int = CLASSES\n\n\n"
+        "def build():\n    return nn.Conv2d(3, Options().classes, 1)\n"
+    )
+    before = list(sys.path)
+    assert len(model_entry(f"{folder}/project.py:build").label_set.classes) == 5
+    assert sys.path == before
 
 
 def test_checkpoints_hold_tensors_and_nothing_else(tmp_path):
@@ -179,18 +299,36 @@ def test_checkpoints_hold_tensors_and_nothing_else(tmp_path):
     (tmp_path / "pickle.pth").write_bytes(pickle.dumps(Path("x")))
     with pytest.raises(UserError, match="more than tensors"):
         read_checkpoint(tmp_path / "pickle.pth")
-    torch.save([1, 2], tmp_path / "list.pth")
-    with pytest.raises(UserError, match="no state_dict"):
-        read_checkpoint(tmp_path / "list.pth")
+    for name, data in (("empty.pt", b""), ("text.pt", b"hello"), ("cut.pt", (tmp_path / "good.pth").read_bytes()[:200])):
+        (tmp_path / name).write_bytes(data)
+        with pytest.raises(UserError, match=f"{name} cannot be read as weights alone: it is damaged"):
+            read_checkpoint(tmp_path / name)
+    for name, content in (("list.pth", [1, 2]), ("numbered.pth", {0: torch.zeros(1)}), ("none.pth", {}), ("tensor.pth", torch.zeros(2))):
+        torch.save(content, tmp_path / name)
+        with pytest.raises(UserError, match="no state_dict"):
+            read_checkpoint(tmp_path / name)
     torch.jit.script(network).save(str(tmp_path / "script.pt"))
     with pytest.raises(UserError, match="TorchScript"):
         read_checkpoint(tmp_path / "script.pt")
 
 
+@pytest.mark.parametrize("container", ["state_dict", "model_state_dict", "model"])
+def test_checkpoints_of_training_scripts(folder, container):
+    """Under the usual names, and as DataParallel saves them."""
+    weight = torch.full((3, 3, 3, 3), 0.5)
+    torch.save({container: {"module.layer.weight": weight, "module.layer.bias": torch.zeros(3)}, "epoch": 7}, folder / "run.pt")
+    configure(folder, checkpoint="run.pt")
+    assert torch.equal(load_entry(model_entry("tiny"), CPU).encoder.layer.weight, weight)
+
+
 def test_checkpoint_of_another_network(folder):
     save_file({"layer.weight": torch.zeros(3, 3, 3, 3)}, folder / "short.safetensors")
     configure(folder, checkpoint="short.safetensors")
-    with pytest.raises(UserError, match=r"do not fit its network: layer\.bias"):
+    with pytest.raises(UserError, match=r"do not fit its network: layer\.bias is missing"):
+        load_entry(model_entry("tiny"), CPU)
+    weights = {"layer.weight": torch.zeros(3, 3, 3, 3), "layer.bias": torch.zeros(3), "head.bias": torch.zeros(3)}
+    save_file(weights, folder / "short.safetensors")
+    with pytest.raises(UserError, match=r"do not fit its network, which has no head\.bias"):
         load_entry(model_entry("tiny"), CPU)
 
 
@@ -207,7 +345,7 @@ def test_label_file_mistakes(folder, text, message):
     (folder / "labels.toml").write_text(text)
     configure(folder)
     with pytest.raises(UserError, match=message):
-        catalogue()
+        model_entry("tiny")
 
 
 def test_own_model_may_name_a_known_label_set():

@@ -13,7 +13,7 @@ from safetensors.torch import save
 from streamlit.testing.v1 import AppTest
 
 from segviz.data.samples import ASSETS
-from segviz.models import own
+from segviz.models import uploads
 from segviz.models.enet import ENet
 from segviz.models.zoo import MODELS
 
@@ -56,7 +56,7 @@ def served(monkeypatch, tmp_path):
     """ENet with random weights at a local address instead of the published ones, and an empty cache."""
     monkeypatch.setenv("SEGVIZ_CACHE", str(tmp_path))
     monkeypatch.delenv("SEGVIZ_CONFIG", raising=False)
-    monkeypatch.setattr(own, "UPLOADED", {})
+    monkeypatch.setattr(uploads, "UPLOADED", {})
     data = io.BytesIO()
     torch.manual_seed(0)
     torch.save({"state_dict": ENet(19).state_dict()}, data)
@@ -138,7 +138,7 @@ def test_uploaded_weights_become_a_model_and_code_is_refused(served):
     app.selectbox(key="upload_network").set_value("voc7-lraspp").run()
     app.file_uploader(key="weights_upload").set_value(("hardened.safetensors", weights, "application/octet-stream")).run()
     assert not app.exception
-    key = f"upload-{hashlib.sha256(weights).hexdigest()[:8]}"
+    (key,) = uploads.UPLOADED
     assert key in app.success[0].value
     assert key in app.dataframe[0].value["key"].tolist()
     lab = open_app(model=key, steps="1")
@@ -154,6 +154,14 @@ def test_uploaded_weights_become_a_model_and_code_is_refused(served):
     assert "TorchScript archive" in text(app)
     app.file_uploader(key="weights_upload").set_value(("x.pth", b"nothing", "application/octet-stream")).run()
     assert "no safetensors file" in text(app)
+
+
+def test_a_mistake_in_the_configuration_is_shown_and_costs_no_other_model(tmp_path, monkeypatch):
+    (tmp_path / "segviz.toml").write_text('[models.mine]\nfactory = "net.py:build"\nlabels = "lost.toml"\n')
+    monkeypatch.setenv("SEGVIZ_CONFIG", str(tmp_path / "segviz.toml"))
+    for app in (open_app(steps="1", model="mine"), open_page()):
+        assert ["lost.toml" in warning.value and "[models.mine]" in warning.value for warning in app.warning] == [True]
+    assert "voc7-lraspp" in app.dataframe[0].value["key"].tolist()
 
 
 def test_link_names_models_of_the_catalogue_only(tmp_path):

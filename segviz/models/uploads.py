@@ -1,0 +1,53 @@
+"""Weights that users bring through the browser, for networks of the catalogue."""
+
+import hashlib
+import os
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+from segviz.models.adapt import as_segmenter, check_network
+from segviz.models.checkpoint import load_weights, read_upload
+from segviz.models.entry import ModelEntry
+from segviz.models.fetch import cache_folder
+from segviz.types import UserError
+
+UPLOADED: dict[str, ModelEntry] = {}
+"""Models whose weights came through the browser, until the server ends."""
+
+
+def upload(base: ModelEntry, name: str, data: bytes) -> ModelEntry:
+    """Make weights that came through the browser a model with the network of `base`, and keep it in the catalogue.
+
+    The same weights for the same network are the same entry. Raises UserError for anything but safetensors that fit and work.
+    """
+    sha256 = hashlib.sha256(data).hexdigest()
+    key = f"upload-{hashlib.sha256(f'{base.key} {sha256}'.encode()).hexdigest()[:8]}"
+    if key in UPLOADED:
+        return UPLOADED[key]
+    network = base.build()
+    load_weights(network, read_upload(data, name), name)
+    check_network(as_segmenter(network, base).eval(), name)
+    file = cache_folder() / "uploads" / f"{sha256[:16]}.safetensors"
+    part = file.with_name(f"{file.name}.{threading.get_ident()}.part")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(data)
+        os.replace(part, file)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise UserError(f"Cannot write {file}: {error.strerror}.") from None
+    entry = replace(
+        base,
+        key=key,
+        title=f"{Path(name).stem} ({base.title})",
+        weights=file,
+        url=None,
+        sha256=sha256,
+        val_miou=None,
+        published="",
+        data=f"uploaded weights in the network of {base.key}",
+        licence="the user's own",
+        own=True,
+    )
+    return UPLOADED.setdefault(key, entry)
