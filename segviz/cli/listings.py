@@ -59,17 +59,22 @@ def list_attacks() -> list[dict[str, Any]]:
 
 
 def list_command(options: argparse.Namespace) -> None:
-    rows = options.rows()
-    if options.rows is list_models:
-        for fault in configured().faults.values():
-            print(fault, file=sys.stderr)
+    rows, of_models = options.rows(), options.rows is list_models
     if options.json:
         write_json(rows, None)
-        return
-    columns = MODEL_COLUMNS if options.rows is list_models else ATTACK_COLUMNS
+    else:
+        heading = {name: name.replace("_", " ") for name in MODEL_COLUMNS} if of_models else None
+        print_table(rows, MODEL_COLUMNS if of_models else ATTACK_COLUMNS, heading)
+    if of_models:
+        for fault in configured().faults.values():
+            print(fault, file=sys.stderr)
+
+
+def print_table(rows: list[dict[str, Any]], columns: tuple[str, ...], heading: dict[str, str] | None) -> None:
+    """Some of the rows' values in aligned columns."""
     table = [{name: shown(name, row[name]) for name in columns} for row in rows]
-    if options.rows is list_models:
-        table.insert(0, {name: name.replace("_", " ") for name in columns})
+    if heading:
+        table.insert(0, heading)
     widths = {name: max(len(row[name]) for row in table) for name in columns}
     for row in table:
         print("  ".join(f"{row[name]:<{widths[name]}}" for name in columns).rstrip())
