@@ -113,6 +113,7 @@ def evaluate_command(options: argparse.Namespace) -> None:
         "model": options.model,
         "data": str(options.data),
         "label_set": model.label_set.name,
+        "working_size": entry.working_size,
         "device": device_name(model.mean.device),
     }
     write_json(result, options.json)
