@@ -2,10 +2,12 @@
 
 import itertools
 import math
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 # Standard deviation, in cells, of what splatting to two cells, blurring with (1, 2, 1) / 4 and slicing from two cells do together.
 GRID_SIGMA = math.sqrt(1 / 6 + 1 / 2 + 1 / 6)
@@ -85,26 +87,67 @@ class BilateralGrid:
         low = low.long() - low.long().amin(1, keepdim=True) + 1
         self.sides = [int(side) + 3 for side in low.amax(1)]
         strides = low.new_tensor([math.prod(self.sides[axis + 1 :]) for axis in range(5)]).unsqueeze(1)
-        self.indices, self.weights = [], []
-        for corner in itertools.product((0, 1), repeat=5):
-            upper = low.new_tensor(corner).unsqueeze(1)
-            self.indices.append(((low + upper) * strides).sum(0))
-            self.weights.append(torch.where(upper == 1, fraction, 1 - fraction).prod(0).unsqueeze(1))
+        corners = low.new_tensor(list(itertools.product((0, 1), repeat=5)))
+        self.indices = torch.stack([((low + corner.unsqueeze(1)) * strides).sum(0) for corner in corners])
+        self.weights = torch.stack([torch.where(corner.unsqueeze(1) == 1, fraction, 1 - fraction).prod(0) for corner in corners])
 
     def filter(self, x: Tensor) -> Tensor:
         """Apply the kernel, up to a factor, to every channel of (C,H,W)."""
-        values = x.flatten(1).t()
-        grid = values.new_zeros(math.prod(self.sides), len(x))
-        for index, weight in zip(self.indices, self.weights, strict=True):
-            grid.index_add_(0, index, values * weight)
-        grid = grid.view(*self.sides, -1)
+        grid = Splat.apply(x.flatten(1).t(), self.weights, self.indices, math.prod(self.sides)).view(*self.sides, -1)
         for axis in range(5):
             grid = blur_121(grid, axis)
-        grid = grid.flatten(0, 4)
-        sliced = torch.zeros_like(values)
-        for index, weight in zip(self.indices, self.weights, strict=True):
-            sliced = sliced + grid.index_select(0, index) * weight
-        return sliced.t().view_as(x)
+        return Slice.apply(grid.flatten(0, 4), self.weights, self.indices).t().view_as(x)
+
+
+def splat(values: Tensor, weights: Tensor, indices: Tensor, cells: int) -> Tensor:
+    """Spread the pixels' values (pixels,C) over a grid (cells,C): to cell `indices[k]`, `weights[k]` of each (both (corners,pixels))."""
+    grid = values.new_zeros(cells, values.shape[1])
+    for index, weight in zip(indices, weights, strict=True):
+        grid.index_add_(0, index, values * weight.unsqueeze(1))
+    return grid
+
+
+def gather(grid: Tensor, weights: Tensor, indices: Tensor) -> Tensor:
+    """The weighted sums (pixels,C) of the cells around each pixel: the transpose of `splat`."""
+    values = grid.new_zeros(indices.shape[1], grid.shape[1])
+    for index, weight in zip(indices, weights, strict=True):
+        values += grid.index_select(0, index) * weight.unsqueeze(1)
+    return values
+
+
+def gradient_of_weights(grid: Tensor, values: Tensor, indices: Tensor) -> Tensor:
+    """What a loss changes by with the weights (corners,pixels) of either, where one side is the data and the other its gradient."""
+    return torch.stack([(grid.index_select(0, index) * values).sum(1) for index in indices])
+
+
+class Splat(torch.autograd.Function):
+    """`splat` with a gradient that keeps no product per corner: those are gigabytes for large pictures."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, weights: Tensor, indices: Tensor, cells: int) -> Tensor:
+        ctx.save_for_backward(values, weights, indices)
+        return splat(values, weights, indices, cells)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None, None]:
+        values, weights, indices = ctx.saved_tensors
+        return gather(gradient, weights, indices), gradient_of_weights(gradient, values, indices), None, None
+
+
+class Slice(torch.autograd.Function):
+    """`gather` with a gradient that keeps no product per corner."""
+
+    @staticmethod
+    def forward(ctx: Any, grid: Tensor, weights: Tensor, indices: Tensor) -> Tensor:
+        ctx.save_for_backward(grid, weights, indices)
+        return gather(grid, weights, indices)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None]:
+        grid, weights, indices = ctx.saved_tensors
+        return splat(gradient, weights, indices, len(grid)), gradient_of_weights(grid, gradient, indices), None
 
 
 def blur_121(x: Tensor, axis: int) -> Tensor:
