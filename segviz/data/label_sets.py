@@ -26,10 +26,16 @@ class LabelSet:
     name: str
     classes: tuple[str, ...]
     palette: tuple[Colour, ...]
-    stored_ids: range
+    stored_ids: Sequence[int]
     index_of: dict[int, int]
     vocabulary: str = ""
     training_pixels: tuple[float, ...] | None = None
+
+    @property
+    def ids(self) -> str:
+        """The ids that label maps may hold, for people: "0 to 20" or "0, 8, 12"."""
+        first, last = self.stored_ids[0], self.stored_ids[-1]
+        return f"{first} to {last}" if len(self.stored_ids) == last - first + 1 else ", ".join(map(str, self.stored_ids))
 
     def from_stored(self, stored: np.ndarray) -> np.ndarray:
         """Stored label map (H,W) of integers to class indices (H,W) uint8 with 255 for void.
@@ -40,8 +46,7 @@ class LabelSet:
         if unknown:
             shown = ", ".join(map(str, unknown[:5])) + (", ..." if len(unknown) > 5 else "")
             raise UserError(
-                f"The label map holds the values {shown}, which are no {self.name} labels. "
-                f"Expected ids {self.stored_ids[0]} to {self.stored_ids[-1]} and {VOID} for void."
+                f"The label map holds the values {shown}, which are no ids of {self.name}. Expected {self.ids} and {VOID} for void."
             )
         table = np.full(256, VOID, np.uint8)
         table[list(self.stored_ids)] = [self.index_of.get(i, 0) for i in self.stored_ids]
@@ -65,7 +70,7 @@ def described_label_set(name: str, classes: Sequence[str], palette: Sequence[Col
     """A label set from the id of each class in label maps. Its vocabulary is all of that, as anyone may give two sets the same name."""
     vocabulary = ", ".join(f"{stored} {name}" for stored, name in sorted(zip(ids, classes, strict=True)))
     index_of = {stored: index for index, stored in enumerate(ids)}
-    return LabelSet(name, tuple(classes), tuple(palette), range(max(ids) + 1), index_of, vocabulary)
+    return LabelSet(name, tuple(classes), tuple(palette), tuple(sorted(ids)), index_of, vocabulary)
 
 
 def generated_palette(count: int) -> tuple[Colour, ...]:

@@ -1,5 +1,6 @@
 """The user's own models by way of a configuration file, `segviz.toml`."""
 
+import json
 import os
 import tomllib
 from collections.abc import Callable
@@ -8,10 +9,12 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from segviz.data.label_sets import read_label_file
 from segviz.models import hub
 from segviz.models.entry import ModelEntry, Triple
-from segviz.models.own import WORKING_SIZE, plain_module, split_factory
+from segviz.models.own import OwnModel, described_entry, plain_module, run_factory, split_factory, stamps
 from segviz.types import UserError
 
 APP = Path(__file__).parents[2]
@@ -40,15 +43,17 @@ def size(value: Any) -> tuple[int, int]:
 
 
 def triple(value: Any) -> Triple:
-    """Three numbers; raises TypeError or ValueError otherwise."""
+    """Three numbers of 0 to 1; raises TypeError or ValueError otherwise."""
     if not isinstance(value, list):
         raise TypeError
     red, green, blue = map(float, value)
+    if not 0 <= min(red, green, blue) <= max(red, green, blue) <= 1:
+        raise ValueError
     return red, green, blue
 
 
 def deviations(value: Any) -> Triple:
-    """Three numbers above 0; raises TypeError or ValueError otherwise."""
+    """Three numbers above 0 and up to 1; raises TypeError or ValueError otherwise."""
     found = triple(value)
     if min(found) <= 0:
         raise ValueError
@@ -66,8 +71,8 @@ SOURCES = ("factory", "hub", "checkpoint", "labels")
 FIELDS: dict[str, tuple[Callable[[Any], Any], str]] = {
     "title": (text, "a text"),
     "licence": (text, "a text"),
-    "mean": (triple, "a list of three numbers"),
-    "std": (deviations, "a list of three numbers above 0"),
+    "mean": (triple, "a list of three numbers of 0 to 1; divide those of grey levels by 255"),
+    "std": (deviations, "a list of three numbers above 0 and up to 1; divide those of grey levels by 255"),
     "input_size": (size, "[width, height] in pixels"),
     "working_size": (positive, "a whole number above 0"),
     "multiple": (positive, "a whole number above 0"),
@@ -91,31 +96,60 @@ class Configuration:
 
 
 def read_configured(taken: frozenset[str]) -> Configuration:
-    """The configuration file as it is now, empty where there is none; keys in `taken` are refused."""
+    """The configuration file as it is now, empty where there is none; keys in `taken` are refused.
+
+    Table by table, so that a wrong one does not take the others along. An entry stays the same object until its table or a file that it
+    names changes.
+    """
     file = configuration_file()
     if not file.is_file():
-        return Configuration({}, {})
-    return read_configuration(file, file.stat().st_mtime_ns, taken)
+        chosen = os.environ.get("SEGVIZ_CONFIG")
+        return Configuration({}, {"": f"SEGVIZ_CONFIG names the file {file}, which is not there."} if chosen else {})
+    try:
+        tables = read_tables(file, file.stat().st_mtime_ns)
+    except UserError as error:
+        return Configuration({}, {"": str(error)})
+    entries, faults = {}, {}
+    for key, table in tables.items():
+        if key in taken:
+            found: ModelEntry | str = "the key belongs to a model of the catalogue; choose another one."
+        else:
+            found = entry_or_fault(key, json.dumps(table, default=str), file.parent, changes(table, file.parent))
+        if isinstance(found, str):
+            faults[key] = f"[models.{key}] in {file}: {found}"
+        else:
+            entries[key] = found
+    return Configuration(entries, faults)
 
 
 @cache
-def read_configuration(file: Path, changed: int, taken: frozenset[str]) -> Configuration:
-    """Table by table, so that a wrong one does not take the others along; read again once the file has `changed`."""
+def read_tables(file: Path, changed: int) -> dict[str, dict[str, Any]]:
+    """The tables of models by key, read again once the file has `changed`; raises UserError where it is no such file."""
     try:
-        tables = tomllib.loads(file.read_text()).get("models", {})
+        found = tomllib.loads(file.read_text())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        return Configuration({}, {"": f"{file} is no TOML: {error}."})
-    if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
-        return Configuration({}, {"": f"{file} must hold one table [models.KEY] per model."})
-    entries, faults = {}, {}
-    for key, table in tables.items():
-        try:
-            if key in taken:
-                raise UserError("the key belongs to a model of the catalogue; choose another one.")
-            entries[key] = configured_entry(key, table, file.parent)
-        except UserError as error:
-            faults[key] = f"[models.{key}] in {file}: {error}"
-    return Configuration(entries, faults)
+        raise UserError(f"{file} is no TOML: {error}.") from None
+    tables = found.pop("models", {})
+    if found or not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
+        odd = f"; it has {next(iter(found))}" if found else ""
+        raise UserError(f"{file} must hold one table [models.KEY] per model and nothing else{odd}.")
+    return tables
+
+
+def changes(table: dict[str, Any], folder: Path) -> tuple[int, ...]:
+    """When the files that a table names were changed, and those beside its factory: what makes the model another one."""
+    named = [folder / str(table[field]) for field in ("checkpoint", "labels") if field in table]
+    own = tuple(file.stat().st_mtime_ns for file in named if file.is_file())
+    return own + (stamps(folder / str(table["factory"]).rpartition(":")[0]) if "factory" in table else ())
+
+
+@cache
+def entry_or_fault(key: str, table: str, folder: Path, changed: tuple[int, ...]) -> ModelEntry | str:
+    """The entry of a table in JSON, or what is wrong; made again once a file that it names has `changed`."""
+    try:
+        return configured_entry(key, json.loads(table), folder)
+    except UserError as error:
+        return str(error)
 
 
 def configured_entry(key: str, table: dict[str, Any], folder: Path) -> ModelEntry:
@@ -140,9 +174,18 @@ def configured_entry(key: str, table: dict[str, Any], folder: Path) -> ModelEntr
         if "factory" in table or "checkpoint" in table:
             raise UserError("hub brings network and weights along; leave out factory and checkpoint.")
         return replace(hub.entry(table["hub"], labels), key=key, **stated)
-    if "factory" not in table or labels is None:
-        raise UserError(f"the field {'labels' if 'factory' in table else 'factory'} is missing.")
+    if "factory" not in table:
+        raise UserError("the field factory is missing.")
+    path, name = split_factory(table["factory"], folder)
     checkpoint = folder / table["checkpoint"] if "checkpoint" in table else None
-    build = partial(plain_module, *split_factory(table["factory"], folder), checkpoint)
-    own = ModelEntry(key, key, build, labels, WORKING_SIZE, data="the user's own", licence="the user's own")
-    return replace(own, **stated)
+    for file in (path, checkpoint):
+        if file is not None and not file.is_file():
+            raise UserError(f"there is no file {file}.")
+    made = run_factory(path, name)
+    if isinstance(made, nn.Module):
+        if labels is None:
+            raise UserError("the field labels is missing.")
+        made = OwnModel(made, labels)
+    own = described_entry(key, path, name, made if labels is None else replace(made, labels=labels))
+    told: dict[str, Any] = {"title": key, "build": partial(plain_module, path, name, checkpoint)} | stated
+    return replace(own, **told)

@@ -21,6 +21,8 @@ from segviz.types import UserError
 WORKING_SIZE = 320
 IMPORTING = threading.RLock()
 """Held while a factory is imported and called, as the search path is everyone's."""
+IMPORTED: list[str] = []
+"""The modules that the last factory imported from files beside it."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,10 @@ def run_factory(path: Path, name: str) -> nn.Module | OwnModel:
     assert specification.loader is not None
     module = importlib.util.module_from_spec(specification)
     with IMPORTING:
+        # What was imported for the last factory may have changed since, or be another project's file of the same name.
+        for imported in IMPORTED:
+            sys.modules.pop(imported, None)
+        before = set(sys.modules)
         sys.modules[specification.name] = module
         sys.path.insert(0, folder)
         try:
@@ -76,12 +82,14 @@ def run_factory(path: Path, name: str) -> nn.Module | OwnModel:
             raise UserError(f"The factory {path}:{name} failed: {type(error).__name__}: {error}") from None
         finally:
             sys.path.remove(folder)
+            beside = {file.stem for file in path.parent.glob("*.py")} | {file.parent.name for file in path.parent.glob("*/__init__.py")}
+            IMPORTED[:] = [imported for imported in set(sys.modules) - before if imported.partition(".")[0] in beside]
     if not isinstance(made, nn.Module | OwnModel):
         raise UserError(f"The factory {path}:{name} returned {type(made).__name__}; expected an nn.Module or segviz.models.own.OwnModel.")
     return made
 
 
-def plain_module(path: Path, name: str, checkpoint: Path | None) -> nn.Module:
+def plain_module(path: Path, name: str, checkpoint: Path | None = None) -> nn.Module:
     """The network of a factory, with the weights of a checkpoint if there is one."""
     made = run_factory(path, name)
     module = made.module if isinstance(made, OwnModel) else made
@@ -98,21 +106,32 @@ def factory_entry(key: str) -> ModelEntry:
     A plain nn.Module is given images in [0,1] as they are, and gets classes without names, as many as it has outputs.
     """
     path, name = split_factory(key)
-    return made_entry(key, path, name, path.stat().st_mtime_ns if path.is_file() else 0)
+    return made_entry(key, path, name, stamps(path))
+
+
+def stamps(path: Path) -> tuple[int, ...]:
+    """When a factory's file and those beside it, which it may import, were changed."""
+    return tuple(file.stat().st_mtime_ns for file in sorted(path.parent.glob("*.py")))
 
 
 @cache
-def made_entry(key: str, path: Path, name: str, changed: int) -> ModelEntry:
-    """`factory_entry`, made again once the file has `changed`."""
+def made_entry(key: str, path: Path, name: str, changed: tuple[int, ...]) -> ModelEntry:
+    """`factory_entry`, made again once a file has `changed`."""
     made = run_factory(path, name)
     if isinstance(made, nn.Module):
         made = OwnModel(made, unnamed_classes(made, path.stem), (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
-    labels = made.labels if isinstance(made.labels, LabelSet) else read_label_file(str(made.labels), path.parent)
+    return described_entry(key, path, name, made)
+
+
+def described_entry(key: str, path: Path, name: str, made: OwnModel) -> ModelEntry:
+    """Entry of a model with what its factory says of it; raises UserError for label files and statistics that cannot be used."""
+    if not (0 <= min(made.mean) <= max(made.mean) <= 1 and 0 < min(made.std) <= max(made.std) <= 1):
+        raise UserError(f"The statistics of {path}:{name} are not those of images in [0,1]; divide those of grey levels by 255.")
     return ModelEntry(
         key=key,
         title=f"{path.stem}:{name}",
-        build=partial(plain_module, path, name, None),
-        label_set=labels,
+        build=partial(plain_module, path, name),
+        label_set=made.labels if isinstance(made.labels, LabelSet) else read_label_file(str(made.labels), path.parent),
         working_size=made.working_size,
         mean=made.mean,
         std=made.std,

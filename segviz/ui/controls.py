@@ -398,7 +398,7 @@ def image_title(key: str) -> str:
 def upload_controls(entry: ModelEntry) -> None:
     """Uploaders for a photo and its label map; a good upload is kept for the session, a bad one gets a message and changes nothing."""
     photo = st.file_uploader("Photo", ["png", "jpg", "jpeg", "webp"], max_upload_size=10, key="photo_upload")
-    ids = f"{entry.label_set.name} ids 0 to {entry.label_set.stored_ids[-1]}"
+    ids = f"{entry.label_set.name} ids {entry.label_set.ids}"
     labels = st.file_uploader(
         "Label map (optional)",
         ["png"],

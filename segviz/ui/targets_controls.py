@@ -294,8 +294,7 @@ def map_upload(entry: ModelEntry) -> None:
         "Target map",
         ["png"],
         max_upload_size=10,
-        help=f"PNG of class ids, of any size: {label_set.name} ids {label_set.stored_ids[0]} to {label_set.stored_ids[-1]}, 255 for "
-        "void, which is left as it comes.",
+        help=f"PNG of class ids, of any size: {label_set.name} ids {label_set.ids}, 255 for void, which is left as it comes.",
         key="targets_map_upload",
     )
     if file is not None:

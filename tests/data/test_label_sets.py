@@ -23,7 +23,7 @@ def test_ids_in_files():
     assert VOC7.from_stored(np.array([[0, 8, 20, 255]])).tolist() == [[0, 1, 0, 255]]
     assert CAMVID11.from_stored(np.array([[0, 10, 11]])).tolist() == [[0, 10, VOID]]
     assert ADE20K150.from_stored(np.array([[0, 1, 150]])).tolist() == [[VOID, 0, 149]]
-    with pytest.raises(UserError, match="values 19, which are no Cityscapes19 labels"):
+    with pytest.raises(UserError, match="values 19, which are no ids of Cityscapes19"):
         CITYSCAPES19.from_stored(np.array([[19]]))
 
 
@@ -50,7 +50,9 @@ def test_files_of_an_own_set(tmp_path):
         own[folder] = read_label_file("labels.toml", tmp_path / folder)
     (tmp_path / "same.toml").write_text((tmp_path / "one" / "labels.toml").read_text())
     assert own["one"].for_files_of(read_label_file("same.toml", tmp_path)) is own["one"]
-    assert own["one"].for_files_of(own["two"]).from_stored(np.array([[0, 1, 3, 255]])).tolist() == [[0, 0, 1, 255]]
+    assert own["one"].for_files_of(own["two"]).from_stored(np.array([[0, 3, 255]])).tolist() == [[0, 1, 255]]
+    with pytest.raises(UserError, match=r"values 3, which are no ids of labels\. Expected 0, 8 and 255"):
+        own["one"].from_stored(np.array([[0, 3]]))
     with pytest.raises(UserError, match="no meaningful counterpart"):
         own["one"].for_files_of(own["three"])
 

@@ -165,6 +165,41 @@ def test_configuration_is_read_again_after_a_change(folder):
     assert load_model("tiny", CPU) is not first
 
 
+def test_files_that_the_configuration_names_are_read_again_after_a_change(folder):
+    """Checkpoint, label file, factory, and a file that the factory imports."""
+    (folder / "gain.py").write_text("GAIN = 1.0\n")
+    (folder / "tiny.py").write_text(
+        FACTORY + "\n\ndef gained():\n    from gain import GAIN\n    return Through(lambda scores: GAIN * scores)\n"
+    )
+    weights = {"layer.weight": torch.ones(3, 3, 3, 3), "layer.bias": torch.zeros(3)}
+    save_file(weights, folder / "tiny.safetensors")
+    configure(folder, factory="tiny.py:gained", checkpoint="tiny.safetensors")
+    x = torch.rand(1, 3, 40, 50)
+    first = load_model("tiny", CPU)(x)
+    assert load_model("tiny", CPU) is load_model("tiny", CPU)
+    save_file({name: 2 * value for name, value in weights.items()}, folder / "tiny.safetensors")
+    torch.testing.assert_close(load_model("tiny", CPU)(x), 2 * first)
+    (folder / "gain.py").write_text("GAIN = 3\n")
+    torch.testing.assert_close(load_model("tiny", CPU)(x), 6 * first)
+    (folder / "labels.toml").write_text(LABELS.replace("dog", "cow"))
+    assert load_model("tiny", CPU).label_set.classes[2] == "cow"
+    (folder / "tiny.py").write_text("")
+    with pytest.raises(UserError, match="no callable gained"):
+        load_model("tiny", CPU)
+
+
+def test_what_the_factory_says_counts_where_the_table_says_nothing(folder):
+    (folder / "segviz.toml").write_text('[models.tiny]\nfactory = "tiny.py:with_statistics"\nworking_size = 64\n')
+    entry = model_entry("tiny")
+    assert (entry.mean, entry.std, entry.working_size) == ((0.5, 0.5, 0.5), (0.25, 0.25, 0.25), 64)
+    assert entry.label_set.classes == ("ground", "cat", "dog")
+    configure(folder, factory="tiny.py:with_statistics", mean=[0.1, 0.1, 0.1])
+    assert (model_entry("tiny").mean, model_entry("tiny").std) == ((0.1, 0.1, 0.1), (0.25, 0.25, 0.25))
+    (folder / "segviz.toml").write_text('[models.tiny]\nfactory = "tiny.py:build"\n')
+    with pytest.raises(UserError, match="field labels is missing"):
+        model_entry("tiny")
+
+
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
@@ -172,10 +207,14 @@ def test_configuration_is_read_again_after_a_change(folder):
         ({"factory": "tiny.build"}, "is no factory"),
         ({"labels": "none.toml"}, "There is no label file"),
         ({"mean": [0.5]}, "not a list of three numbers"),
+        ({"mean": [123.7, 116.3, 103.5]}, "divide those of grey levels by 255"),
         ({"std": [0.5, 0, 0.5]}, "not a list of three numbers above 0"),
         ({"input_size": [64, 64, 64]}, "not \\[width, height\\]"),
         ({"working_size": 0}, "not a whole number above 0"),
         ({"checkpoint": 5}, "checkpoint = 5 is no text"),
+        ({"checkpoint": "lost.pt"}, "there is no file .*lost"),
+        ({"factory": "lost.py:build"}, "there is no file .*lost"),
+        ({"factory": "tiny.py:broken"}, "no such luck"),
         ({"hub": "hf:x/y"}, "leave out factory and checkpoint"),
     ],
 )
@@ -205,6 +244,12 @@ def test_keys_that_mean_something_else_are_refused(folder, key):
 def test_a_file_that_is_no_configuration_is_named(folder):
     (folder / "segviz.toml").write_text("[models")
     with pytest.raises(UserError, match=r"Unknown model 'tiny'.*segviz\.toml is no TOML"):
+        model_entry("tiny")
+    (folder / "segviz.toml").write_text("[model.tiny]\n")
+    with pytest.raises(UserError, match="nothing else; it has model"):
+        model_entry("tiny")
+    (folder / "segviz.toml").unlink()
+    with pytest.raises(UserError, match=r"SEGVIZ_CONFIG names the file .*, which is not there"):
         model_entry("tiny")
     assert load_model("voc7-lraspp", CPU)
 
