@@ -3,6 +3,8 @@
 import pandas  # noqa: F401  Plotly trips over a pandas that another visitor's script is only half through importing.
 import streamlit as st
 
+from segviz.types import UserError
+
 st.set_page_config(page_title="segviz", page_icon="assets/icon.png", layout="wide")
 st.session_state.app = True
 navigation = st.navigation(
@@ -23,4 +25,8 @@ navigation = st.navigation(
 if "wanted" in st.session_state:
     page, query = st.session_state.pop("wanted")
     st.switch_page(page, query_params=query)
-navigation.run()
+try:
+    navigation.run()
+except UserError as error:
+    # As when the model of what is on screen was taken out of segviz.toml.
+    st.error(str(error))

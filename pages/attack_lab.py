@@ -35,7 +35,8 @@ if settings is not None and picture is not None:
             state.trajectory, state.job = precomputed, None
         else:
             # A link with settings of its own is run at once; another picture is only looked at.
-            state.job = submit(settings if opened and settings.region != NOTHING_DRAWN else lab_view.look_only(settings), picture)
+            whole = opened and settings.region != NOTHING_DRAWN and not state.lost_model
+            state.job = submit(settings if whole else lab_view.look_only(settings), picture)
         state.seen, state.error = seen, None
 state.opened = True
 

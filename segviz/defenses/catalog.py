@@ -51,7 +51,7 @@ def wrap(model: Segmenter, name: str) -> Segmenter:
     if key in DEFENCES:
         return DEFENCES[key].build(model, *values_of(name))
     if key not in WRAPPERS:
-        raise UserError(f"Unknown wrapper '{key}'. Known: {', '.join([*WRAPPERS, *DEFENCES])}.")
+        raise UserError(f"Unknown wrapper '{key}'. Known: {', '.join(dict.fromkeys([*WRAPPERS, *DEFENCES]))}.")
     if equals:
         raise UserError(f"The wrapper '{key}' takes no values. Leave out what follows '='.")
     return WRAPPERS[key](model)

@@ -15,8 +15,8 @@ CONTAINERS = ("state_dict", "model_state_dict", "model")
 """Where training scripts put the weights in a checkpoint that holds more."""
 
 
-def load_weights(network: torch.nn.Module, weights: dict[str, Tensor], key: str) -> None:
-    """Put weights into a network, strictly; raises UserError with the first name that does not fit.
+def load_weights(network: torch.nn.Module, weights: dict[str, Tensor], key: str, fits: str = "its network") -> None:
+    """Put the weights of `key` into a network, called `fits`, strictly; raises UserError with the first name that does not fit.
 
     Names may be those of the network in DataParallel, which begin with `module.`.
     """
@@ -27,15 +27,15 @@ def load_weights(network: torch.nn.Module, weights: dict[str, Tensor], key: str)
         if name in expected and expected[name].shape != value.shape:
             ours, theirs = tuple(expected[name].shape), tuple(value.shape)
             head = " That is a layer for another number of classes or channels." if ours[1:] == theirs[1:] else ""
-            raise UserError(f"The weights of {key} do not fit its network: {name} has the shape {theirs}, expected {ours}.{head}")
+            raise UserError(f"The weights of {key} do not fit {fits}: {name} has the shape {theirs}, expected {ours}.{head}")
     floats = {name: value.float() if value.is_floating_point() else value for name, value in weights.items()}
     incompatible = network.load_state_dict(floats, strict=False)
     # The counters of batch normalisation are the only entries that a weights file may leave out.
     absent = [name for name in incompatible.missing_keys if not name.endswith("num_batches_tracked")]
     if absent:
-        raise UserError(f"The weights of {key} do not fit its network: {absent[0]} is missing.")
+        raise UserError(f"The weights of {key} do not fit {fits}: {absent[0]} is missing.")
     if incompatible.unexpected_keys:
-        raise UserError(f"The weights of {key} do not fit its network, which has no {incompatible.unexpected_keys[0]}.")
+        raise UserError(f"The weights of {key} do not fit {fits}, which has no {incompatible.unexpected_keys[0]}.")
 
 
 def read_checkpoint(file: Path) -> dict[str, Tensor]:
@@ -69,6 +69,11 @@ def read_checkpoint(file: Path) -> dict[str, Tensor]:
 def read_upload(data: bytes, name: str) -> dict[str, Tensor]:
     """The tensors of a safetensors file that the user knows by `name`; raises UserError for anything else."""
     refuse_code(io.BytesIO(data), name)
+    if name.endswith((".pt", ".pth")):
+        raise UserError(
+            f"{name} is a file of PyTorch's own format; uploads are safetensors. Save its state_dict() with "
+            "safetensors.torch.save_file, or name it as the checkpoint of a model in segviz.toml."
+        )
     try:
         return load(data)
     except SafetensorError as error:

@@ -25,7 +25,7 @@ class ModelEntry:
     it takes them as they are, brought to a multiple of `multiple` pixels) and `layers` the modules that `features` reports.
     The weights are the file `weights`, or are downloaded from `url` (`size` bytes, to within a few percent) on first use; `sha256` in full
     or its first digits. Without either, `build` brings the weights along. `own` marks
-    what the user brought.
+    what the user brought, `network_of` the entry whose network uploaded weights are for.
     `working_size`: a photo's longer side is brought to at most this many pixels before anything else happens. `published` is what its
     authors report; `val_miou` is ours, on `val_data`, None where nobody measured it.
     """
@@ -51,6 +51,7 @@ class ModelEntry:
     multiple: int = 1
     layers: tuple[str, ...] = ()
     own: bool = False
+    network_of: str = ""
 
     @property
     def file(self) -> Path | None:

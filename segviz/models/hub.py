@@ -113,7 +113,7 @@ def entry(key: str, label_set: LabelSet | None = None) -> ModelEntry:
         own = transformers_entry(key)
         return own if label_set is None else replace(own, label_set=label_set)
     if key.startswith("smp:"):
-        return smp_entry(key, label_set)
+        return smp_entry(key) if label_set is None else smp_entry_with(key, label_set)
     raise UserError(f"'{key}' names no model of a hub. Expected hf: or smp: with a hub id or folder.")
 
 
@@ -127,22 +127,26 @@ def import_transformers(key: str) -> Any:
 
 
 @cache
-def smp_entry(key: str, label_set: LabelSet | None = None) -> ModelEntry:
+def smp_entry(key: str) -> ModelEntry:
     """Entry of `smp:` and a hub id or folder; raises UserError where the package is missing or nothing fitting is found.
 
-    Without `label_set` it is guessed from the number of classes, for which the network has to be loaded.
+    The label set is guessed from the number of classes, for which the network has to be loaded.
     """
+    return smp_entry_with(key, guessed_label_set(key), "; a label set taken from the number of classes")
+
+
+def smp_entry_with(key: str, label_set: LabelSet, note: str = "") -> ModelEntry:
+    """Entry of `smp:` with a given label set; nothing is loaded."""
     return ModelEntry(
         key=key,
         title=key.removeprefix("smp:"),
         build=partial(build_smp, key),
-        label_set=label_set or guessed_label_set(key),
+        label_set=label_set,
         working_size=WORKING_SIZE,
         mean=IMAGENET_MEAN,
         std=IMAGENET_STD,
         multiple=32,
-        data="segmentation_models_pytorch, from the Hugging Face hub or a folder"
-        + ("" if label_set else "; a label set taken from the number of classes"),
+        data=f"segmentation_models_pytorch, from the Hugging Face hub or a folder{note}",
         licence="see its model card",
     )
 

@@ -92,7 +92,7 @@ def parameter_count(entry: ModelEntry, model: torch.nn.Module) -> int:
 def budget_from_environment() -> int:
     """Bytes that models in memory may take: SEGVIZ_MODEL_MB megabytes, 1024 by default or where that is no number."""
     text = os.environ.get("SEGVIZ_MODEL_MB", "")
-    return (int(text) if text.isdecimal() else DEFAULT_BUDGET_MB) * 2**20
+    return (int(text) if text.isdecimal() else DEFAULT_BUDGET_MB) * 10**6
 
 
 CACHE = ModelCache(budget_from_environment())

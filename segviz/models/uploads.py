@@ -26,7 +26,7 @@ def upload(base: ModelEntry, name: str, data: bytes) -> ModelEntry:
     if key in UPLOADED:
         return UPLOADED[key]
     network = base.build()
-    load_weights(network, read_upload(data, name), name)
+    load_weights(network, read_upload(data, name), name, base.key)
     check_network(as_segmenter(network, base).eval(), name)
     file = cache_folder() / "uploads" / f"{sha256[:16]}.safetensors"
     part = file.with_name(f"{file.name}.{threading.get_ident()}.part")
@@ -40,7 +40,7 @@ def upload(base: ModelEntry, name: str, data: bytes) -> ModelEntry:
     entry = replace(
         base,
         key=key,
-        title=f"{Path(name).stem} ({base.title})",
+        title=f"{Path(name).stem} in {base.key}",
         weights=file,
         url=None,
         sha256=sha256,
@@ -49,5 +49,6 @@ def upload(base: ModelEntry, name: str, data: bytes) -> ModelEntry:
         data=f"uploaded weights in the network of {base.key}",
         licence="the user's own",
         own=True,
+        network_of=base.key,
     )
     return UPLOADED.setdefault(key, entry)

@@ -15,6 +15,7 @@ from segviz.lab import to_tensor
 from segviz.models.load import load_model, parameter_count
 from segviz.models.segmenter import Segmenter
 from segviz.models.zoo import model_entry
+from segviz.types import UserError
 
 REPEATS = 3
 
@@ -34,22 +35,38 @@ class View:
     parameters: int
 
 
-def view_photo(keys: list[str], sample: Sample, device: torch.device, stopped: Callable[[], bool]) -> Iterator[tuple[View, ...]]:
+@dataclass(frozen=True)
+class NoView:
+    """A model that could not be used, and why."""
+
+    key: str
+    error: str
+
+
+def view_photo(keys: list[str], sample: Sample, device: torch.device, stopped: Callable[[], bool]) -> Iterator[tuple[View | NoView, ...]]:
     """Yield the views that there are, first none, then one more after every model; ends early once `stopped` says yes."""
-    views: tuple[View, ...] = ()
+    views: tuple[View | NoView, ...] = ()
     yield views
     for key in keys:
         if stopped():
             return
-        pixels = read_photo(sample.photo, model_entry(key).working_size).pixels
-        model = load_model(key, device)
-        x = to_tensor(pixels, device)
-        with torch.no_grad():
-            prediction = model(x).argmax(1)[0].byte().cpu().numpy()
-        parameters = parameter_count(model_entry(key), model)
-        forward, gradient = seconds_per_pass(model, x)
-        views = (*views, View(key, pixels, prediction, forward, gradient, parameters))
+        try:
+            views = (*views, view(key, sample, device))
+        except UserError as error:
+            views = (*views, NoView(key, str(error)))
         yield views
+
+
+def view(key: str, sample: Sample, device: torch.device) -> View:
+    """One model's view; raises UserError for a model that cannot be used."""
+    pixels = read_photo(sample.photo, model_entry(key).working_size).pixels
+    model = load_model(key, device)
+    x = to_tensor(pixels, device)
+    with torch.no_grad():
+        prediction = model(x).argmax(1)[0].byte().cpu().numpy()
+    parameters = parameter_count(model_entry(key), model)
+    forward, gradient = seconds_per_pass(model, x)
+    return View(key, pixels, prediction, forward, gradient, parameters)
 
 
 def seconds_per_pass(model: Segmenter, x: Tensor) -> tuple[float, float]:

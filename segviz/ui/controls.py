@@ -19,7 +19,7 @@ from segviz.models.wrappers import split_key
 from segviz.models.zoo import ModelEntry, catalogue, model_entry
 from segviz.settings import GOALS, LABEL_SOURCES, MAX_STEPS, Settings
 from segviz.types import UserError
-from segviz.ui.models import download_panel, is_here, model_facts, model_keys, model_title, show_faults
+from segviz.ui.models import download_panel, is_here, mention_faults, model_facts, model_keys, model_title
 
 OWN = "own"
 GOAL_TITLES = {
@@ -38,6 +38,8 @@ WRAPPER_TITLES = {
     "scale75": "Only at 75 % of its size",
     **{key: entry.title for key, entry in DEFENCES.items()},
 }
+UNSAID = re.compile(r" \(bundled\)|, 7 classes")
+"""What the title of a model says that a chart need not."""
 REGION_TITLES = {"": "Whole picture", "class": "One class", "outside": "All but one class", "polygon": "Drawn"}
 NORM_TITLES = {"linf": "L∞", "l2": "L2"}
 LABEL_TITLES = {"truth": "Labels", "prediction": "Prediction"}
@@ -142,10 +144,19 @@ def settings_controls() -> Settings:
     return settings
 
 
+def short_title(key: str) -> str:
+    """A model in a few words, no two alike, with what is around the network."""
+    base, wrappers = split_key(key)
+    entry = catalogue().get(base)
+    title = base if entry is None else UNSAID.sub("", entry.title).replace(", adversarially trained:", " trained on")
+    return " + ".join([title, *(WRAPPER_TITLES.get(name, name).split(":")[0] for name in wrappers)])
+
+
 def open_with(link: dict[str, Any], page: str) -> None:
     """Fill the widgets when a session opens, with the settings of a link and defaults for the rest; take them over from another page."""
     state = st.session_state
     if "model" not in state:
+        state.lost_model = "" if "model" in link else st.query_params.get("model", "")
         fill(asdict(Settings()) | {"target": "cat", "other": "dog"} | link)
     elif state.page != page:
         # A page's widget does not start with the value of its namesake on another page, unless that is written once more.
@@ -156,10 +167,20 @@ def open_with(link: dict[str, Any], page: str) -> None:
 
 def model_controls() -> str:
     """Key of the model, wrappers included, from its widgets."""
-    model = st.selectbox("Model", model_keys(), format_func=model_title, key="model", persist_state="session")
+    state = st.session_state
+    model = st.selectbox(
+        "Model",
+        model_keys(),
+        format_func=model_title,
+        key="model",
+        persist_state="session",
+        on_change=lambda: state.update(lost_model=""),
+    )
+    if state.lost_model:
+        st.warning(f"The link asks for the model {state.lost_model}, which this server does not have. Choose one of these.")
     entry = catalogue()[model]
     st.caption(model_facts(entry))
-    show_faults()
+    mention_faults()
     download_panel(entry)
     wrapper = st.selectbox(
         "Around the network",

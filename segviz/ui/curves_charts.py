@@ -1,6 +1,5 @@
 """Charts of a study: robustness curves with bands, classes, sizes, smallest radii; and the lines that they draw."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,14 +9,12 @@ from plotly.subplots import make_subplots
 
 from segviz.attacks.rows import ATTACKS
 from segviz.attacks.transforms import TRANSFORMS
-from segviz.models.wrappers import split_key
-from segviz.models.zoo import catalogue
 from segviz.studies.evaluate import SetFigures
 from segviz.studies.grid import AttackRow, Point
 from segviz.studies.smallest import Found, cumulative
 from segviz.studies.store import CellResult
 from segviz.studies.table import Row, accuracy_by_size, curve_over_iterations
-from segviz.ui.controls import WRAPPER_TITLES
+from segviz.ui.controls import short_title
 
 EPS_MARKS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 EPS_NAMES = ("1/4", "1/2", "1", "2", "4", "8", "16")
@@ -31,8 +28,6 @@ ON_THE_WAY = "on the way"
 CLEAN = "clean"
 """The note of a mark that is no run of its own."""
 AXES = ("ε", "iterations", "gradient evaluations")
-UNSAID = re.compile(r" \(bundled\)|, 7 classes")
-"""What the title of a model says that a chart need not."""
 
 Results = Mapping[Point, Sequence[CellResult | None]]
 """The results of each point of a study, image by image; None where there is none yet."""
@@ -227,14 +222,6 @@ def row_title(row: AttackRow) -> str:
     if row.steps is not None:
         text += f", {row.steps} step{'s' if row.steps != 1 else ''}"
     return text + (f", made on {short_title(row.source)}" if row.source else "")
-
-
-def short_title(key: str) -> str:
-    """A model in a few words, no two alike, with what is around the network."""
-    base, wrappers = split_key(key)
-    entry = catalogue().get(base)
-    title = base if entry is None else UNSAID.sub("", entry.title).replace(", adversarially trained:", " trained on")
-    return " + ".join([title, *(WRAPPER_TITLES.get(name, name).split(":")[0] for name in wrappers)])
 
 
 def robustness_curves(lines: Sequence[Line], clean: Mapping[str, float], x: Axis, y: Axis, multiples: bool) -> go.Figure:

@@ -20,8 +20,8 @@ from segviz.studies.store import SIZE_EDGES
 from segviz.studies.table import Row, as_csv
 from segviz.ui import curves_charts as charts
 from segviz.ui.compare_controls import fill_lab
-from segviz.ui.controls import OWN, link_of
-from segviz.ui.curves_charts import AXES, QUANTITIES, Axis, Line, name_of, short_title
+from segviz.ui.controls import OWN, link_of, short_title
+from segviz.ui.curves_charts import AXES, QUANTITIES, Axis, Line, name_of
 from segviz.ui.curves_presets import PAGES, Preset, presets
 from segviz.ui.session import queue
 from segviz.ui.study_page import Shown, store

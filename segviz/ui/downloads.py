@@ -10,6 +10,7 @@ from dataclasses import asdict, fields
 from segviz import draw
 from segviz.data.label_sets import LabelSet
 from segviz.lab import Point, Trajectory
+from segviz.models.zoo import model_entry
 from segviz.results import attack_result, comparison_result, targets_result
 from segviz.settings import Settings
 from segviz.studies.compare import Entrant
@@ -83,6 +84,11 @@ def snippet(trajectory: Trajectory, sample: bool) -> str:
     else:
         labels = "None" if trajectory.picture.labels is None else 'Path("labels.png")'
         picture = f'open_picture("own", Path("photo.png"), {labels}, entry)  # put the names of your files here'
+    entry, imported, upload = model_entry(settings.model), "", ""
+    if entry.network_of:
+        imported = "from segviz.models.uploads import upload\n"
+        file = "Path('weights.safetensors')"
+        upload = f"upload(model_entry({entry.network_of!r}), 'weights', {file}.read_bytes())  # put the name of your file here\n"
     return f"""\
 # Run this in the folder of segviz, the one that holds app.py. It writes adversarial.png.
 from pathlib import Path
@@ -91,11 +97,11 @@ from PIL import Image
 
 from segviz.lab import attack_picture, open_picture, sample_picture
 from segviz.models.load import default_device, load_model
-from segviz.models.zoo import model_entry
+{imported}from segviz.models.zoo import model_entry
 from segviz.settings import Settings
 
 settings = Settings({arguments})
-entry = model_entry(settings.model)
+{upload}entry = model_entry(settings.model)
 picture = {picture}
 model = load_model(settings.model, default_device())
 for trajectory in attack_picture(settings, picture, model):

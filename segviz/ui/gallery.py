@@ -10,7 +10,7 @@ from segviz.engine.jobs import Job, State
 from segviz.models.load import CACHE, default_device, loaded
 from segviz.models.uploads import upload
 from segviz.models.zoo import ModelEntry, catalogue, model_entry
-from segviz.studies.gallery import View
+from segviz.studies.gallery import NoView, View
 from segviz.types import UserError
 from segviz.ui.lab_view import data_url
 from segviz.ui.models import is_here, megabytes, model_keys, model_title, show_faults
@@ -96,7 +96,7 @@ def choose_models() -> list[str]:
     return chosen
 
 
-def show_views(job: Job[tuple[View, ...]] | None, views: tuple[View, ...], wanted: int) -> None:
+def show_views(job: Job[tuple[View | NoView, ...]] | None, views: tuple[View | NoView, ...], wanted: int) -> None:
     """Progress, then the photo and what each model makes of it, three in a row."""
     if job is not None and job.active:
         st.progress(
@@ -107,7 +107,10 @@ def show_views(job: Job[tuple[View, ...]] | None, views: tuple[View, ...], wante
     for first in range(0, len(views), 3):
         for column, view in zip(st.columns(3), views[first : first + 3], strict=False):
             with column:
-                show_view(view, model_entry(view.key))
+                if isinstance(view, NoView):
+                    st.error(f"**{view.key}**: {view.error}")
+                else:
+                    show_view(view, model_entry(view.key))
 
 
 def show_view(view: View, entry: ModelEntry) -> None:

@@ -21,7 +21,7 @@ from segviz.settings import Settings
 from segviz.types import THRESHOLDS, UserError
 from segviz.ui import downloads
 from segviz.ui.charts import run_curves
-from segviz.ui.controls import NOTHING_DRAWN
+from segviz.ui.controls import NOTHING_DRAWN, short_title
 from segviz.ui.layers import SIX, layers, read_out, title
 from segviz.ui.region import region_editor
 from segviz.ui.session import engine
@@ -39,9 +39,10 @@ def total_steps(settings: Settings) -> int:
 
 def describe(settings: Settings) -> str:
     """One line that tells what is on screen."""
+    model = short_title(settings.model)
     image = samples()[settings.image].title if settings.image in samples() else "your own picture"
     if settings.steps == 0:
-        return f"{image[0].upper()}{image[1:]}, not attacked yet. Press **Run**."
+        return f"{image[0].upper()}{image[1:]} as {model} sees it, not attacked yet. Press **Run**."
     goals = {
         "break": "break the labels",
         "class": f"break {settings.target}",
@@ -61,7 +62,9 @@ def describe(settings: Settings) -> str:
     through = "".join(f" + {TRANSFORMS[key].title}" for key in settings.transforms)
     radius = f"ε = {settings.eps:g}/255{unit}" if settings.clip else "not clipped"
     where = f", changing only {where_of(settings.region)}" if settings.region else ""
-    return f"**{entry.title}**{variant}{through} on {image}: {goals[settings.goal]}, {radius}, {steps}{restarts}{seed}{where}."
+    return (
+        f"**{entry.title}**{variant}{through} against {model} on {image}: {goals[settings.goal]}, {radius}, {steps}{restarts}{seed}{where}."
+    )
 
 
 def where_of(region: str) -> str:
@@ -109,7 +112,7 @@ def show_status(job: Job[Trajectory] | None, trajectory: Trajectory, precomputed
             at_work = f", {member}" if member else ""
             st.progress(done / max(total, 1), f"Iteration {done} of {total}{at_work}" + (", stopping …" if job.stopping else "") + company)
     else:
-        if job is not None and (job.error is not None or job.state is State.ABANDONED):
+        if job is not None and job.error != st.session_state.get("error") and (job.error is not None or job.state is State.ABANDONED):
             st.error(job.error or AWAY)
         parts = [describe(trajectory.settings)]
         if precomputed:

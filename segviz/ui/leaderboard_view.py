@@ -10,7 +10,8 @@ import streamlit as st
 from segviz.studies.evaluate import SetFigures
 from segviz.studies.grid import Study, points
 from segviz.studies.leaderboard import Standing, published_models, standings_of
-from segviz.ui.curves_charts import name_of, short_title
+from segviz.ui.controls import short_title
+from segviz.ui.curves_charts import name_of
 from segviz.ui.study_page import Shown
 
 FIGURES = ("mIoU", "NmIoU", "pixel accuracy")

@@ -20,9 +20,9 @@ def model_keys() -> list[str]:
 
 
 def model_title(key: str) -> str:
-    """What the list of models shows: label set, then title."""
+    """What the list of models shows: label set, then title; the key of the user's own, whose titles may be alike."""
     entry = catalogue()[key]
-    return f"{entry.label_set.name} · {entry.title}"
+    return f"{entry.label_set.name} · {entry.title}" + (f" [{key}]" if entry.state == "own" and key != entry.title else "")
 
 
 def model_facts(entry: ModelEntry) -> str:
@@ -35,6 +35,12 @@ def show_faults() -> None:
     """What is wrong in the user's configuration, whose other models can be used all the same."""
     for fault in configured().faults.values():
         st.warning(fault)
+
+
+def mention_faults() -> None:
+    """That something is wrong there, in a line."""
+    if configured().faults:
+        st.caption(":material/warning: Models of segviz.toml are left out; the page Models says why.")
 
 
 def megabytes(size: int | None) -> str:

@@ -15,7 +15,7 @@ from segviz.lab import Picture, Trajectory, attack_picture
 from segviz.models.load import default_device, load_model
 from segviz.settings import Settings
 from segviz.studies.compare import Entrant, compare
-from segviz.studies.gallery import View, view_photo
+from segviz.studies.gallery import NoView, View, view_photo
 from segviz.studies.scaling import DetectionStudy, ScalingSettings, ScalingStudy, detection_study, sample_full_size, scaling_study
 from segviz.studies.target_maps import TargetMap
 from segviz.studies.targets import Victim, morph
@@ -85,7 +85,7 @@ def submit_detection(settings: ScalingSettings) -> Job[DetectionStudy]:
     return queue(start, "detection")
 
 
-def submit_views(keys: list[str], sample: Sample) -> Job[tuple[View, ...]]:
+def submit_views(keys: list[str], sample: Sample) -> Job[tuple[View | NoView, ...]]:
     """Queue a look at a photo through several models for this tab; its attack goes on beside it."""
     return queue(lambda stopped: view_photo(keys, sample, default_device(), stopped), "views")
 

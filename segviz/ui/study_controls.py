@@ -15,8 +15,8 @@ from segviz.settings import LABEL_SOURCES, MAX_STEPS, Settings
 from segviz.studies.grid import SAMPLES, AttackRow, Images, Study, points
 from segviz.types import UserError
 from segviz.ui.compare_controls import choices
-from segviz.ui.controls import LABEL_TITLES, MAX_EPS, NORM_TITLES, WRAPPER_TITLES, image_title
-from segviz.ui.curves_charts import EPS_MARKS, EPS_NAMES, row_title, short_title
+from segviz.ui.controls import LABEL_TITLES, MAX_EPS, NORM_TITLES, WRAPPER_TITLES, image_title, short_title
+from segviz.ui.curves_charts import EPS_MARKS, EPS_NAMES, row_title
 from segviz.ui.models import is_here, model_keys, model_title
 
 STEP_MARKS = (1, 2, 3, 5, 10, 20, 50, 100, 200, 300)

@@ -67,7 +67,7 @@ def test_threads_that_ask_at_once_share_one():
 @pytest.mark.parametrize(("text", "megabytes"), [("12", 12), ("", 1024), ("much", 1024)])
 def test_budget_from_the_environment(monkeypatch, text, megabytes):
     monkeypatch.setenv("SEGVIZ_MODEL_MB", text)
-    assert load.budget_from_environment() == megabytes * 2**20
+    assert load.budget_from_environment() == megabytes * 10**6
 
 
 def test_loaded_models_are_visible(model):

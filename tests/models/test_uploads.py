@@ -35,7 +35,7 @@ def test_the_same_weights_in_two_networks_are_two_models():
 def test_a_refused_upload_leaves_the_weights_of_others_alone(fresh):
     data = TWIN.weights.read_bytes()
     kept = upload(LRASPP, "hard.safetensors", data)
-    with pytest.raises(UserError, match=r"hard\.safetensors do not fit its network"):
+    with pytest.raises(UserError, match=r"hard\.safetensors do not fit voc7-fcn8s"):
         upload(FCN, "hard.safetensors", data)
     assert load_entry(kept, CPU)
     assert [file.name for file in (fresh / "uploads").iterdir()] == [kept.weights.name]

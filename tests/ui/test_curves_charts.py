@@ -9,6 +9,7 @@ from segviz.settings import Settings
 from segviz.studies.grid import AttackRow, Point
 from segviz.studies.smallest import Found
 from segviz.studies.store import CellResult, CurvePoint
+from segviz.ui.controls import short_title
 from segviz.ui.curves_charts import (
     Axis,
     broken_over_eps,
@@ -17,7 +18,6 @@ from segviz.ui.curves_charts import (
     lines_over_cost,
     lines_over_eps,
     robustness_curves,
-    short_title,
     sizes_over_eps,
 )
 

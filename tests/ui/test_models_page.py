@@ -16,6 +16,7 @@ from segviz.data.samples import ASSETS
 from segviz.models import uploads
 from segviz.models.enet import ENet
 from segviz.models.zoo import MODELS
+from segviz.ui.downloads import snippet
 
 
 def run_until(app: AppTest, done) -> AppTest:
@@ -131,7 +132,7 @@ def test_failed_download_gets_its_message(served, monkeypatch):
     run_until(app, lambda: "refused and removed" in text(app))
 
 
-def test_uploaded_weights_become_a_model_and_code_is_refused(served):
+def test_uploaded_weights_become_a_model_and_code_is_refused(served, tmp_path, monkeypatch):
     app = open_page()
     torch.manual_seed(1)
     weights = save({name: value for name, value in MODELS["voc7-lraspp"].build().state_dict().items() if value.is_floating_point()})
@@ -145,23 +146,59 @@ def test_uploaded_weights_become_a_model_and_code_is_refused(served):
     assert lab.session_state.model == key
     run_until(lab, lambda: not lab.session_state.job.active)
     assert lab.session_state.job.error is None
+    code = snippet(lab.session_state.trajectory, sample=True)
+    (tmp_path / "mine.safetensors").write_bytes(weights)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(uploads, "UPLOADED", {})
+    exec(code.replace("weights.safetensors", "mine.safetensors"), {})
+    assert (tmp_path / "adversarial.png").exists()
 
     app.selectbox(key="upload_network").set_value("espnetv2-voc-0.5-256").run()
-    assert "do not fit its network" in text(app)
+    assert "do not fit espnetv2-voc-0.5-256" in text(app)
     script = io.BytesIO()
     torch.jit.save(torch.jit.script(torch.nn.Conv2d(3, 2, 1)), script)
     app.file_uploader(key="weights_upload").set_value(("script.pt", script.getvalue(), "application/octet-stream")).run()
     assert "TorchScript archive" in text(app)
     app.file_uploader(key="weights_upload").set_value(("x.pth", b"nothing", "application/octet-stream")).run()
+    assert "x.pth is a file of PyTorch's own format" in text(app)
+    app.file_uploader(key="weights_upload").set_value(("x.safetensors", b"nothing", "application/octet-stream")).run()
     assert "no safetensors file" in text(app)
 
 
 def test_a_mistake_in_the_configuration_is_shown_and_costs_no_other_model(tmp_path, monkeypatch):
     (tmp_path / "segviz.toml").write_text('[models.mine]\nfactory = "net.py:build"\nlabels = "lost.toml"\n')
     monkeypatch.setenv("SEGVIZ_CONFIG", str(tmp_path / "segviz.toml"))
-    for app in (open_app(steps="1", model="mine"), open_page()):
-        assert ["lost.toml" in warning.value and "[models.mine]" in warning.value for warning in app.warning] == [True]
+    app = open_app()
+    assert "the page Models says why" in text(app)
+    app = open_page()
+    (warning,) = app.warning
+    assert "[models.mine]" in warning.value
+    assert "lost.toml" in warning.value
     assert "voc7-lraspp" in app.dataframe[0].value["key"].tolist()
+
+
+def test_a_model_that_fails_keeps_its_place_among_the_others(tmp_path, monkeypatch):
+    (tmp_path / "net.py").write_text("from torch import nn\n\n\ndef build():\n    return nn.Conv2d(3, 2, 1)\n")
+    (tmp_path / "segviz.toml").write_text('[models.mine]\nfactory = "net.py:build"\nlabels = "VOC21"\n')
+    monkeypatch.setenv("SEGVIZ_CONFIG", str(tmp_path / "segviz.toml"))
+    app = open_page()
+    app.multiselect(key="gallery_models").set_value(["mine", "voc7-enet"]).run()
+    app.button(key="segment").click().run()
+    run_until(app, lambda: not app.session_state.views_job.active)
+    assert [view.key for view in app.session_state.views_job.latest] == ["mine", "voc7-enet"]
+    assert "**mine**: The model mine has 2 outputs, but its label set VOC21 has 21 classes" in text(app)
+    assert "forward and backward" in text(app)
+
+
+@pytest.mark.parametrize("asked", ["upload-1234abcd", "nosuch"])
+def test_a_link_to_a_model_that_is_not_here_says_so_and_runs_nothing(asked):
+    app = open_app(model=asked, steps="3")
+    run_until(app, lambda: not app.session_state.job.active)
+    assert f"The link asks for the model {asked}" in app.warning[0].value
+    assert app.session_state.trajectory.settings.steps == 0
+    assert "as LR-ASPP sees it, not attacked yet" in text(app)
+    app.selectbox(key="model").set_value("voc7-enet").run()
+    assert not app.warning
 
 
 def test_link_names_models_of_the_catalogue_only(tmp_path):

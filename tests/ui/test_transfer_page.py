@@ -7,10 +7,13 @@ import app_page
 import pytest
 from app_page import text
 
+from segviz.models import uploads
+from segviz.models.zoo import model_entry
 from segviz.settings import Settings
 from segviz.studies import first_transfer
 from segviz.studies.first_transfer import MODELS, PLANS
 from segviz.ui.transfer_controls import DEFAULTS, LISTS, VIEWS, Wish, link_of_wish, read_own
+from segviz.ui.transfer_view import shares_the_encoder
 
 LRASPP, FCN = "voc7-lraspp", "voc7-fcn8s"
 QUICK = {"view": "matrix", "sources": LRASPP, "victims": f"{LRASPP},{FCN}", "data": "photo", "attacks": "fgsm", "eps": "8"}
@@ -29,6 +32,19 @@ def test_first_visit_attacks_one_picture_by_itself():
     assert "bundled networks except ENet are one encoder with different decoders" in text(app)
     assert "mIoU of this image" in " ".join(app.dataframe[0].value.columns)
     assert dict(app.query_params) == {"view": "picture", "eps": "8"}
+
+
+def test_uploaded_weights_are_relatives_of_the_bundled_networks_and_enet_is_none(monkeypatch, tmp_path):
+    def family(*keys):
+        return sum(shares_the_encoder(model_entry(key)) for key in keys) > 1
+
+    monkeypatch.setenv("SEGVIZ_CACHE", str(tmp_path))
+    monkeypatch.setattr(uploads, "UPLOADED", {})
+    own = uploads.upload(model_entry("voc7-fcn8s"), "mine.safetensors", model_entry("voc7-fcn8s").weights.read_bytes())
+    assert family(own.key, "voc7-fcn8s")
+    assert family("voc7-segnet", "voc7-icnet")
+    assert not family("voc7-enet", "voc7-segnet")
+    assert not family("espnetv2-voc-2.0-384", "voc7-segnet")
 
 
 def test_the_views_show_what_was_made_beforehand_and_run_nothing():
