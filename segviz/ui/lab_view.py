@@ -112,8 +112,9 @@ def show_status(job: Job[Trajectory] | None, trajectory: Trajectory, precomputed
             at_work = f", {member}" if member else ""
             st.progress(done / max(total, 1), f"Iteration {done} of {total}{at_work}" + (", stopping …" if job.stopping else "") + company)
     else:
-        if job is not None and job.error != st.session_state.get("error") and (job.error is not None or job.state is State.ABANDONED):
-            st.error(job.error or AWAY)
+        problem = (job.error or (AWAY if job.state is State.ABANDONED else None)) if job is not None else None
+        if problem is not None and problem != st.session_state.get("error"):
+            st.error(problem)
         parts = [describe(trajectory.settings)]
         if precomputed:
             parts.append("This run was made beforehand with the bundled model; **Run** makes it live.")

@@ -11,7 +11,7 @@ from segviz.attacks.transforms import TRANSFORMS
 from segviz.data.samples import samples
 from segviz.engine.jobs import Job, State
 from segviz.models.wrappers import split_key
-from segviz.models.zoo import ModelEntry, model_entry
+from segviz.models.zoo import MODELS, catalogue
 from segviz.results import csv_text, transfer_rows
 from segviz.studies import arnab
 from segviz.studies.transfer import SCALES, Cell, Plan, Transfer, common_label_set
@@ -125,16 +125,17 @@ def basis(study: Transfer) -> str:
     )
 
 
-def shares_the_encoder(entry: ModelEntry) -> bool:
+def shares_the_encoder(key: str) -> bool:
     """Whether a network is one of the bundled ones around the same encoder, with our weights or with uploaded ones."""
-    key = entry.network_of or entry.key
-    return key.startswith("voc7-") and key != "voc7-enet"
+    entry = catalogue().get(key)
+    network = "" if entry is None else entry.network_of or entry.key
+    return network in MODELS and network.startswith("voc7-") and network != "voc7-enet"
 
 
 def show_family_note(plan: Plan) -> None:
     """Warns where sources and victims are relatives."""
     bases = {split_key(key)[0] for key in [*(run.settings.model for run in plan.runs), *plan.victims]}
-    if sum(shares_the_encoder(model_entry(base)) for base in bases) > 1:
+    if sum(map(shares_the_encoder, bases)) > 1:
         st.caption(f":material/family_restroom: {FAMILY}")
 
 
