@@ -35,7 +35,7 @@ if settings is not None and picture is not None:
             state.trajectory, state.job = precomputed, None
         else:
             # A link with settings of its own is run at once; another picture is only looked at.
-            whole = opened and settings.region != NOTHING_DRAWN and not state.lost_model
+            whole = opened and settings.region != NOTHING_DRAWN and not state.get("lost_model")
             state.job = submit(settings if whole else lab_view.look_only(settings), picture)
         state.seen, state.error = seen, None
 state.opened = True

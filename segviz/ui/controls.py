@@ -176,8 +176,8 @@ def model_controls() -> str:
         persist_state="session",
         on_change=lambda: state.update(lost_model=""),
     )
-    if state.lost_model:
-        st.warning(f"The link asks for the model {state.lost_model}, which this server does not have. Choose one of these.")
+    if lost := state.get("lost_model"):
+        st.warning(f"The link asks for the model {lost}, which this server does not have. Choose one of these.")
     entry = catalogue()[model]
     st.caption(model_facts(entry))
     mention_faults()
