@@ -130,5 +130,5 @@ def show_view(view: View, entry: ModelEntry) -> None:
 
 def device_line() -> str:
     """What the times are measured on."""
-    device = default_device()
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads"
+    device, threads = default_device(), torch.get_num_threads()
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {threads} thread{'s' if threads > 1 else ''}"
