@@ -51,5 +51,5 @@ def test_curves_grow_side_by_side_and_the_result_can_be_taken_home(page, address
     result = json.loads(download(page, "Settings and results"))
     assert [one["gradient_evaluations"] for one in result["attacks"]] == [20] * 5
     page.locator(".st-key-open-segpgd button").click()
-    expect(page.get_by_text("SegPGD on Chelsea the cat")).to_be_visible()
+    expect(page.get_by_text("SegPGD against LR-ASPP on Chelsea the cat")).to_be_visible()
     expect(page.get_by_test_id("segviz-viewer")).to_be_visible()

@@ -48,9 +48,9 @@ def test_a_small_grid_and_the_way_from_a_point_to_the_attack_lab(browser, addres
     expect(page.locator(LINE)).to_have_count(2)
     page.wait_for_timeout(1000)
     click_point(page, 0, 1)
-    expect(page.get_by_text("PGD on Man with a camera")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("PGD against LR-ASPP on Man with a camera")).to_be_visible(timeout=60_000)
     expect(page.get_by_test_id("stMetric").filter(has_text="Gradients")).to_be_visible(timeout=60_000)
     assert "image=camera" in page.url
     assert "steps=2" in page.url
-    assert "ε = 4/255, 2 steps, seed 0" in page.get_by_text("PGD on Man with a camera").inner_text()
+    assert "ε = 4/255, 2 steps, seed 0" in page.get_by_text("PGD against LR-ASPP on Man with a camera").inner_text()
     context.close()
