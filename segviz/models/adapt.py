@@ -134,7 +134,7 @@ def check_network(model: Segmenter, key: str) -> None:
             "Give the label file that it was trained with."
         )
     if not 2 <= classes <= VOID:
-        raise UserError(f"The model {key} has {classes} outputs; 2 to {VOID} classes can be told apart in a map of 8 bits.")
+        raise UserError(f"The model {key} tells {classes} classes apart; a map of 8 bits takes 2 to {VOID}.")
     width, height = getattr(model, "input_size", None) or (128, 96)
     rows, columns = scores.shape[-2:]
     if not rows or not columns or abs(height / rows - width / columns) > 0.25 * height / rows or rows > 2 * height:
@@ -158,8 +158,8 @@ def check_network(model: Segmenter, key: str) -> None:
             scores_of_trial(model, picture_for_trial(107, 149).to(x))
         except UserError as error:
             raise UserError(
-                f"The model {key} does not fit: {error} It can work on 128x96; if it needs sides of a multiple of, say, 32 pixels, state "
-                "multiple = 32."
+                f"The model {key} works on 128x96 pixels, but not on all sizes. {error}. If it needs sides of a multiple of, say, 32 "
+                "pixels, state multiple = 32."
             ) from None
         if not isinstance(model, AdaptedSegmenter):
             return
