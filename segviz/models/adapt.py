@@ -158,8 +158,8 @@ def check_network(model: Segmenter, key: str) -> None:
             scores_of_trial(model, picture_for_trial(107, 149).to(x))
         except UserError as error:
             raise UserError(
-                f"The model {key} works on 128x96 pixels, but not on all sizes. {str(error).removesuffix('.')}. If it needs sides of a multiple of, say, 32 "
-                "pixels, state multiple = 32."
+                f"The model {key} works on 128x96 pixels, but not on all sizes. {str(error).removesuffix('.')}. If it needs sides of a "
+                "multiple of, say, 32 pixels, state multiple = 32."
             ) from None
         if not isinstance(model, AdaptedSegmenter):
             return
