@@ -122,3 +122,20 @@ def test_split_key():
 def test_unknown_wrapper():
     with pytest.raises(UserError, match="Known: multiscale"):
         load_model("voc7-lraspp+magic", CPU)
+
+
+def test_mean_field_keeps_no_product_per_corner_for_its_gradient():
+    """Those would be 64 tensors as large as the scores in every iteration: gigabytes for a large picture."""
+    scores = torch.randn(1, 21, 48, 48, requires_grad=True)
+    image = torch.full((1, 3, 48, 48), 0.5, requires_grad=True)
+    kept: dict[int, int] = {}
+
+    def keep(tensor):
+        kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    network = MeanField()
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        output = network(scores, image)
+    assert sum(kept.values()) < 16 * network.iterations * scores.nbytes
+    assert torch.autograd.grad(output.square().sum(), image)[0].abs().sum() > 0
