@@ -62,8 +62,8 @@ def read_label_map(source: Path | bytes, photo: Photo) -> np.ndarray:
     Raises UserError unless it is a single-channel or palette PNG of 8 bits and as large as the photo was originally.
     """
     ids = Image.fromarray(read_ids(source))
-    if ids.size != photo.original:
-        with naming(source):
+    with naming(source):
+        if ids.size != photo.original:
             raise UserError(
                 f"The label map is {ids.width}x{ids.height}, the photo {photo.original[0]}x{photo.original[1]}. "
                 "They must have the same size."

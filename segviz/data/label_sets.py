@@ -68,7 +68,7 @@ def plain_label_set(name: str, classes: Sequence[str], palette: Sequence[Colour]
 
 def described_label_set(name: str, classes: Sequence[str], palette: Sequence[Colour], ids: Sequence[int]) -> LabelSet:
     """A label set from the id of each class in label maps. Its vocabulary is all of that, as anyone may give two sets the same name."""
-    vocabulary = ", ".join(f"{stored} {name}" for stored, name in sorted(zip(ids, classes, strict=True)))
+    vocabulary = ", ".join(f"{stored} {meaning}" for stored, meaning in sorted(zip(ids, classes, strict=True)))
     index_of = {stored: index for index, stored in enumerate(ids)}
     return LabelSet(name, tuple(classes), tuple(palette), tuple(sorted(ids)), index_of, vocabulary)
 

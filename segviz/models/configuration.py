@@ -1,6 +1,5 @@
 """The user's own models by way of a configuration file, `segviz.toml`."""
 
-import json
 import os
 import tomllib
 from collections.abc import Callable
@@ -98,8 +97,8 @@ class Configuration:
 def read_configured(taken: frozenset[str]) -> Configuration:
     """The configuration file as it is now, empty where there is none; keys in `taken` are refused.
 
-    Table by table, so that a wrong one does not take the others along. An entry stays the same object until its table or a file that it
-    names changes.
+    Table by table, so that a wrong one does not take the others along. An entry stays the same object until the configuration or a file
+    that its table names changes.
     """
     file = configuration_file()
     if not file.is_file():
@@ -114,7 +113,7 @@ def read_configured(taken: frozenset[str]) -> Configuration:
         if key in taken:
             found: ModelEntry | str = "the key belongs to a model of the catalogue; choose another one."
         else:
-            found = entry_or_fault(key, json.dumps(table, default=str), file.parent, changes(table, file.parent))
+            found = entry_or_fault(file, key, changes(table, file))
         if isinstance(found, str):
             faults[key] = f"[models.{key}] in {file}: {found}"
         else:
@@ -136,18 +135,18 @@ def read_tables(file: Path, changed: int) -> dict[str, dict[str, Any]]:
     return tables
 
 
-def changes(table: dict[str, Any], folder: Path) -> tuple[int, ...]:
-    """When the files that a table names were changed, and those beside its factory: what makes the model another one."""
-    named = [folder / str(table[field]) for field in ("checkpoint", "labels") if field in table]
-    own = tuple(file.stat().st_mtime_ns for file in named if file.is_file())
-    return own + (stamps(folder / str(table["factory"]).rpartition(":")[0]) if "factory" in table else ())
+def changes(table: dict[str, Any], file: Path) -> tuple[int, ...]:
+    """When the configuration was changed, the files that a table of it names, and those beside its factory."""
+    named = [file.parent / str(table[field]) for field in ("checkpoint", "labels") if field in table]
+    own = tuple(path.stat().st_mtime_ns for path in (file, *named) if path.is_file())
+    return own + (stamps(file.parent / str(table["factory"]).rpartition(":")[0]) if "factory" in table else ())
 
 
 @cache
-def entry_or_fault(key: str, table: str, folder: Path, changed: tuple[int, ...]) -> ModelEntry | str:
-    """The entry of a table in JSON, or what is wrong; made again once a file that it names has `changed`."""
+def entry_or_fault(file: Path, key: str, changed: tuple[int, ...]) -> ModelEntry | str:
+    """The entry of a table of the configuration, or what is wrong; made again once one of its files has `changed`."""
     try:
-        return configured_entry(key, json.loads(table), folder)
+        return configured_entry(key, read_tables(file, changed[0])[key], file.parent)
     except UserError as error:
         return str(error)
 
@@ -178,9 +177,8 @@ def configured_entry(key: str, table: dict[str, Any], folder: Path) -> ModelEntr
         raise UserError("the field factory is missing.")
     path, name = split_factory(table["factory"], folder)
     checkpoint = folder / table["checkpoint"] if "checkpoint" in table else None
-    for file in (path, checkpoint):
-        if file is not None and not file.is_file():
-            raise UserError(f"there is no file {file}.")
+    if checkpoint is not None and not checkpoint.is_file():
+        raise UserError(f"there is no checkpoint {checkpoint}.")
     made = run_factory(path, name)
     if isinstance(made, nn.Module):
         if labels is None:

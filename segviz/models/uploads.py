@@ -23,12 +23,12 @@ def upload(base: ModelEntry, name: str, data: bytes) -> ModelEntry:
     """
     sha256 = hashlib.sha256(data).hexdigest()
     key = f"upload-{hashlib.sha256(f'{base.key} {sha256}'.encode()).hexdigest()[:8]}"
-    if key in UPLOADED:
+    file = cache_folder() / "uploads" / f"{sha256[:16]}.safetensors"
+    if key in UPLOADED and file.is_file():
         return UPLOADED[key]
     network = base.build()
     load_weights(network, read_upload(data, name), name, base.key)
     check_network(as_segmenter(network, base).eval(), name)
-    file = cache_folder() / "uploads" / f"{sha256[:16]}.safetensors"
     part = file.with_name(f"{file.name}.{threading.get_ident()}.part")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -78,6 +78,17 @@ def test_listed_in_the_configuration(tmp_path, monkeypatch):
     assert torch.equal(check("hubbed", 3)(x), load_entry(plain, CPU)(x))
 
 
+def test_a_hub_model_that_was_not_to_be_had_is_tried_again_once_the_configuration_is_saved(tmp_path, monkeypatch):
+    transformers = pytest.importorskip("transformers")
+    (tmp_path / "segviz.toml").write_text(f'[models.hubbed]\nhub = "hf:{tmp_path / "net"}"\n')
+    monkeypatch.setenv("SEGVIZ_CONFIG", str(tmp_path / "segviz.toml"))
+    with pytest.raises(UserError, match=r"\[models.hubbed\].*could not be loaded"):
+        model_entry("hubbed")
+    save_segformer(transformers, tmp_path / "net", ["a", "b", "c"], (96, 64))
+    (tmp_path / "segviz.toml").touch()
+    assert model_entry("hubbed").label_set.classes == ("a", "b", "c")
+
+
 def test_weights_of_another_task_are_refused(tmp_path):
     """A classifier would get a decoder of random weights, and figures that mean nothing."""
     transformers = pytest.importorskip("transformers")

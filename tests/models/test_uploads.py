@@ -39,6 +39,9 @@ def test_a_refused_upload_leaves_the_weights_of_others_alone(fresh):
         upload(FCN, "hard.safetensors", data)
     assert load_entry(kept, CPU)
     assert [file.name for file in (fresh / "uploads").iterdir()] == [kept.weights.name]
+    kept.weights.unlink()
+    assert upload(LRASPP, "hard.safetensors", data) == kept
+    assert load_entry(kept, CPU)
 
 
 def test_weights_that_give_no_finite_scores_are_refused(fresh):
