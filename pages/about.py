@@ -6,7 +6,7 @@ from segviz.attacks.entry import FAMILIES
 from segviz.attacks.rows import ATTACKS
 from segviz.data.samples import samples
 from segviz.models.zoo import MODELS
-from segviz.ui.session import through_app
+from segviz.ui.kit.session import through_app
 
 through_app("pages/about.py")
 

@@ -5,10 +5,10 @@ import streamlit as st
 from segviz.models.zoo import model_entry
 from segviz.studies import first_view
 from segviz.types import UserError
-from segviz.ui import lab_view
-from segviz.ui.controls import NOTHING_DRAWN, chosen_picture, settings_controls
-from segviz.ui.models import is_here
-from segviz.ui.session import identity, submit, through_app
+from segviz.ui.kit.models import is_here
+from segviz.ui.kit.session import identity, submit, through_app
+from segviz.ui.lab import view as lab_view
+from segviz.ui.lab.controls import NOTHING_DRAWN, chosen_picture, settings_controls
 
 through_app("pages/attack_lab.py")
 

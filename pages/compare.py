@@ -7,11 +7,12 @@ from segviz.settings import Settings
 from segviz.studies import first_view
 from segviz.studies.compare import Entrant
 from segviz.types import UserError
-from segviz.ui import compare_view, lab_view
-from segviz.ui.compare_controls import entrants_of, link_of_wish, wish_controls
-from segviz.ui.controls import chosen_picture
-from segviz.ui.models import is_here
-from segviz.ui.session import identity, submit_comparison, through_app
+from segviz.ui.compare import view as compare_view
+from segviz.ui.compare.controls import entrants_of, link_of_wish, wish_controls
+from segviz.ui.kit.models import is_here
+from segviz.ui.kit.session import identity, submit_comparison, through_app
+from segviz.ui.lab import view as lab_view
+from segviz.ui.lab.controls import chosen_picture
 
 through_app("pages/compare.py")
 

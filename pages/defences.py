@@ -5,17 +5,18 @@ from dataclasses import replace
 import streamlit as st
 
 from segviz.data.samples import samples
-from segviz.defenses.rows import DEFENCES
+from segviz.defences.rows import DEFENCES
 from segviz.lab import sample_picture
 from segviz.models.load import default_device, load_model
 from segviz.models.zoo import model_entry
 from segviz.studies import first_view
 from segviz.studies.defences import Ladder, Survey, Trial, growing_eps, on_trial, survey
 from segviz.types import UserError
-from segviz.ui import defence_view, twins_view
-from segviz.ui.controls import chosen_picture
-from segviz.ui.defence_controls import DEFAULT_DEFENCE, link_of_wish, pair_control, preset_buttons, wish_controls
-from segviz.ui.session import queue, through_app
+from segviz.ui.defences import view as defence_view
+from segviz.ui.defences.controls import DEFAULT_DEFENCE, link_of_wish, pair_control, preset_buttons, wish_controls
+from segviz.ui.kit.session import queue, through_app
+from segviz.ui.lab.controls import chosen_picture
+from segviz.ui.leaderboard import twins as twins_view
 
 through_app("pages/defences.py")
 

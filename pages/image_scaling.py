@@ -8,10 +8,10 @@ from segviz.scaling.kernels import SCALERS
 from segviz.scaling.prevention import read_pixels
 from segviz.studies.scaling import ScalingSettings, detection_settings, target_size
 from segviz.types import UserError
-from segviz.ui import scaling_view
-from segviz.ui.models import is_here
-from segviz.ui.scaling_controls import chosen_pictures, link_of_scaling, scaling_controls
-from segviz.ui.session import submit_detection, submit_scaling, through_app
+from segviz.ui.image_scaling import view as scaling_view
+from segviz.ui.image_scaling.controls import chosen_pictures, link_of_scaling, scaling_controls
+from segviz.ui.kit.models import is_here
+from segviz.ui.kit.session import submit_detection, submit_scaling, through_app
 
 through_app("pages/image_scaling.py")
 

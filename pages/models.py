@@ -5,9 +5,9 @@ import streamlit as st
 from segviz.data.samples import samples
 from segviz.models.zoo import model_entry
 from segviz.types import UserError
-from segviz.ui import gallery
-from segviz.ui.models import download_panel, is_here, model_keys, model_title
-from segviz.ui.session import submit_views, through_app
+from segviz.ui.kit.models import download_panel, is_here, model_keys, model_title
+from segviz.ui.kit.session import submit_views, through_app
+from segviz.ui.models import gallery
 
 through_app("pages/models.py")
 

@@ -9,10 +9,11 @@ from segviz.models.zoo import model_entry
 from segviz.studies.target_maps import TargetMap
 from segviz.studies.targets import Victim
 from segviz.types import UserError
-from segviz.ui import lab_view, targets_view
-from segviz.ui.models import is_here
-from segviz.ui.session import submit_morph, through_app
-from segviz.ui.targets_controls import Wish, identity_of, link_of_wish, opened, preset_buttons, target_of, targets_controls
+from segviz.ui.kit.models import is_here
+from segviz.ui.kit.session import submit_morph, through_app
+from segviz.ui.lab import view as lab_view
+from segviz.ui.targets import view as targets_view
+from segviz.ui.targets.controls import Wish, identity_of, link_of_wish, opened, preset_buttons, target_of, targets_controls
 
 through_app("pages/targets.py")
 

@@ -5,9 +5,9 @@ import streamlit as st
 from segviz.studies import first_transfer
 from segviz.studies.transfer import PhotoFile
 from segviz.types import UserError
-from segviz.ui import transfer_view
-from segviz.ui.session import submit_transfer, through_app
-from segviz.ui.transfer_controls import VIEWS, key_of, link_of_wish, open_page, photos_of, plan_of, wish_controls
+from segviz.ui.kit.session import submit_transfer, through_app
+from segviz.ui.transfer import view as transfer_view
+from segviz.ui.transfer.controls import VIEWS, key_of, link_of_wish, open_page, photos_of, plan_of, wish_controls
 
 through_app("pages/transfer.py")
 

@@ -13,7 +13,7 @@ FLOORS = (
     ("segviz.studies",),
     ("segviz.engine", "segviz.lab"),
     ("segviz.models.load",),
-    ("segviz.defenses",),
+    ("segviz.defences",),
     ("segviz.attacks", "segviz.scaling"),
     ("segviz.models", "segviz.metrics", "segviz.draw"),
     ("segviz.data",),

@@ -9,8 +9,8 @@ from tqdm import tqdm
 from segviz.attacks.catalog import attack_entry
 from segviz.cli.options import Commands, add_data_set, add_settings, data_set_from, make_folders, positive, settings_from
 from segviz.data.samples import samples
-from segviz.defenses.catalog import values_of
-from segviz.defenses.rows import DEFENCES
+from segviz.defences.catalog import values_of
+from segviz.defences.rows import DEFENCES
 from segviz.lab import open_picture, sample_picture
 from segviz.models.load import default_device, load_model
 from segviz.models.zoo import model_entry

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from segviz.defenses.catalog import wrap
+from segviz.defences.catalog import wrap
 from segviz.models.adapt import as_segmenter, check_network
 from segviz.models.checkpoint import load_weights, read_checkpoint
 from segviz.models.entry import ModelEntry

@@ -11,9 +11,9 @@ from segviz import metrics
 from segviz.attacks.catalog import build_attack
 from segviz.attacks.goals import build_goal
 from segviz.attacks.regions import region_mask
-from segviz.defenses.catalog import wrap
-from segviz.defenses.uncertainty import mean_entropy
-from segviz.defenses.wrappers import RandomViews
+from segviz.defences.catalog import wrap
+from segviz.defences.uncertainty import mean_entropy
+from segviz.defences.wrappers import RandomViews
 from segviz.lab import Frame, Picture, Trajectory, attack_picture, figures_of, to_tensor
 from segviz.models.segmenter import Segmenter
 from segviz.settings import Settings

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from segviz.defenses.denoiser import Denoiser
+from segviz.defences.denoiser import Denoiser
 from segviz.models.load import load_model
 from segviz.training.augment import TrainingPairs
 from segviz.training.recipe import learning_rate_factor

@@ -92,7 +92,7 @@ def test_draws_of_the_attack_are_those_wished_for(small, model):
 
 def test_a_defence_without_gradient_is_warned_of(small, model, monkeypatch):
     """Rounding whose gradient is really zero: what the stand-in is there to avoid."""
-    monkeypatch.setattr("segviz.defenses.filters.with_gradient_of", lambda smooth, real: real + 0 * smooth)
+    monkeypatch.setattr("segviz.defences.filters.with_gradient_of", lambda smooth, real: real + 0 * smooth)
     done = trial(small, model, "bits=4", budget=4)
     assert any("hardly moves" in sign for sign in signs_of_masking(done))
     assert any("should not be the weaker" in sign for sign in signs_of_masking(done))

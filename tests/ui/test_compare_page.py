@@ -17,9 +17,9 @@ from streamlit.testing.v1 import AppTest
 from segviz.attacks.rows import ATTACKS
 from segviz.data.label_sets import VOC7
 from segviz.settings import Settings
-from segviz.ui.compare_controls import DEFAULT_ATTACKS, DEFAULT_BUDGET, Wish, choices, link_of_wish, read_wish
-from segviz.ui.controls import read_link
-from segviz.ui.downloads import comparison_csv, comparison_json
+from segviz.ui.compare.controls import DEFAULT_ATTACKS, DEFAULT_BUDGET, Wish, choices, link_of_wish, read_wish
+from segviz.ui.kit.downloads import comparison_csv, comparison_json
+from segviz.ui.lab.controls import read_link
 
 open_compare = partial(app_page.open_page, "compare")
 until_done = partial(app_page.until_done, job="comparison_job")

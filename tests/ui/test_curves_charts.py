@@ -9,8 +9,8 @@ from segviz.settings import Settings
 from segviz.studies.grid import AttackRow, Point
 from segviz.studies.smallest import Found
 from segviz.studies.store import CellResult, CurvePoint
-from segviz.ui.controls import short_title
-from segviz.ui.curves_charts import (
+from segviz.ui.lab.controls import short_title
+from segviz.ui.study.charts import (
     Axis,
     broken_over_eps,
     classes_over_eps,

@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from segviz.lab import attack_picture, sample_picture
 from segviz.models.zoo import model_entry
 from segviz.settings import Settings
-from segviz.ui.study_page import store
+from segviz.ui.study.page import store
 
 SMALL = {"models": "voc7-lraspp", "attacks": "fgsm,pgd@2", "eps": "4", "images": "camera,chelsea"}
 

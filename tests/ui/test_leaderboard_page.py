@@ -4,7 +4,7 @@ import pytest
 from app_page import open_page
 from streamlit.testing.v1 import AppTest
 
-from segviz.ui.study_page import store
+from segviz.ui.study.page import store
 
 
 @pytest.fixture

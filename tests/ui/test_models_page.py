@@ -16,7 +16,7 @@ from segviz.data.samples import ASSETS
 from segviz.models import uploads
 from segviz.models.enet import ENet
 from segviz.models.zoo import MODELS
-from segviz.ui.downloads import snippet
+from segviz.ui.kit.downloads import snippet
 
 
 def run_until(app: AppTest, done) -> AppTest:

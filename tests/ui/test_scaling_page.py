@@ -13,8 +13,8 @@ from PIL import Image
 
 from segviz.scaling.kernels import SCALERS
 from segviz.studies.scaling import DetectionStudy, ScalingSettings
-from segviz.ui.scaling_controls import RATIOS, link_of_scaling, read_scaling
-from segviz.ui.scaling_view import enlarged, figures_json, grid_csv, row_of
+from segviz.ui.image_scaling.controls import RATIOS, link_of_scaling, read_scaling
+from segviz.ui.image_scaling.view import enlarged, figures_json, grid_csv, row_of
 
 open_page = partial(app_page.open_page, "image_scaling")
 until_done = partial(app_page.until_done, job="scaling_job")

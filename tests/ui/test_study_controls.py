@@ -8,8 +8,8 @@ from segviz.settings import Settings
 from segviz.studies.grid import AttackRow, Images, Study, points
 from segviz.studies.precomputed import FIRST, STANDINGS
 from segviz.types import UserError
-from segviz.ui.curves_presets import presets
-from segviz.ui.study_controls import attack_row, attack_text, link_of_grid, numbers, read_grid
+from segviz.ui.curves.presets import presets
+from segviz.ui.study.controls import attack_row, attack_text, link_of_grid, numbers, read_grid
 
 
 @pytest.mark.parametrize(

@@ -16,9 +16,9 @@ from PIL import Image
 
 from segviz.data.label_sets import VOC7
 from segviz.data.samples import samples
-from segviz.ui.downloads import targets_csv, targets_json, targets_zip
-from segviz.ui.targets_charts import PANELS, target_curves
-from segviz.ui.targets_controls import DEFAULT, FOUR, PRESETS, Wish, link_of_wish, read_target, read_wish
+from segviz.ui.kit.downloads import targets_csv, targets_json, targets_zip
+from segviz.ui.targets.charts import PANELS, target_curves
+from segviz.ui.targets.controls import DEFAULT, FOUR, PRESETS, Wish, link_of_wish, read_target, read_wish
 
 CAT, PERSON = VOC7.classes.index("cat"), VOC7.classes.index("person")
 

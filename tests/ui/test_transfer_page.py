@@ -12,8 +12,8 @@ from segviz.models.zoo import model_entry
 from segviz.settings import Settings
 from segviz.studies import first_transfer
 from segviz.studies.first_transfer import MODELS, PLANS
-from segviz.ui.transfer_controls import DEFAULTS, LISTS, VIEWS, Wish, link_of_wish, read_own
-from segviz.ui.transfer_view import shares_the_encoder
+from segviz.ui.transfer.controls import DEFAULTS, LISTS, VIEWS, Wish, link_of_wish, read_own
+from segviz.ui.transfer.view import shares_the_encoder
 
 LRASPP, FCN = "voc7-lraspp", "voc7-fcn8s"
 QUICK = {"view": "matrix", "sources": LRASPP, "victims": f"{LRASPP},{FCN}", "data": "photo", "attacks": "fgsm", "eps": "8"}

@@ -1,0 +1,259 @@
+"""Parts of the compare page: status, table, curves, rows of maps, downloads."""
+
+import base64
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import replace
+
+import numpy as np
+import streamlit as st
+
+from segviz import draw
+from segviz.attacks.catalog import gradients_of
+from segviz.attacks.rows import ATTACKS
+from segviz.data.samples import samples
+from segviz.engine.jobs import Job, State
+from segviz.lab import Trajectory
+from segviz.models.zoo import model_entry
+from segviz.settings import Settings
+from segviz.studies.compare import Entrant, by_strength
+from segviz.ui.compare.controls import fill_lab, title_of
+from segviz.ui.kit import downloads
+from segviz.ui.kit.charts import QUANTITIES, comparison_curves
+from segviz.ui.kit.layers import FLIPPED, PERTURBATION, layers, title
+from segviz.ui.kit.session import engine, identity
+from segviz.ui.lab.controls import GOAL_TITLES
+from segviz.ui.lab.view import AWAY, basis, data_url, label_set_of
+
+COLOURS = ("#d9480f", "#1971c2", "#2f9e44", "#9c36b5", "#e8a200", "#0b7285", "#c2255c", "#5c4033")
+ROW = ("Adversarial", "Adversarial map", FLIPPED, PERTURBATION)
+INTRODUCTION = (
+    "Several attacks on one picture, side by side and live. Each may spend the same number of **gradient evaluations**, which is what an "
+    "attack costs; they take turns, so that their curves grow together. Choose the attacks on the left and press **Run**."
+)
+
+
+def is_look(entrants: Sequence[Entrant]) -> bool:
+    """Whether the picture has only been looked at."""
+    return all(entrant.settings.steps == 0 for entrant in entrants)
+
+
+def colours_of(entrants: Sequence[Entrant]) -> dict[Settings, str]:
+    """The colour of each attack."""
+    return {entrant.settings: COLOURS[number % len(COLOURS)] for number, entrant in enumerate(entrants)}
+
+
+def show_status(job: Job[tuple[Entrant, ...]] | None, entrants: Sequence[Entrant]) -> None:
+    """Progress of a comparison under way, or what is on screen; errors as messages."""
+    if job is not None and job.state is State.WAITING:
+        st.progress(0.0, f"Waiting: {engine().ahead_of(job)} runs are served first.")
+    elif job is not None and job.state is State.RUNNING:
+        if job.latest is None:
+            st.progress(0.0, "Loading the model …")
+        elif not is_look(job.latest):
+            total = sum(gradients_of(entrant.settings) for entrant in job.latest if entrant.error is None)
+            done = sum(max(entrant.spent, 0) for entrant in job.latest if entrant.error is None)
+            others = engine().active() - 1
+            company = f"; {others} other run{'s are' if others > 1 else ' is'} under way" if others else ""
+            stopping = ", stopping …" if job.stopping else ""
+            st.progress(min(done / max(total, 1), 1.0), f"{done} of {total} gradient evaluations{stopping}{company}")
+    else:
+        if job is not None and (job.error is not None or job.state is State.ABANDONED):
+            st.error(job.error or AWAY)
+        st.markdown(INTRODUCTION if is_look(entrants) else describe(entrants))
+
+
+def describe(entrants: Sequence[Entrant]) -> str:
+    """One line that tells what is compared."""
+    settings = entrants[0].settings
+    image = samples()[settings.image].title if settings.image in samples() else "your own picture"
+    goal = GOAL_TITLES[settings.goal].lower()
+    if settings.target is not None:
+        goal += f" ({settings.target}" + (f" and {settings.other}" if settings.goal == "swap" else "") + ")"
+    unit = "" if settings.norm == "linf" else " (root mean square)"
+    count = f"**{len(entrants)} attacks**" if len(entrants) > 1 else "**One attack**"
+    return f"{count} on {image}: {goal}, ε = {settings.eps:g}/255{unit}, seed {settings.seed}."
+
+
+def show_table(entrants: Sequence[Entrant], budget: int, active: bool) -> None:
+    """A row per attack, strongest first: figures of the 8-bit result, or of the newest iterate while it runs."""
+    colours = colours_of(entrants)
+    rows = [table_row(entrant, colours[entrant.settings], active) for entrant in by_strength(entrants)]
+    percent = st.column_config.NumberColumn(format="%.1f %%")
+    st.dataframe(
+        {name: [row[name] for row in rows] for name in rows[0]},
+        hide_index=True,
+        placeholder="–",
+        column_config={
+            "": st.column_config.ImageColumn(width=30),
+            "pixels won": st.column_config.ProgressColumn(
+                format="%.1f %%", width=130, min_value=0, max_value=100, help="Share of the counted pixels that are as the goal wants them."
+            ),
+            "accuracy": percent,
+            "mIoU of this image": percent,
+            "IoU ratio": st.column_config.NumberColumn(format="%.2f", help="mIoU of the adversarial over that of the clean image."),
+            "max |d|": st.column_config.NumberColumn(format="%.0f/255", help="Largest change of any colour value in the 8-bit result."),
+            "PSNR": st.column_config.NumberColumn(format="%.1f dB"),
+            "gradients": st.column_config.NumberColumn(format="%d", help=f"Gradient evaluations spent, of {budget}."),
+            "seconds": st.column_config.NumberColumn(format="%.2f", help="Time of attacking on this server, waiting not counted."),
+        },
+        alt="Figures of the attacks, strongest first",
+    )
+
+
+def table_row(entrant: Entrant, colour: str, active: bool) -> dict[str, str | float | None]:
+    """One line of the table."""
+    trajectory = entrant.trajectory
+    row: dict[str, str | float | None] = {"": swatch(colour), "attack": title_of(entrant.settings)}
+    shown = trajectory is not None and entrant.error is None
+    point = trajectory.curve[-1] if trajectory is not None and shown else None
+    report = trajectory.report if trajectory is not None and shown else None
+    adversarial = report.adversarial if report is not None else None
+    clean = trajectory.clean.miou if trajectory is not None else 0.0
+    miou = adversarial.miou if adversarial else point.miou if point else None
+    accuracy = adversarial.pixel_accuracy if adversarial else point.pixel_accuracy if point else None
+    row["pixels won"] = 100 * entrant.success if shown else None
+    row["accuracy"] = None if accuracy is None else 100 * accuracy
+    row["mIoU of this image"] = None if miou is None else 100 * miou
+    row["IoU ratio"] = miou / clean if miou is not None and clean > 0 else None
+    row["max |d|"] = report.linf if report else None
+    row["PSNR"] = report.psnr if report else None
+    row["gradients"] = point.gradients if point else None
+    row["seconds"] = report.seconds if report else None
+    row["state"] = state_of(entrant, active)
+    return row
+
+
+def state_of(entrant: Entrant, active: bool) -> str:
+    """Where an attack stands, in words; `active` says whether the comparison is under way."""
+    if entrant.error is not None:
+        return entrant.error
+    if entrant.trajectory is None:
+        return "waiting" if active else "not begun"
+    report = entrant.trajectory.report
+    if report is None:
+        return "running" if active else "not finished"
+    if report.stopped:
+        return f"stopped after {report.iterations} iteration{'' if report.iterations == 1 else 's'}"
+    return "one step, by definition" if ATTACKS[entrant.settings.attack].one_step else "done"
+
+
+def swatch(colour: str) -> str:
+    """A small picture of a colour #rrggbb."""
+    return data_url(np.full((16, 16, 3), list(bytes.fromhex(colour[1:])), np.uint8))
+
+
+def show_curves(entrants: Sequence[Entrant], budget: int) -> None:
+    """The curves on one axis, with the choice of what they show."""
+    quantity = st.segmented_control(
+        "Curves of", list(QUANTITIES), default=next(iter(QUANTITIES)), required=True, key="compare_quantity", label_visibility="collapsed"
+    )
+    colours = colours_of(entrants)
+    runs = {title_of(one.settings): (one.trajectory, colours[one.settings]) for one in entrants if one.trajectory is not None}
+    st.plotly_chart(
+        comparison_curves(runs, quantity, budget),
+        key="compare_curves",
+        config={"displayModeBar": False},
+        alt=f"{quantity} of each attack over its gradient evaluations",
+    )
+
+
+def show_clean(trajectory: Trajectory, on_photo: bool, run: str) -> None:
+    """The picture before any attack, with its maps; `run` is the identity of the comparison, which may not have looked at it yet."""
+    st.markdown(
+        f"**Clean picture** · mIoU of this image {trajectory.clean.miou:.1%} · pixel accuracy {trajectory.clean.pixel_accuracy:.1%}"
+    )
+    found = layers(trajectory, trajectory.frames[0], label_set_of(trajectory), None, on_photo)
+    names = ("Input", "Clean map", "Label map", "Target map")
+    show_pictures(
+        {name: found[name] for name in names if name in found},
+        (run, on_photo, "clean", trajectory.settings.model, hash(trajectory.picture.pixels.tobytes())),
+    )
+
+
+def show_rows(entrants: Sequence[Entrant], on_photo: bool, active: bool, run: str) -> None:
+    """Per attack its picture, map, flipped pixels and perturbation: of the 8-bit result, or of the newest stored iterate until then."""
+    colours, settings = colours_of(entrants), entrants[0].settings
+    st.caption(
+        f"{title(FLIPPED, settings)}. {title(PERTURBATION, settings)}. Until an attack has ended its pictures are small JPEG previews."
+    )
+    for entrant in entrants:
+        trajectory = entrant.trajectory
+        bar = st.container(horizontal=True, vertical_alignment="center")
+        name = f"{entrant.settings.attack}-{entrant.settings.variant}".strip("-")
+        bar.image(swatch(colours[entrant.settings]), width=16, alt="")
+        if entrant.error is not None or trajectory is None:
+            bar.markdown(f"**{title_of(entrant.settings)}** · {state_of(entrant, active)}")
+            continue
+        bar.markdown(f"**{title_of(entrant.settings)}** · {entrant.success:.1%} of the pixels won")
+        if trajectory.final is not None and bar.button(
+            "Open in the attack lab",
+            icon=":material/science:",
+            type="tertiary",
+            key=f"open-{name}",
+            on_click=hand_over,
+            args=(trajectory,),
+        ):
+            st.switch_page("pages/attack_lab.py")
+        frame = trajectory.final or trajectory.frames[-1]
+        found = layers(trajectory, frame, label_set_of(trajectory), None, on_photo)
+        moment = frame.index if trajectory.final is None else "result"
+        show_pictures({layer: found[layer] for layer in ROW}, (run, on_photo, name, moment), preview=trajectory.final is None)
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def encoded(identity: tuple[Hashable, ...], preview: bool, _drawn: Callable[[], np.ndarray]) -> str:
+    """A picture as a data URL, drawn once for all polls that show it; a `preview` is lossy."""
+    if preview:
+        return "data:image/jpeg;base64," + base64.b64encode(draw.preview(_drawn())).decode()
+    return data_url(_drawn())
+
+
+def show_pictures(pictures: dict[str, Callable[[], np.ndarray]], identity: tuple[Hashable, ...], preview: bool = False) -> None:
+    """Pictures in a row, two abreast on a phone; `identity` tells them from all others of the same names.
+
+    All the pictures of a comparison, lossless and twice a second, are more than a browser on a busy computer can take.
+    """
+    with st.grid(4, min_column_width=150, gap="small"):
+        for name, drawn in pictures.items():
+            st.image(encoded((*identity, name), preview, drawn), caption=name, width="stretch", alt=name)
+
+
+def hand_over(trajectory: Trajectory) -> None:
+    """Make a finished attack what the attack lab shows, with its settings in the lab's controls."""
+    fill_lab(trajectory.settings)
+    state = st.session_state
+    state.trajectory, state.job = trajectory, None
+    state.seen = identity(trajectory.settings.model, trajectory.picture)
+
+
+def show_downloads(entrants: Sequence[Entrant], budget: int) -> None:
+    """Curves as CSV, settings and results as JSON, once the comparison has ended."""
+    label_set = model_entry(entrants[0].settings.model).label_set
+    bar = st.container(horizontal=True)
+    # Made on the click, as in the attack lab.
+    bar.download_button(
+        "Curves (CSV)",
+        lambda: downloads.comparison_csv(entrants),
+        "comparison.csv",
+        "text/csv",
+        on_click="ignore",
+        icon=":material/show_chart:",
+        key="compare_csv",
+    )
+    bar.download_button(
+        "Settings and results (JSON)",
+        lambda: downloads.comparison_json(entrants, budget, label_set),
+        "comparison.json",
+        "application/json",
+        on_click="ignore",
+        icon=":material/settings:",
+        key="compare_json",
+    )
+
+
+def basis_of(trajectory: Trajectory) -> str:
+    """What the figures are measured on and against."""
+    text = basis(replace(trajectory, report=None))
+    return (
+        f"{text} Figures and pictures of an attack that has ended are of its strongest iterate in 8-bit values, until then of the newest."
+    )

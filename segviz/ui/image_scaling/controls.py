@@ -1,0 +1,200 @@
+"""The settings of a scaling attack as widgets, in reading order; their values live in the link of the page."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from typing import Any
+
+import streamlit as st
+
+from segviz.attacks.rows import ATTACKS
+from segviz.data.samples import samples
+from segviz.lab import Picture
+from segviz.models.zoo import catalogue
+from segviz.scaling.kernels import LIBRARIES, SCALERS
+from segviz.studies.scaling import HIDDEN, MAX_SIDE, ScalingSettings, open_full_size, sample_full_size, target_size
+from segviz.types import UserError
+from segviz.ui.kit.models import download_panel, model_facts, model_keys, model_title
+from segviz.ui.lab.controls import OWN, STEPS, as_text, image_keys, image_title, open_with, read_link
+
+HIDDEN_TITLES = {"photo": "Another photo", "adversarial": "An adversarial version of itself", "colour": "One colour"}
+RATIOS = ("/2", "/3", "/4", "/5", "/6", "/8")
+BY_SIZE = "size"
+NUMBERS = {"eps": (0.0, 16.0), "attack_eps": (0.5, 32.0), "share": (0.0, 1.0)}
+PREFIX = "scaling_"
+"""Of the keys of the page's own widgets; `model` and `image` are those of the other pages."""
+
+
+def read_scaling(query: Mapping[str, str]) -> dict[str, Any]:
+    """Settings by name from the parameters of a link; unknown names and values that no widget could have are left out."""
+    found: dict[str, Any] = {name: value for name, value in read_link(query).items() if name in ("model", "image", "steps")}
+    choices = {"hidden": HIDDEN, "scaler": SCALERS, "other": image_keys(), "attack": bounded_attacks()}
+    found |= {name: query[name] for name, known in choices.items() if query.get(name) in known}
+    for name, (low, high) in NUMBERS.items():
+        try:
+            value = float(query.get(name, ""))
+        except ValueError:
+            continue
+        if low <= value <= high:
+            found[name] = value
+    for name in ("size", "colour"):
+        if name in query:
+            try:
+                if name == "size":
+                    # Of any picture: whether it fits the one that is chosen is seen later.
+                    target_size(query[name], (10**6, 10**6))
+                else:
+                    ScalingSettings(colour=query[name])
+            except UserError:
+                continue
+            found[name] = query[name]
+    return found
+
+
+def link_of_scaling(settings: ScalingSettings) -> dict[str, str]:
+    """The parameters of a link that reproduces the settings; defaults are left out."""
+    defaults = asdict(ScalingSettings())
+    return {name: as_text(value) for name, value in asdict(settings).items() if value != defaults[name]}
+
+
+def bounded_attacks() -> list[str]:
+    """Keys of the gradient attacks that stay in a ball."""
+    return [key for key, row in ATTACKS.items() if row.family == "bounded"]
+
+
+def scaling_controls() -> ScalingSettings:
+    """Draw the controls, filled from the link at first, and return what they say. Raises UserError where they make no valid settings."""
+    state = st.session_state
+    defaults = asdict(ScalingSettings())
+    link = read_scaling(st.query_params.to_dict())
+    open_with({name: link.get(name, defaults[name]) for name in ("model", "image")}, "image scaling")
+    if f"{PREFIX}hidden" not in state:
+        # A picture brought along from another page is not to be hidden in itself.
+        other = next(key for key in (defaults["other"], *samples()) if key != state.image)
+        fill_scaling(defaults | {"other": other} | link)
+    image = st.selectbox("Picture", image_keys(), format_func=image_title, key="image", persist_state="session")
+    if image == OWN:
+        upload("picture")
+    values: dict[str, Any] = {"image": image, "hidden": own("selectbox", "Hide in it", "hidden", HIDDEN, HIDDEN_TITLES.__getitem__)}
+    if values["hidden"] == "photo":
+        values["other"] = own("selectbox", "Photo to hide", "other", image_keys(), image_title)
+        if values["other"] == OWN:
+            upload("other")
+    elif values["hidden"] == "colour":
+        values["colour"] = st.color_picker("Colour to hide", key=f"{PREFIX}colour", persist_state="session")
+    else:
+        values |= adversarial_controls()
+    values |= {"scaler": scaler_control(), "size": size_control()}
+    values["eps"] = st.slider(
+        "Slack, in grey levels",
+        *NUMBERS["eps"],
+        step=0.5,
+        help="How far any value of the scaled picture may be from the hidden picture. More slack, less visible.",
+        key=f"{PREFIX}eps",
+        persist_state="session",
+    )
+    values["model"] = st.selectbox("Model", model_keys(), format_func=model_title, key="model", persist_state="session")
+    entry = catalogue()[values["model"]]
+    st.caption(model_facts(entry))
+    download_panel(entry)
+    with st.expander("More settings", key="more_settings"):
+        values["share"] = st.slider(
+            "Overwritten by the adaptive attack",
+            *NUMBERS["share"],
+            step=0.05,
+            format="percent",
+            help="Share of the pixels that a reconstruction filter trusts, into which the attack on it writes the hidden picture.",
+            key=f"{PREFIX}share",
+            persist_state="session",
+        )
+    return ScalingSettings(**values)
+
+
+def fill_scaling(values: dict[str, Any]) -> None:
+    """Put settings into the state of the page's own widgets."""
+    state = st.session_state
+    own_names = [one.name for one in fields(ScalingSettings) if one.name not in ("model", "image", "size")]
+    state.update({f"{PREFIX}{name}": values[name] for name in own_names})
+    state[f"{PREFIX}library"] = SCALERS[values["scaler"]].library
+    by_ratio = values["size"] in RATIOS
+    state[f"{PREFIX}ratio"] = values["size"] if by_ratio else BY_SIZE
+    width, height = (160, 120) if by_ratio or values["size"][0] == "/" else map(int, values["size"].split("x"))
+    state[f"{PREFIX}width"], state[f"{PREFIX}height"] = width, height
+
+
+def own(kind: str, label: str, name: str, options: Any, title: Any, **more: Any) -> Any:
+    """A choice among the page's own settings."""
+    return getattr(st, kind)(label, options, format_func=title, key=f"{PREFIX}{name}", persist_state="session", **more)
+
+
+def adversarial_controls() -> dict[str, Any]:
+    """The gradient attack on the scaled picture."""
+    state = st.session_state
+    attack = own("selectbox", "Attack on the scaled picture", "attack", bounded_attacks(), lambda key: ATTACKS[key].title)
+    eps = st.slider(
+        "Its epsilon, in n/255",
+        *NUMBERS["attack_eps"],
+        step=0.5,
+        help="Largest change of any value of the scaled picture. The slack below comes on top of it.",
+        key=f"{PREFIX}attack_eps",
+        persist_state="session",
+    )
+    steps = st.select_slider(
+        "Its steps",
+        sorted({*STEPS, state[f"{PREFIX}steps"]}),
+        key=f"{PREFIX}steps",
+        disabled=ATTACKS[attack].one_step,
+        persist_state="session",
+    )
+    return {"attack": attack, "attack_eps": eps, "steps": steps}
+
+
+def scaler_control() -> str:
+    """Library and kernel."""
+    state = st.session_state
+    library = own("segmented_control", "Library that scales", "library", list(LIBRARIES), LIBRARIES.__getitem__, required=True)
+    there = [key for key, scaler in SCALERS.items() if scaler.library == library]
+    if state[f"{PREFIX}scaler"] not in there:
+        state[f"{PREFIX}scaler"] = next(key for key in there if SCALERS[key].kernel == "linear")
+    title = f"{LIBRARIES[library]} "
+    chosen: str = own("selectbox", "Kernel", "scaler", there, lambda key: SCALERS[key].title.removeprefix(title))
+    return chosen
+
+
+def size_control() -> str:
+    """The target size, as a ratio or in pixels."""
+    titles = {BY_SIZE: "Width and height …"} | {ratio: f"1{ratio} of either side" for ratio in RATIOS}
+    ratio: str = own("selectbox", "Target size", "ratio", [*RATIOS, BY_SIZE], titles.__getitem__)
+    if ratio != BY_SIZE:
+        return ratio
+    columns = st.columns(2)
+    sides = [
+        column.number_input(name.title(), 1, MAX_SIDE, key=f"{PREFIX}{name}", persist_state="session")
+        for column, name in zip(columns, ("width", "height"), strict=True)
+    ]
+    return f"{sides[0]}x{sides[1]}"
+
+
+def upload(name: str) -> None:
+    """Uploader for a photo at its full size; a good upload is kept for the session, a bad one gets a message and changes nothing."""
+    photo = st.file_uploader("Photo", ["png", "jpg", "jpeg", "webp"], max_upload_size=10, key=f"{PREFIX}{name}_upload")
+    state, place = st.session_state, f"{PREFIX}{name}"
+    if photo is not None:
+        try:
+            state[place] = open_full_size(photo.name, photo.getvalue())
+        except UserError as error:
+            st.error(str(error))
+    if place in state:
+        st.caption("In use: **{}**, {}x{}.".format(state[place].name, *state[place].original))
+    st.caption(
+        f"PNG, JPEG or WebP up to 10 MB and {MAX_SIDE} px, taken pixel by pixel as it is. It stays on this server only while this tab is "
+        "open."
+    )
+
+
+def chosen_pictures(settings: ScalingSettings) -> tuple[Picture | None, Picture | None]:
+    """The source and the photo to hide; None for one's own that has not been uploaded yet, and where no photo is hidden."""
+
+    def one(key: str, place: str) -> Picture | None:
+        return sample_full_size(key) if key in samples() else st.session_state.get(f"{PREFIX}{place}")
+
+    return one(settings.image, "picture"), one(settings.other, "other") if settings.hidden == "photo" else None

@@ -1,0 +1,376 @@
+"""Parts of the attack lab's page: status, headline, pictures, legend, curves, downloads."""
+
+import base64
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+import streamlit as st
+
+from segviz import draw
+from segviz.attacks.catalog import iterations_of, steps_of
+from segviz.attacks.regions import inside
+from segviz.attacks.rows import ATTACKS
+from segviz.attacks.transforms import TRANSFORMS
+from segviz.data.label_sets import LabelSet
+from segviz.data.samples import samples
+from segviz.engine.jobs import Job, State
+from segviz.lab import Frame, Picture, Trajectory, figures_of_frame
+from segviz.models.zoo import model_entry
+from segviz.settings import Settings
+from segviz.types import THRESHOLDS, UserError
+from segviz.ui.kit import downloads
+from segviz.ui.kit.charts import run_curves
+from segviz.ui.kit.layers import SIX, layers, read_out, title
+from segviz.ui.kit.session import engine
+from segviz.ui.lab.controls import NOTHING_DRAWN, short_title
+from segviz.ui.region import region_editor
+from segviz.ui.viewer import Layer, viewer
+
+RESULT = "result"
+FOUR = ("Input", "Clean map", "Adversarial", "Adversarial map")
+AWAY = "The run was given up because this page was away for too long. Press Run to start it again."
+
+
+def total_steps(settings: Settings) -> int:
+    """Iterations of a run over all its restarts."""
+    return iterations_of(settings)
+
+
+def describe(settings: Settings) -> str:
+    """One line that tells what is on screen."""
+    model = short_title(settings.model)
+    image = samples()[settings.image].title if settings.image in samples() else "your own picture"
+    if settings.steps == 0:
+        return f"{image[0].upper()}{image[1:]} as {model} sees it, not attacked yet. Press **Run**."
+    goals = {
+        "break": "break the labels",
+        "class": f"break {settings.target}",
+        "everywhere": f"{settings.target} everywhere",
+        "remove": f"hide {settings.target}",
+        "swap": f"swap {settings.target} and {settings.other}",
+    }
+    unit = "" if settings.norm == "linf" else " (root mean square)"
+    steps = f"{steps_of(settings)} step{'s' if steps_of(settings) > 1 else ''}"
+    entry = ATTACKS[settings.attack]
+    if entry.members is not None:
+        steps += f" × {len(entry.members(settings))} attacks"
+    restarts = f" × {settings.restarts} restarts" if settings.restarts > 1 else ""
+    random = entry.random_start or any(TRANSFORMS[key].random for key in settings.transforms)
+    seed = f", seed {settings.seed}" if random else ""
+    variant = f" ({settings.variant})" if settings.variant else ""
+    through = "".join(f" + {TRANSFORMS[key].title}" for key in settings.transforms)
+    radius = f"ε = {settings.eps:g}/255{unit}" if settings.clip else "not clipped"
+    where = f", changing only {where_of(settings.region)}" if settings.region else ""
+    return (
+        f"**{entry.title}**{variant}{through} against {model} on {image}: {goals[settings.goal]}, {radius}, {steps}{restarts}{seed}{where}."
+    )
+
+
+def where_of(region: str) -> str:
+    """A region in words."""
+    kind, _, name = region.partition(":")
+    return {"class": f"the {name}", "outside": f"what is not {name}", "polygon": "the drawn region"}[kind]
+
+
+def show_region_editor(settings: Settings, picture: Picture) -> bool:
+    """The picture to draw the region on, if it is to be drawn; returns whether there is a region to attack."""
+    kind, _, polygons = settings.region.partition(":")
+    if kind != "polygon":
+        return True
+
+    def drawn(text: str) -> None:
+        st.session_state.region_polygon = text
+
+    canvas, notes = st.columns([3, 2], gap="medium")
+    with canvas:
+        region_editor(data_url(picture.pixels), polygons, drawn, key="region_editor")
+    if settings.region == NOTHING_DRAWN:
+        notes.info("Draw on the picture where the attack may change it. **Run** waits for that.", icon=":material/draw:")
+        return False
+    try:
+        share = inside(polygons, *picture.pixels.shape[:2]).mean()
+    except UserError as error:
+        notes.error(str(error))
+        return False
+    notes.caption(f"The attack may change {share:.1%} of the pixels. **Run** starts it; drawing alone does not.")
+    return True
+
+
+def show_status(job: Job[Trajectory] | None, trajectory: Trajectory, precomputed: bool) -> None:
+    """Progress of a run under way, or how it ended; errors as messages."""
+    if job is not None and job.state is State.WAITING:
+        st.progress(0.0, f"Waiting: {engine().ahead_of(job)} runs are served first.")
+    elif job is not None and job.state is State.RUNNING:
+        if job.latest is None:
+            st.progress(0.0, "Loading the model …")
+        else:
+            done, total = job.latest.curve[-1].index, total_steps(job.latest.settings)
+            others = engine().active() - 1
+            company = f"; {others} other run{'s are' if others > 1 else ' is'} under way" if others else ""
+            member = job.latest.curve[-1].member
+            at_work = f", {member}" if member else ""
+            st.progress(done / max(total, 1), f"Iteration {done} of {total}{at_work}" + (", stopping …" if job.stopping else "") + company)
+    else:
+        problem = (job.error or (AWAY if job.state is State.ABANDONED else None)) if job is not None else None
+        if problem is not None and problem != st.session_state.get("error"):
+            st.error(problem)
+        parts = [describe(trajectory.settings)]
+        if precomputed:
+            parts.append("This run was made beforehand with the bundled model; **Run** makes it live.")
+        if trajectory.report is not None and trajectory.report.stopped:
+            parts.append(f"Stopped after {trajectory.report.iterations} of {total_steps(trajectory.settings)} iterations.")
+        st.markdown(" ".join(parts))
+
+
+def show_headline(trajectory: Trajectory) -> None:
+    """The figures of the run: live from the newest iteration, in the end from the 8-bit result."""
+    report, point, clean = trajectory.report, trajectory.curve[-1], trajectory.clean
+    miou, accuracy, success = point.miou, point.pixel_accuracy, point.success
+    if report is not None:
+        miou, accuracy, success = report.adversarial.miou, report.adversarial.pixel_accuracy, report.success
+    attacked = trajectory.settings.steps > 0
+    columns = st.columns(6)
+    columns[0].metric(
+        "mIoU of this image",
+        f"{miou:.1%}",
+        points(miou - clean.miou) if attacked else None,
+        help="Mean IoU over the classes in the labels or in the prediction of this one picture. A data set's mIoU is another quantity.",
+    )
+    columns[1].metric(
+        "Pixel accuracy",
+        f"{accuracy:.1%}",
+        points(accuracy - clean.pixel_accuracy) if attacked else None,
+        help="Share of labelled pixels with the right class.",
+    )
+    if trajectory.target is not None:
+        columns[2].metric(
+            "Target reached",
+            f"{success:.1%}",
+            points(success - trajectory.curve[0].success) if attacked else None,
+            help="Share of pixels that the model gives the class of the target map; below, how many more than in the clean picture.",
+        )
+    elif trajectory.settings.goal == "class":
+        columns[2].metric(
+            f"Broken {trajectory.settings.target}",
+            f"{success:.1%}",
+            help="Share of the pixels labelled so that the model now gives another class.",
+        )
+    elif attacked:
+        ratio = f"{miou / clean.miou:.2f}" if clean.miou > 0 else "–"
+        columns[2].metric("IoU ratio", ratio, help="mIoU of the adversarial over that of the clean image (Arnab et al.).")
+    if report is not None and attacked:
+        psnr = "∞" if report.psnr is None else f"{report.psnr:.1f} dB"
+        seconds = f"{report.seconds:.2f} s of attacking on {trajectory.device}, waiting not counted."
+        columns[3].metric("Largest change", f"{report.linf:.0f}/255", help="max |d|, measured on the 8-bit image that you can download.")
+        columns[4].metric("PSNR", psnr, help=f"Peak signal-to-noise ratio. The Euclidean norm of the change is {report.l2:.2f}.")
+        columns[5].metric("Gradients", report.gradient_evaluations, help=f"Gradient evaluations; {seconds}")
+    st.caption(basis(trajectory))
+    if report is not None and attacked and report.linf == 0:
+        st.info("The result is the clean picture itself: no iterate, in 8-bit values, came nearer to the goal.")
+
+
+def points(change: float) -> str | None:
+    """A change of a rate in percentage points; None for none that would be seen."""
+    return f"{100 * change:+.1f} points" if abs(change) >= 0.0005 else None
+
+
+def basis(trajectory: Trajectory) -> str:
+    """What the figures are measured on and against."""
+    height, width = trajectory.picture.pixels.shape[:2]
+    text = f"Everything is at {width}x{height} pixels"
+    if trajectory.picture.original != (width, height):
+        text += " (the photo came in {}x{})".format(*trajectory.picture.original)
+    if trajectory.own_prediction:
+        text += "; figures are against the **model's own clean prediction**, not against a label map."
+    else:
+        text += "; figures are against the label map."
+    if trajectory.report is not None and trajectory.settings.steps > 0:
+        text += (
+            f" They are those of the result, whatever iteration is on screen: the strongest iterate ({trajectory.report.strongest}), the "
+            "one with most pixels as the goal wants them, in 8-bit values."
+        )
+    return text
+
+
+def show_outcomes(trajectory: Trajectory) -> None:
+    """What is particular to the kind of attack: the attacks of a suite, strongest first, or the smallest norms."""
+    if trajectory.outcomes:
+        ordered = sorted(trajectory.outcomes, key=lambda outcome: -outcome.success)
+        st.dataframe(
+            {
+                "attack": [outcome.member for outcome in ordered],
+                "pixels won": [100 * outcome.success for outcome in ordered],
+                "pixel accuracy": [100 * outcome.pixel_accuracy for outcome in ordered],
+                "mIoU of this image": [100 * outcome.miou for outcome in ordered],
+            },
+            hide_index=True,
+            column_config={
+                name: st.column_config.NumberColumn(format="%.1f %%") for name in ("pixels won", "pixel accuracy", "mIoU of this image")
+            },
+            alt="Results of the suite's attacks, strongest first",
+        )
+        st.caption("Each attack's own 8-bit result, strongest first; the suite's result is the first one.")
+    report = trajectory.report
+    if report is not None and report.smallest:
+        norms = ["not reached" if norm is None else f"{norm:.2f}/255" for norm in report.smallest]
+        columns = st.columns(len(norms))
+        for column, threshold, norm in zip(columns, THRESHOLDS, norms, strict=True):
+            column.metric(f"Smallest change, {threshold:.0%} of the pixels", norm)
+        st.caption(
+            "The smallest L∞ norm of an iterate of the search that won that share of the pixels, before rounding to 8 bits. The search is "
+            "not bound by epsilon and moves away from the picture only as far as it finds it must; a result that was clipped to epsilon "
+            "afterwards may win as much with less."
+        )
+
+
+def choose_frame(trajectory: Trajectory, run: str) -> tuple[Frame, int | None]:
+    """Scrub through the stored iterations; returns the frame on screen and its place on the curves."""
+    final = trajectory.final
+    if final is None:
+        return trajectory.frames[-1], trajectory.curve[-1].index
+    if len(trajectory.frames) == 1:
+        return final, None
+    options: list[int | str] = [*(frame.index for frame in trajectory.frames), RESULT]
+    place = st.select_slider(
+        "Iteration on screen",
+        options,
+        RESULT,
+        key=f"scrub-{run}",
+        help="Stored iterations, with the strongest one in 8-bit values as the result.",
+    )
+    if place == RESULT:
+        return final, None
+    frame = next(frame for frame in trajectory.frames if frame.index == place)
+    return frame, frame.index
+
+
+def show_legend(trajectory: Trajectory, frame: Frame, label_set: LabelSet) -> set[int] | None:
+    """Class table with colour and IoU before and after; returns the classes chosen in it, None for all of them."""
+    after = figures_of_frame(frame, trajectory.reference, len(label_set.classes)).iou
+    shares = [float((frame.prediction == index).mean()) for index in range(len(label_set.classes))]
+    table = {
+        "": [data_url(np.full((16, 16, 3), colour, np.uint8)) for colour in label_set.palette],
+        "class": label_set.classes,
+        "IoU before": percentages(trajectory.clean.iou),
+        "IoU after": percentages(after),
+        "pixels": percentages(shares),
+    }
+    percent = {name: st.column_config.NumberColumn(format="%.1f %%", width=66) for name in ("IoU before", "IoU after", "pixels")}
+    chosen = st.dataframe(
+        table,
+        hide_index=True,
+        placeholder="–",
+        key="legend",
+        on_select="rerun",
+        selection_mode="multi-row",
+        column_config={"": st.column_config.ImageColumn(width=30), "class": st.column_config.TextColumn(width=84), **percent},
+        alt="Classes with their colours, IoU before and after the attack, and share of pixels",
+    )
+    st.caption(
+        "Tick classes to see only those in the maps. IoU before is that of the clean picture; the rest is of the iteration on screen."
+    )
+    rows = set(chosen["selection"]["rows"])
+    return rows or None
+
+
+def percentages(values: Sequence[float | None]) -> list[float | None]:
+    """Fractions of 1 in percent."""
+    return [None if value is None else 100 * value for value in values]
+
+
+def data_url(picture: np.ndarray) -> str:
+    """A picture (H,W,3) uint8 as a lossless data URL: nothing on the way encodes it again, and nothing expires while it is shown."""
+    return "data:image/png;base64," + base64.b64encode(draw.png(picture)).decode()
+
+
+def show_pictures(trajectory: Trajectory, frame: Frame, label_set: LabelSet, shown: set[int] | None) -> None:
+    """The viewer with its two layers, or the plain row of six pictures."""
+    bar = st.container(horizontal=True, vertical_alignment="center")
+    views = ("Compare", "Six pictures")
+    view = bar.segmented_control("View", views, default=views[0], required=True, key="view", label_visibility="collapsed")
+    on_photo = bar.toggle("Maps over the photo", True, key="on_photo")
+    found = layers(trajectory, frame, label_set, shown, on_photo)
+    names = list(found)
+    if view == views[1]:
+        for row in (SIX[:3], SIX[3:]):
+            for column, name in zip(st.columns(3), row, strict=True):
+                column.image(data_url(found[name]()), caption=title(name, trajectory.settings), width="stretch", alt=name)
+        return
+    sides = st.columns(2)
+    left = sides[0].selectbox("Left", names, index=names.index("Clean map"), key="left_layer")
+    right = sides[1].selectbox("Right", names, index=names.index("Adversarial map"), key="right_layer")
+    viewer(
+        Layer(title(left, trajectory.settings), draw.png(found[left]())),
+        Layer(title(right, trajectory.settings), draw.png(found[right]())),
+        read_out(trajectory.frames[0]),
+        read_out(frame),
+        label_set.classes,
+        label_set.palette,
+        key="viewer",
+        height=400,
+    )
+    for column, name in zip(st.columns(4), FOUR, strict=True):
+        column.image(data_url(found[name]()), caption=name, width="stretch", alt=name)
+
+
+def show_curves(trajectory: Trajectory, cursor: int | None) -> None:
+    """Curves of the run so far."""
+    st.plotly_chart(
+        run_curves(trajectory, total_steps(trajectory.settings), cursor),
+        key="curves",
+        config={"displayModeBar": False},
+        alt="Accuracy and loss over the iterations",
+    )
+
+
+def show_downloads(trajectory: Trajectory) -> None:
+    """Adversarial picture, settings, curve and code of a finished run."""
+    if trajectory.final is None or trajectory.settings.steps == 0:
+        return
+    bar = st.container(horizontal=True)
+    final, sample = trajectory.final, trajectory.settings.image in samples()
+    # Made on the click: a file registered with the page may be gone again, as of a rerun, when the browser asks for it.
+    files: tuple[tuple[str, Callable[[], str | bytes], str, str, str], ...] = (
+        ("Adversarial PNG", lambda: draw.png(final.pixels), "adversarial.png", "image/png", ":material/image:"),
+        (
+            "Settings and result",
+            lambda: downloads.settings_json(trajectory, label_set_of(trajectory)),
+            "settings.json",
+            "application/json",
+            ":material/settings:",
+        ),
+        ("Curve", lambda: downloads.curve_csv(trajectory), "curve.csv", "text/csv", ":material/show_chart:"),
+        ("Python", lambda: downloads.snippet(trajectory, sample), "attack.py", "text/x-python", ":material/code:"),
+    )
+    for label, data, name, mime, icon in files:
+        bar.download_button(label, data, name, mime, on_click="ignore", icon=icon)
+
+
+def show_attack(settings: Settings) -> None:
+    """What the chosen attack is: one sentence, its formula, its paper."""
+    entry = ATTACKS[settings.attack]
+    with st.expander(f"What is {entry.title}?", icon=":material/function:"):
+        st.markdown(entry.summary)
+        st.latex(entry.formula)
+        st.markdown(
+            "$x$ is the picture in [0,1], $f$ the network's logits $u$ with softmax $p$, $y$ the labels, $e_y$ the one-hot vector of a "
+            "label, $CE$ cross-entropy, $P_\\varepsilon$ the projection into the ball of radius $\\varepsilon$ and into [0,1]; means run "
+            "over the counted pixels. For a target map the sign in front of the step turns round and $y$ is that map. For L2 the sign is "
+            "replaced by the gradient over its norm. For the least-likely attacks the loss curve shows $-L$ towards the least likely class."
+        )
+        if entry.ours:
+            st.markdown(f"**Ours, not the paper's:** {entry.ours}")
+        if entry.published is not None:
+            st.markdown("**Settings of the paper** (button on the left) sets steps, step size and labels as published, for this epsilon.")
+        st.markdown(f"[{entry.paper}]({entry.url})")
+
+
+def label_set_of(trajectory: Trajectory) -> LabelSet:
+    """The label set of the model that made the run."""
+    return model_entry(trajectory.settings.model).label_set
+
+
+def look_only(settings: Settings) -> Settings:
+    """Settings that only look at the clean picture."""
+    return replace(settings, goal="break", target=None, region="", steps=0)

@@ -1,0 +1,152 @@
+"""Parts of the leaderboard page: the table of models by their worst case, the papers' numbers marked as theirs."""
+
+import csv
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from segviz.studies.evaluate import SetFigures
+from segviz.studies.grid import Study, points
+from segviz.studies.leaderboard import Standing, published_models, standings_of
+from segviz.ui.lab.controls import short_title
+from segviz.ui.study.charts import name_of
+from segviz.ui.study.page import Shown
+
+FIGURES = ("mIoU", "NmIoU", "pixel accuracy")
+OURS, THEIRS = "ours", "theirs"
+
+
+def show_board(shown: Shown, active: bool) -> None:
+    """The table of the models of a study, with the choice of the figure, and of whether to see the papers' numbers."""
+    standings = standings_of(shown.study, shown.pairs)
+    st.markdown(describe(shown, standings))
+    errors = list(dict.fromkeys(error for row in shown.rows for error in row.errors))
+    for error in errors[:3]:
+        st.warning(error)
+    bar = st.container(horizontal=True, vertical_alignment="center")
+    figure = bar.segmented_control(
+        "Figure", FIGURES, required=True, default=FIGURES[0], key="board_figure", label_visibility="collapsed", persist_state="session"
+    )
+    theirs = bar.toggle("The papers' numbers below ours", True, key="board_theirs", persist_state="session")
+    attacks = attacks_of(shown.study)
+    rows = our_rows(standings, attacks, figure) + (their_rows(shown.study.eps, figure) if theirs else [])
+    radii = [eps_name(eps) for eps in shown.study.eps]
+    columns: dict[str, Any] = {name: st.column_config.NumberColumn(format="%.1f %%", width=72) for name in ("clean", *radii)}
+    columns["whose"] = st.column_config.TextColumn(width=60, help="Ours: measured on this server. Theirs: as the paper prints it.")
+    columns["data"] = st.column_config.TextColumn(width=90)
+    columns["source"] = st.column_config.LinkColumn(width=60, display_text="paper", help="Where the paper is; ours have none.")
+    alt = f"{figure} of every model, clean and in the worst case"
+    st.dataframe(rows, hide_index=True, column_config=columns, placeholder="–", height="content", alt=alt)
+    st.caption(note(figure))
+    if not active:
+        st.download_button(
+            "Table (CSV)",
+            lambda: as_csv(our_rows(standings, attacks, figure) + their_rows(shown.study.eps, figure)),
+            "leaderboard.csv",
+            "text/csv",
+            on_click="ignore",
+            icon=":material/table:",
+            key="board_csv",
+        )
+
+
+def describe(shown: Shown, standings: Sequence[Standing]) -> str:
+    """One line that tells what is on screen."""
+    study = shown.study
+    images = max((standing.images for standing in standings), default=0)
+    pictures = "sample photos" if study.images.folder == "samples" else f"photos of {study.images.folder}"
+    attacks = attacks_of(study)
+    text = (
+        f"**What is left of each model in the worst case**: per picture the attack that hurts most, of {attacks}, on {images} {pictures}."
+    )
+    if shown.made_before:
+        text += " This table was made beforehand with the bundled models; **Run** computes it here."
+    return text
+
+
+def attacks_of(study: Study) -> str:
+    """The attacks whose worst case counts, as a list; a suite's steps are those of each of its attacks."""
+    return ", ".join(dict.fromkeys(name_of(point) for point in points(study)))
+
+
+def note(figure: str) -> str:
+    """How the figure is taken, and what the rows marked as theirs are."""
+    how = {
+        "mIoU": "mIoU over all pictures together, with the choice of the attack per picture by the greedy search of SEA.",
+        "NmIoU": "The mean over pictures of each picture's lowest mIoU (Halmosi, Mohos & Jelasity, ECCV 2024). The papers here print none.",
+        "pixel accuracy": "The mean over pictures of each picture's lowest accuracy, as in SEA.",
+    }[figure]
+    return (
+        f"{how} A worst case over few steps is an upper bound: more steps, more attacks can only lower it. Rows marked **{THEIRS}** are "
+        "printed in Croce, Singh & Hein, ECCV 2024, of **other models on other pictures** (validation sets of VOC and ADE20K, SEA with 300 "
+        "steps per attack): beside ours for orientation, not to be ranked with them. Click the head of a column to sort."
+    )
+
+
+def eps_name(eps: float) -> str:
+    """The head of a column."""
+    return f"ε = {eps:g}"
+
+
+def value_of(figures: SetFigures | None, figure: str) -> float | None:
+    """One of FIGURES in per cent; the accuracy is the mean over images, as a worst case over attacks is."""
+    if figures is None:
+        return None
+    return 100 * {"mIoU": figures.miou, "NmIoU": figures.nmiou, "pixel accuracy": figures.image_accuracy}[figure]
+
+
+def our_rows(standings: Sequence[Standing], attacks: str, figure: str) -> list[dict[str, Any]]:
+    """A row per model of the study that has any result, in per cent, the one that keeps most on average first."""
+    rows = []
+    for standing in standings:
+        if standing.clean is None:
+            continue
+        values = {eps_name(worst.eps): value_of(worst.figures, figure) for worst in standing.worst}
+        missing = sum(worst.pending for worst in standing.worst)
+        state = f"{standing.images} pictures" + (f", {missing} runs to go" if missing else "")
+        rows.append(
+            {
+                "whose": OURS,
+                "model": short_title(standing.model),
+                "clean": value_of(standing.clean, figure),
+                **values,
+                "data": state,
+                "attack": attacks,
+                "source": None,
+            }
+        )
+    return sorted(rows, key=lambda row: -sum(value or 0 for name, value in row.items() if name.startswith("ε")))
+
+
+def their_rows(radii: Sequence[float], figure: str) -> list[dict[str, Any]]:
+    """The papers' models, in per cent; without a value where the paper prints none."""
+    rows = []
+    for model, data, by_eps in published_models():
+        if figure == "NmIoU":
+            break
+        name = "miou" if figure == "mIoU" else "accuracy"
+        values = {eps: getattr(row, name) for eps, row in by_eps.items()}
+        anyone = next(iter(by_eps.values()))
+        rows.append(
+            {
+                "whose": THEIRS,
+                "model": model,
+                "clean": values.get(0.0),
+                **{eps_name(eps): values.get(eps) for eps in radii},
+                "data": f"{data} val",
+                "attack": f"SEA, 300 steps ({anyone.where})",
+                "source": anyone.url,
+            }
+        )
+    return rows
+
+
+def as_csv(rows: Sequence[dict[str, Any]]) -> str:
+    """Rows as CSV with a heading, figures in per cent; `whose` says whose numbers they are."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()

@@ -1,0 +1,134 @@
+"""Parts of the models page: the table, what is in memory, one photo segmented by several models."""
+
+from functools import cache
+
+import streamlit as st
+import torch
+
+from segviz import draw
+from segviz.engine.jobs import Job, State
+from segviz.models.load import CACHE, default_device, loaded
+from segviz.models.uploads import upload
+from segviz.models.zoo import ModelEntry, catalogue, model_entry
+from segviz.studies.gallery import NoView, View
+from segviz.types import UserError
+from segviz.ui.kit.models import is_here, megabytes, model_keys, model_title, show_faults
+from segviz.ui.lab.view import data_url
+
+
+@cache
+def parameters_of(key: str) -> int | None:
+    """Number of parameters of a network of the catalogue; of the user's own only what the entry says, None where it says nothing."""
+    entry = catalogue()[key]
+    return entry.parameters if entry.state == "own" else entry.count_parameters()
+
+
+def show_table() -> None:
+    """Every model with its parameters, size, licence, accuracy and state."""
+    entries = [catalogue()[key] for key in model_keys()]
+    counts = [parameters_of(entry.key) for entry in entries]
+    st.dataframe(
+        {
+            "label set": [entry.label_set.name for entry in entries],
+            "model": [entry.title for entry in entries],
+            "state": [entry.state for entry in entries],
+            "clean mIoU (ours)": [None if entry.val_miou is None else 100 * entry.val_miou for entry in entries],
+            "size (MB)": [None if entry.bytes is None else entry.bytes / 1e6 for entry in entries],
+            "parameters (M)": [None if count is None else count / 1e6 for count in counts],
+            "licence": [entry.licence for entry in entries],
+            "published": [entry.published or None for entry in entries],
+            "key": [entry.key for entry in entries],
+        },
+        hide_index=True,
+        placeholder="–",
+        key="models",
+        column_config={
+            "parameters (M)": st.column_config.NumberColumn(format="%.2f"),
+            "size (MB)": st.column_config.NumberColumn(format="%.1f"),
+            "clean mIoU (ours)": st.column_config.NumberColumn(format="%.1f %%"),
+        },
+        alt="Models with label set, parameters, size, licence, accuracy and state",
+    )
+    measured = dict.fromkeys(entry.val_data for entry in entries if entry.val_miou is not None)
+    st.caption(
+        f"Our clean mIoU is that of a data set: {'; '.join(measured)} (models of VOC21 are read in the same classes). "
+        "Published figures are the authors', on their own data and sizes."
+    )
+    show_faults()
+
+
+def show_memory() -> None:
+    """Which models are in memory, and the budget."""
+    kept = loaded()
+    names = ", ".join(f"{model.entry.key} ({megabytes(model.bytes)})" for model in kept) or "none"
+    total = sum(model.bytes for model in kept)
+    st.caption(
+        f"In memory: {names}; {megabytes(total)} of a budget of {megabytes(CACHE.budget)}. Beyond it the least recently used "
+        "model is let go of; the environment variable SEGVIZ_MODEL_MB sets it."
+    )
+
+
+def upload_weights() -> None:
+    """Weights of one's own for a network of the catalogue, through the browser."""
+    st.markdown("Weights that you trained or hardened for a network of the catalogue: a safetensors file of its `state_dict`.")
+    base = st.selectbox(
+        "Network", [key for key in model_keys() if catalogue()[key].state != "own"], format_func=model_title, key="upload_network"
+    )
+    file = st.file_uploader("Weights", ["safetensors", "pt", "pth"], max_upload_size=300, key="weights_upload")
+    if file is None:
+        return
+    known = set(catalogue())
+    try:
+        entry = upload(catalogue()[base], file.name, file.getvalue())
+    except UserError as error:
+        st.error(str(error))
+    else:
+        if entry.key not in known:
+            # The lists above were drawn without it.
+            st.rerun()
+        st.success(f"{entry.title} is now in all lists as {entry.key}, for everyone on this server until it ends.")
+
+
+def choose_models() -> list[str]:
+    """The models to look through, of those that are here."""
+    here = [key for key in model_keys() if is_here(model_entry(key))]
+    chosen: list[str] = st.multiselect("Models", here, here[:2], format_func=model_title, key="gallery_models")
+    return chosen
+
+
+def show_views(job: Job[tuple[View | NoView, ...]] | None, views: tuple[View | NoView, ...], wanted: int) -> None:
+    """Progress, then the photo and what each model makes of it, three in a row."""
+    if job is not None and job.active:
+        st.progress(
+            len(views) / max(wanted, 1), "Waiting for a turn …" if job.state is State.WAITING else f"{len(views)} of {wanted} models"
+        )
+    elif job is not None and job.error is not None:
+        st.error(job.error)
+    for first in range(0, len(views), 3):
+        for column, view in zip(st.columns(3), views[first : first + 3], strict=False):
+            with column:
+                if isinstance(view, NoView):
+                    st.error(f"**{view.key}**: {view.error}")
+                else:
+                    show_view(view, model_entry(view.key))
+
+
+def show_view(view: View, entry: ModelEntry) -> None:
+    """One model's map over the photo, the classes that it sees, and its speed."""
+    colours = draw.colour_map(view.prediction, entry.label_set)
+    st.image(data_url(draw.over_photo(colours, view.pixels)), caption=entry.title, width="stretch", alt=entry.title)
+    height, width = view.prediction.shape
+    share = torch.bincount(torch.from_numpy(view.prediction).flatten().long(), minlength=len(entry.label_set.classes)) / (height * width)
+    seen = ", ".join(
+        f"{entry.label_set.classes[index]} {share[index]:.0%}" for index in share.argsort(descending=True)[:6] if share[index] > 0
+    )
+    st.caption(
+        f"{seen}. {width}x{height} px, {view.parameters / 1e6:.2f} M parameters: forward {1000 * view.forward:.0f} ms, "
+        f"forward and backward {1000 * view.gradient:.0f} ms."
+    )
+
+
+def device_line() -> str:
+    """What the times are measured on."""
+    device, threads = default_device(), torch.get_num_threads()
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {threads} thread{'s' if threads > 1 else ''}"

@@ -1,0 +1,1 @@
+"""What Curves and Leaderboard share."""

@@ -1,0 +1,294 @@
+"""The grid of a study as widgets: models, attacks, radii, steps, pictures, seeds; they live in the link of their page."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+
+import streamlit as st
+
+from segviz.attacks.constraints import NORMS
+from segviz.attacks.rows import ATTACKS
+from segviz.attacks.transforms import TRANSFORMS
+from segviz.data.samples import samples
+from segviz.models.zoo import catalogue, model_entry
+from segviz.settings import LABEL_SOURCES, MAX_STEPS, Settings
+from segviz.studies.grid import SAMPLES, AttackRow, Images, Study, points
+from segviz.types import UserError
+from segviz.ui.compare.controls import choices
+from segviz.ui.kit.models import is_here, model_keys, model_title
+from segviz.ui.lab.controls import LABEL_TITLES, MAX_EPS, NORM_TITLES, WRAPPER_TITLES, image_title, short_title
+from segviz.ui.study.charts import EPS_MARKS, EPS_NAMES, row_title
+
+STEP_MARKS = (1, 2, 3, 5, 10, 20, 50, 100, 200, 300)
+MAX_SEEDS = 10
+MAX_POINTS = 2000
+ROW = re.compile(
+    r"(?P<attack>[\w-]+)(?: (?P<variant>[\w-]+))?(?P<transforms>(?:\+[a-z][\w-]*)*)(?:@(?P<steps>\d+))?(?:<(?P<source>[^\s,<]+))?"
+)
+FORM = "Write the key of an attack, such as pgd; pgd@3 for 3 steps of its own; pgd<voc7-fcn8s for pictures made on another model."
+
+
+def attack_row(text: str) -> AttackRow:
+    """An attack as it stands in a link: key, space and variant, + transforms, @ steps of its own, < model that the pictures are made on.
+
+    Raises UserError where the text means no attack.
+    """
+    parts = ROW.fullmatch(text.strip())
+    if parts is None or parts["attack"] not in ATTACKS:
+        raise UserError(f"'{text}' is no attack. {FORM}")
+    attack, variant = parts["attack"], parts["variant"] or ""
+    if variant and variant not in ATTACKS[attack].variants:
+        raise UserError(f"{ATTACKS[attack].title} has no variant '{variant}'. Known: {', '.join(ATTACKS[attack].variants) or 'none'}.")
+    transforms = tuple(name for name in parts["transforms"].split("+") if name)
+    unknown = [name for name in transforms if name not in TRANSFORMS]
+    if unknown:
+        raise UserError(f"There is no input transform '{unknown[0]}'. Known: {', '.join(TRANSFORMS)}.")
+    steps = int(parts["steps"]) if parts["steps"] else None
+    if steps is not None and not 1 <= steps <= MAX_STEPS:
+        raise UserError(f"{steps} steps; between 1 and {MAX_STEPS} are allowed.")
+    if parts["source"]:
+        model_entry(parts["source"])
+    return AttackRow(attack, variant, transforms=transforms, steps=steps, source=parts["source"] or "")
+
+
+def attack_text(row: AttackRow) -> str:
+    """The inverse of `attack_row`."""
+    steps = f"@{row.steps}" if row.steps is not None else ""
+    return (
+        f"{row.attack} {row.variant}".strip()
+        + "".join(f"+{name}" for name in row.transforms)
+        + steps
+        + (f"<{row.source}" if row.source else "")
+    )
+
+
+def eps_title(text: str) -> str:
+    """A radius as it stands on the axis."""
+    names = dict(zip(EPS_MARKS, EPS_NAMES, strict=True))
+    try:
+        return names.get(float(text), text)
+    except ValueError:
+        return text
+
+
+def numbers(texts: list[str], what: str, low: float, high: float) -> tuple[float, ...]:
+    """The numbers of a list, in rising order and each once; raises UserError for what is no number, or out of range."""
+    found = set()
+    for text in texts:
+        try:
+            value = float(text)
+        except ValueError:
+            raise UserError(f"'{text}' is no number. Write {what} as numbers between {low:g} and {high:g}.") from None
+        if not low <= value <= high:
+            raise UserError(f"{text} is out of range: {what} lie between {low:g} and {high:g}.")
+        found.add(value)
+    return tuple(sorted(found))
+
+
+def listed(text: str) -> list[str]:
+    """The parts of a list in a link."""
+    return [part for part in dict.fromkeys(text.split(",")) if part]
+
+
+def read_grid(query: Mapping[str, str], default: Study) -> Study:
+    """The grid of a link; what is missing or means nothing is taken from `default`."""
+
+    def valid(name: str, what: str, low: float, high: float, instead: tuple[float, ...]) -> tuple[float, ...]:
+        try:
+            return numbers(listed(query.get(name, "")), what, low, high) or instead
+        except UserError:
+            return instead
+
+    rows = []
+    for text in listed(query.get("attacks", "")):
+        try:
+            rows.append(attack_row(text))
+        except UserError:
+            continue
+    known = [key for key in listed(query.get("models", "").replace(" ", "+")) if key in all_models()]
+    count = query.get("seeds", "")
+    seeds = tuple(range(int(count))) if count.isdecimal() and 1 <= int(count) <= MAX_SEEDS else default.seeds
+    limit = query.get("limit", "")
+    images = default.images
+    if "data" in query:
+        images = Images(query["data"], split=query.get("split") or None, limit=int(limit) if limit.isdecimal() and int(limit) > 0 else None)
+    elif "images" in query:
+        images = Images(names=tuple(name for name in listed(query["images"]) if name in samples()))
+    norm, against = query.get("norm"), query.get("against")
+    base = replace(
+        default.base,
+        norm=norm if norm in NORMS else default.base.norm,
+        against=against if against in LABEL_SOURCES else default.base.against,
+    )
+    steps = tuple(int(value) for value in valid("steps", "steps", 1, MAX_STEPS, default.steps))
+    eps = valid("eps", "radii", 0.01, MAX_EPS, default.eps)
+    return Study("page", tuple(known) or default.models, tuple(rows) or default.attacks, eps, steps, seeds, images, base)
+
+
+def link_of_grid(study: Study, default: Study) -> dict[str, str]:
+    """The parameters of a link that reproduces a grid of the page; what is as in `default` is left out."""
+    link: dict[str, str] = {}
+    if study.models != default.models:
+        link["models"] = ",".join(study.models)
+    if study.attacks != default.attacks:
+        link["attacks"] = ",".join(attack_text(row) for row in study.attacks)
+    if study.eps != default.eps:
+        link["eps"] = ",".join(f"{eps:g}" for eps in study.eps)
+    if study.steps != default.steps:
+        link["steps"] = ",".join(map(str, study.steps))
+    if study.images != default.images:
+        if study.images.folder == SAMPLES:
+            link["images"] = ",".join(study.images.names)
+        else:
+            link |= {"data": study.images.folder}
+            link |= {"split": study.images.split} if study.images.split else {}
+            link |= {"limit": str(study.images.limit)} if study.images.limit else {}
+    if study.seeds != default.seeds:
+        link["seeds"] = str(len(study.seeds))
+    for name in ("norm", "against"):
+        if getattr(study.base, name) != getattr(default.base, name):
+            link[name] = getattr(study.base, name)
+    return link
+
+
+def all_models() -> list[str]:
+    """Keys of the models that are on this machine, alone first, then with each wrapper."""
+    here = [key for key in model_keys() if is_here(catalogue()[key])]
+    return [*here, *(f"{key}+{wrapper}" for wrapper in WRAPPER_TITLES if wrapper for key in here)]
+
+
+def fill_grid(study: Study, page: str) -> None:
+    """Put a grid into the state of a page's widgets, whose keys begin with `page`."""
+    images = study.images
+    values = {
+        "models": list(study.models),
+        "attacks": [attack_text(row) for row in study.attacks],
+        "eps": [f"{eps:g}" for eps in study.eps],
+        "steps": [str(steps) for steps in study.steps],
+        "from": "Samples" if images.folder == SAMPLES else "Folder",
+        "images": list(images.names) if images.folder == SAMPLES else [],
+        "folder": "" if images.folder == SAMPLES else images.folder,
+        "split": images.split or "",
+        "limit": images.limit,
+        "seeds": len(study.seeds),
+        "norm": study.base.norm,
+        "against": study.base.against,
+    }
+    st.session_state.update({f"{page}_{name}": value for name, value in values.items()})
+
+
+def grid_controls(page: str, default: Study) -> Study:
+    """Draw the controls of a page and return what they say, `default` itself where they say the same.
+
+    Raises UserError where that makes no study.
+    """
+    state = st.session_state
+    models = st.multiselect(
+        "Models",
+        [*dict.fromkeys([*all_models(), *state[f"{page}_models"]])],
+        format_func=lambda key: model_title(key) if key in catalogue() else short_title(key),
+        placeholder="Choose models",
+        select_all=False,
+        key=f"{page}_models",
+        persist_state="session",
+    )
+    attacks = st.multiselect(
+        "Attacks",
+        [*dict.fromkeys([*choices(), *state[f"{page}_attacks"]])],
+        format_func=attack_title,
+        accept_new_options=True,
+        placeholder="Choose attacks",
+        select_all=False,
+        help=FORM,
+        key=f"{page}_attacks",
+        persist_state="session",
+    )
+    eps = st.multiselect(
+        "Epsilon, in n/255",
+        [*dict.fromkeys([*(f"{value:g}" for value in EPS_MARKS), *state[f"{page}_eps"]])],
+        format_func=eps_title,
+        accept_new_options=True,
+        select_all=False,
+        help="Largest change of any colour value, in grey levels out of 255. Others than these can be typed.",
+        key=f"{page}_eps",
+        persist_state="session",
+    )
+    steps = st.multiselect(
+        "Steps",
+        [*dict.fromkeys([*map(str, STEP_MARKS), *state[f"{page}_steps"]])],
+        accept_new_options=True,
+        select_all=False,
+        help="Every attack runs once with each number, but those that take one step or have steps of their own (pgd@3).",
+        key=f"{page}_steps",
+        persist_state="session",
+    )
+    images = images_controls(page)
+    seeds = st.number_input("Seeds", 1, MAX_SEEDS, key=f"{page}_seeds", help="Runs with the seeds 0, 1, ...", persist_state="session")
+    with st.expander("More settings", key=f"{page}_more"):
+        norm = st.segmented_control(
+            "Norm", NORMS, required=True, format_func=NORM_TITLES.__getitem__, key=f"{page}_norm", persist_state="session"
+        )
+        against = st.segmented_control(
+            "Attack against",
+            LABEL_SOURCES,
+            required=True,
+            format_func=LABEL_TITLES.__getitem__,
+            help="Which labels the attack breaks. Figures are always against the label maps.",
+            key=f"{page}_against",
+            persist_state="session",
+        )
+    for chosen, what in ((models, "model"), (attacks, "attack"), (eps, "epsilon"), (steps, "number of steps")):
+        if not chosen:
+            raise UserError(f"Choose at least one {what}.")
+    study = Study(
+        "page",
+        tuple(models),
+        tuple(attack_row(text) for text in attacks),
+        numbers(eps, "radii", 0.01, MAX_EPS),
+        tuple(int(value) for value in numbers(steps, "steps", 1, MAX_STEPS)),
+        tuple(range(seeds)),
+        images,
+        Settings(norm=str(norm), against=str(against)),
+    )
+    count = len(points(study))
+    if count > MAX_POINTS:
+        raise UserError(f"This grid has {count} points, more than the {MAX_POINTS} that one page can show. Choose fewer of something.")
+    return default if link_of_grid(study, default) == {} else study
+
+
+def attack_title(text: str) -> str:
+    """The title of an attack of the list, or the text itself where it means none."""
+    try:
+        return row_title(attack_row(text))
+    except UserError:
+        return text
+
+
+def images_controls(page: str) -> Images:
+    """The choice of the pictures."""
+    source = st.segmented_control("Pictures", ("Samples", "Folder"), required=True, key=f"{page}_from", persist_state="session")
+    if source == "Samples":
+        chosen = st.multiselect(
+            "Samples",
+            list(samples()),
+            format_func=image_title,
+            placeholder=f"All {len(samples())} samples",
+            label_visibility="collapsed",
+            select_all=False,
+            key=f"{page}_images",
+            persist_state="session",
+        )
+        return Images(names=tuple(chosen))
+    folder = st.text_input(
+        "Data-set folder on this server",
+        placeholder="/data/VOC2012",
+        help="With images/ and labels/, or the layout of VOC, Cityscapes, ADE20K or CamVid.",
+        key=f"{page}_folder",
+        persist_state="session",
+    )
+    left, right = st.columns(2)
+    split = left.text_input("Part", placeholder="the usual one", key=f"{page}_split", persist_state="session")
+    limit = right.number_input("First pictures", 1, None, None, placeholder="all", key=f"{page}_limit", persist_state="session")
+    if not folder.strip():
+        raise UserError("Name the folder of a data set, or take the samples.")
+    return Images(folder.strip(), split=split.strip() or None, limit=limit)

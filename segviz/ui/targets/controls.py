@@ -1,0 +1,347 @@
+"""The settings of the page of target maps as widgets: the pictures, the map that they are to reach, the attack; presets and the link."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import streamlit as st
+
+from segviz.attacks.catalog import alpha_of, gradients_of
+from segviz.attacks.constraints import NORMS
+from segviz.attacks.rows import ATTACKS
+from segviz.data.samples import samples
+from segviz.lab import Picture, open_picture, read_target_map, sample_picture
+from segviz.models.zoo import ModelEntry, model_entry
+from segviz.settings import GIVEN, Settings
+from segviz.studies.target_maps import Everywhere, Given, Mirrored, Painted, PredictionOn, TargetMap, Without
+from segviz.studies.targets import MAX_VICTIMS
+from segviz.types import UserError
+from segviz.ui.lab.controls import MAX_EPS, NORM_TITLES, RANGES, STEPS, as_text, model_controls, open_with, read_link
+
+DEFAULT = Settings(goal=GIVEN, eps=8.0, steps=200)
+OPTIONS = ("attack", "norm", "eps", "steps", "alpha", "seed")
+"""Settings that are this page's own; the model is shared with the other pages."""
+
+KIND_TITLES = {
+    "photo": "Another photo's map",
+    "class": "One class everywhere",
+    "remove": "One class removed",
+    "mirror": "The same picture, mirrored",
+    "drawn": "A map I draw",
+    "file": "A map I upload",
+}
+SOURCE_TITLES = {"labels": "Label map", "prediction": "Prediction"}
+KEEP = ""
+"""The base to draw on that leaves each picture its own prediction."""
+
+FOUR = ("astronaut", "chelsea", "dog", "horses")
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Pictures and a target to begin with; `target` as in a link."""
+
+    title: str
+    victims: tuple[str, ...]
+    target: str
+    help: str
+
+
+PRESETS = {
+    "photo-two": Preset(
+        "Every photo segments as photo two",
+        FOUR,
+        "photo:chelsea:labels",
+        "The four-photo figure: the label map of the second photo is the target of all four.",
+    ),
+    "cat": Preset("Everything is a cat", ("dog", "person", "horses", "astronaut"), "class:cat", "Every pixel of every photo becomes cat."),
+    "vanish": Preset(
+        "The person vanishes",
+        ("astronaut", "camera", "person"),
+        "remove:person",
+        "The nearest other class takes the person's place, everything else is to stay.",
+    ),
+    "mirror": Preset(
+        "Mirror image", ("chelsea", "astronaut", "horses", "dog"), "mirror", "Each photo's own map with left and right exchanged."
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What the controls say: settings (of no picture in particular), names of the pictures, and the target as text of a link.
+
+    The target is "photo:NAME:labels", "photo:NAME:prediction", "class:CLASS", "remove:CLASS", "mirror", "drawn" or "file".
+    """
+
+    settings: Settings
+    victims: tuple[str, ...]
+    target: str
+
+
+def read_target(text: str) -> dict[str, str] | None:
+    """The state of the target's widgets from the text of a link; None where it names no target that there could be."""
+    kind, _, rest = text.partition(":")
+    if kind == "photo":
+        name, _, source = rest.rpartition(":")
+        return {"kind": kind, "photo": name, "source": source} if name in samples() and source in SOURCE_TITLES else None
+    if kind in ("class", "remove"):
+        return {"kind": kind, "class": rest} if rest in read_link({"target": rest}).values() else None
+    return {"kind": kind} if kind in KIND_TITLES and not rest else None
+
+
+def read_wish(query: Mapping[str, str]) -> dict[str, Any]:
+    """The state of the page's widgets from the parameters of a link; what no widget could have is left out."""
+    settings = read_link(query)
+    found = {name: settings[name] for name in OPTIONS if name in settings}
+    if found.get("attack") not in usable():
+        found.pop("attack", None)
+    victims = [name for name in dict.fromkeys(query.get("victims", "").split(",")) if name in samples()]
+    if victims:
+        found["victims"] = victims[:MAX_VICTIMS]
+    return found | (read_target(query.get("target", "")) or {})
+
+
+def link_of_wish(wish: Wish, name_victims: bool) -> dict[str, str]:
+    """The parameters of a link that reproduces the wish, but for uploads and drawings; defaults are left out, victims only as told."""
+    defaults, preset = asdict(DEFAULT), PRESETS["photo-two"]
+    changed = {name: value for name, value in asdict(wish.settings).items() if name in (*OPTIONS, "model") and value != defaults[name]}
+    link = {name: as_text(value) for name, value in changed.items()}
+    victims = [name for name in wish.victims if name in samples()]
+    if name_victims or tuple(victims) != preset.victims:
+        link["victims"] = ",".join(victims)
+    if wish.target != preset.target and (wish.target.partition(":")[0] != "photo" or read_target(wish.target)):
+        link["target"] = wish.target
+    return link
+
+
+def usable() -> list[str]:
+    """Attacks that can be led to a map within a ball."""
+    return [key for key, row in ATTACKS.items() if row.family == "bounded" and row.takes_target]
+
+
+def put(values: Mapping[str, Any]) -> None:
+    """Set widgets of this page by name."""
+    st.session_state.update({f"targets_{name}": value for name, value in values.items()})
+
+
+def fill_preset(key: str) -> None:
+    """Put a preset's pictures, its target and the attack of the four-photo figure into the widgets."""
+    preset = PRESETS[key]
+    put({name: value for name, value in asdict(DEFAULT).items() if name in OPTIONS})
+    put({"victims": list(preset.victims)} | (read_target(preset.target) or {}))
+
+
+def choose_preset(key: str) -> None:
+    """Put a preset into the widgets and have it run."""
+    fill_preset(key)
+    put({"go": True})
+
+
+def preset_buttons() -> None:
+    """A button for each preset."""
+    with st.container(horizontal=True, gap="small"):
+        for key, preset in PRESETS.items():
+            st.button(preset.title, help=preset.help, key=f"targets-preset-{key}", on_click=choose_preset, args=(key,))
+
+
+def targets_controls() -> Wish:
+    """Draw the controls, filled from the link at first, and return what they say. Raises UserError where they make no valid settings."""
+    state = st.session_state
+    query = st.query_params.to_dict()
+    open_with({name: value for name, value in read_link(query).items() if name == "model"}, "targets")
+    if "targets_victims" not in state:
+        put({"class": "cat", "base": KEEP, "brush": "cat", "photos": {}, "drawing": {}, "map": None})
+        fill_preset("photo-two")
+        put(read_wish(query))
+    model = model_controls()
+    entry = model_entry(model)
+    victims_control(entry)
+    target = target_controls(entry)
+    attack = st.selectbox("Attack", usable(), format_func=lambda key: ATTACKS[key].title, key="targets_attack", persist_state="session")
+    st.caption(ATTACKS[attack].summary)
+    eps = st.slider(
+        "Epsilon, in n/255",
+        0.0,
+        MAX_EPS,
+        step=0.25,
+        help="Largest change of any colour value, in grey levels out of 255. For L2: the root mean square of all changes.",
+        key="targets_eps",
+        persist_state="session",
+    )
+    steps = st.select_slider(
+        "Steps", sorted({*STEPS, state.targets_steps}), key="targets_steps", disabled=ATTACKS[attack].one_step, persist_state="session"
+    )
+    with st.expander("More settings", key="targets_more"):
+        norms = ATTACKS[attack].norms
+        if state.targets_norm not in norms:
+            state.targets_norm = norms[0]
+        norm = str(
+            st.segmented_control(
+                "Norm",
+                [norm for norm in NORMS if norm in norms],
+                required=True,
+                format_func=NORM_TITLES.__getitem__,
+                key="targets_norm",
+                persist_state="session",
+            )
+        )
+        auto = alpha_of(Settings(attack=attack, norm=norm, eps=eps, steps=steps))
+        alpha = st.number_input(
+            "Step size, in n/255",
+            *RANGES["alpha"][1:],
+            value=None,
+            placeholder=f"auto: {auto:.3g}",
+            help="Empty: the attack's own rule.",
+            key="targets_alpha",
+            persist_state="session",
+        )
+        seed = st.number_input("Seed", *RANGES["seed"][1:], key="targets_seed", persist_state="session")
+    settings = Settings(model=model, image="", goal=GIVEN, attack=attack, norm=norm, eps=eps, steps=steps, alpha=alpha, seed=seed)
+    st.caption(f"One run takes {gradients_of(settings)} gradient evaluations of each picture.")
+    return Wish(settings, tuple(state.targets_victims), target)
+
+
+def victims_control(entry: ModelEntry) -> None:
+    """The choice of the pictures, with an uploader for one's own."""
+    state = st.session_state
+    with st.popover("Your own photos …", icon=":material/upload:", width="stretch"):
+        files = st.file_uploader(
+            "Photos", ["png", "jpg", "jpeg", "webp"], accept_multiple_files=True, max_upload_size=10, key="targets_upload"
+        )
+        for file in files:
+            data = file.getvalue()
+            if state.targets_photos.get(file.name) == data:
+                continue
+            try:
+                open_picture(file.name, data, None, entry)
+            except UserError as error:
+                st.error(f"{file.name}: {error}")
+                continue
+            if file.name in samples():
+                st.error(f"There is a sample photo called {file.name}. Give yours another name.")
+                continue
+            state.targets_photos[file.name] = data
+            if file.name not in state.targets_victims and len(state.targets_victims) < MAX_VICTIMS:
+                state.targets_victims = [*state.targets_victims, file.name]
+        st.caption(
+            f"PNG, JPEG or WebP up to 10 MB each; the longer side is brought to at most {entry.working_size} px. They have no label map "
+            "here and stay on this server only while this tab is open."
+        )
+    st.multiselect(
+        "Pictures to attack",
+        photo_names(),
+        format_func=photo_title,
+        max_selections=MAX_VICTIMS,
+        select_all=False,
+        placeholder="Choose pictures",
+        key="targets_victims",
+        persist_state="session",
+    )
+
+
+def photo_names() -> list[str]:
+    """The photos that there are: samples and uploads."""
+    return [*samples(), *st.session_state.targets_photos]
+
+
+def photo_title(name: str) -> str:
+    """What the page calls a photo."""
+    return samples()[name].title if name in samples() else name
+
+
+def target_controls(entry: ModelEntry) -> str:
+    """The choice of the target; returns it as text of a link."""
+    state, classes = st.session_state, entry.label_set.classes
+    for name in ("class", "brush"):
+        if state[f"targets_{name}"] not in classes:
+            put({name: classes[0]})
+    if state.targets_base not in (KEEP, *classes):
+        put({"base": KEEP})
+    kind = st.selectbox("Target", KIND_TITLES, format_func=KIND_TITLES.__getitem__, key="targets_kind", persist_state="session")
+    if kind == "photo":
+        if state.targets_photo not in photo_names():
+            put({"photo": photo_names()[0]})
+        photo = st.selectbox("Photo", photo_names(), format_func=photo_title, key="targets_photo", persist_state="session")
+        sources = list(SOURCE_TITLES) if opened(photo, entry).labels is not None else ["prediction"]
+        if state.targets_source not in sources:
+            put({"source": sources[0]})
+        source = st.segmented_control(
+            "Its", sources, required=True, format_func=SOURCE_TITLES.__getitem__, key="targets_source", persist_state="session"
+        )
+        return f"photo:{photo}:{source}"
+    if kind in ("class", "remove"):
+        return f"{kind}:{st.selectbox('Class', classes, key='targets_class', persist_state='session')}"
+    if kind == "drawn":
+        st.selectbox(
+            "Paint over",
+            [KEEP, *classes],
+            format_func=lambda name: "Each picture's own map" if name == KEEP else f"{name} everywhere",
+            key="targets_base",
+            persist_state="session",
+        )
+        st.selectbox("Class to paint", classes, key="targets_brush", persist_state="session")
+    elif kind == "file":
+        map_upload(entry)
+    return str(kind)
+
+
+def map_upload(entry: ModelEntry) -> None:
+    """The uploader of a target map; a good one is kept for the session, a bad one gets a message and changes nothing."""
+    state, label_set = st.session_state, entry.label_set
+    file = st.file_uploader(
+        "Target map",
+        ["png"],
+        max_upload_size=10,
+        help=f"PNG of class ids, of any size: {label_set.name} ids {label_set.ids}, 255 for void, which is left as it comes.",
+        key="targets_map_upload",
+    )
+    if file is not None:
+        try:
+            read_target_map(file.getvalue(), entry)
+        except UserError as error:
+            st.error(str(error))
+        else:
+            put({"map": (file.name, file.getvalue())})
+    if state.targets_map is not None:
+        st.caption(f"In use: **{state.targets_map[0]}**.")
+
+
+def opened(name: str, entry: ModelEntry) -> Picture:
+    """A photo by name at the model's working size; raises UserError where an upload is too small for it."""
+    if name in samples():
+        return sample_picture(name, entry)
+    cache: dict[tuple[str, bytes, int], Picture] = st.session_state.setdefault("targets_opened", {})
+    key = (name, st.session_state.targets_photos[name], entry.working_size)
+    if key not in cache:
+        cache[key] = open_picture(name, key[1], None, entry)
+    return cache[key]
+
+
+def target_of(wish: Wish) -> TargetMap | None:
+    """The target that the controls describe; None while nothing is drawn or uploaded. Raises UserError as what it reads does."""
+    state, entry = st.session_state, model_entry(wish.settings.model)
+    kind, _, name = wish.target.partition(":")
+    if kind == "photo":
+        photo, _, source = name.rpartition(":")
+        picture = opened(photo, entry)
+        return Given(picture.labels) if source == "labels" and picture.labels is not None else PredictionOn(picture)
+    if kind == "class":
+        return Everywhere(name)
+    if kind == "remove":
+        return Without(name)
+    if kind == "mirror":
+        return Mirrored()
+    if kind == "drawn":
+        shapes = tuple((name, polygons) for name, polygons in state.targets_drawing.items() if polygons and name in entry.label_set.classes)
+        return Painted(shapes, state.targets_base) if shapes else None
+    return None if state.targets_map is None else Given(read_target_map(state.targets_map[1], entry))
+
+
+def identity_of(wish: Wish, pictures: list[Picture], target: TargetMap | None) -> tuple[object, ...]:
+    """What makes a clean view of the pictures and their targets another one."""
+    drawn = target if isinstance(target, Painted) else None
+    labels = hashlib.sha256(target.labels.tobytes()).digest() if isinstance(target, Given) else None
+    photos = tuple((picture.name, hashlib.sha256(picture.pixels.tobytes()).digest()) for picture in pictures)
+    return wish.settings.model, photos, wish.target, drawn, labels

@@ -1,0 +1,330 @@
+"""Parts of the page of target maps: status, drawing, headline, a card per picture, curves, table, downloads."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+import torch
+
+from segviz import draw
+from segviz.attacks.catalog import gradients_of, iterations_of
+from segviz.attacks.rows import ATTACKS
+from segviz.data.label_sets import LabelSet
+from segviz.engine.jobs import Job, State
+from segviz.lab import Picture
+from segviz.models.zoo import model_entry
+from segviz.studies.target_maps import Painted
+from segviz.studies.targets import PASSED, Victim, mean_now
+from segviz.ui.compare.view import COLOURS, encoded, swatch
+from segviz.ui.kit import downloads
+from segviz.ui.kit.layers import PERTURBATION
+from segviz.ui.kit.session import engine
+from segviz.ui.lab.view import AWAY, data_url
+from segviz.ui.region import region_editor
+from segviz.ui.targets.charts import MEAN, target_curves
+from segviz.ui.targets.controls import Wish, photo_title
+
+PHOTO, ADVERSARIAL, NOW, TARGET, CLEAN, LABELS = "Photo", "Adversarial", "Map now", "Target map", "Clean map", "Label map"
+PICTURES = (NOW, TARGET, ADVERSARIAL, PHOTO, CLEAN, LABELS, PERTURBATION)
+SHOWN_FIRST = (NOW, TARGET, ADVERSARIAL, PHOTO)
+MOVING = (ADVERSARIAL, NOW, PERTURBATION)
+"""Pictures that change while an attack runs."""
+
+INTRODUCTION = (
+    "What you see: photos, what the model makes of each, and the **target map** that each is to be segmented as. Press **Run**, and all of "
+    "them morph towards it under a change of the photo that hardly shows."
+)
+SOURCES = (
+    "One target map for every picture, and a class made to vanish, are the attacks of [Metzen et al., Universal Adversarial Perturbations "
+    "Against Semantic Image Segmentation, ICCV 2017](https://arxiv.org/abs/1704.05712), here with a change of its own for each picture. "
+    "Agreement with the target, with the original prediction and with the label map are told apart as in [CosPGD, ICML "
+    "2024](https://arxiv.org/abs/2302.02213)."
+)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What is on screen: the pictures as they stand, the wish that led there, the size of its target map, the identity of the run."""
+
+    victims: tuple[Victim, ...]
+    wish: Wish
+    size: tuple[int, int] | None
+    run: str
+
+    @property
+    def look(self) -> bool:
+        """Whether nothing has been attacked."""
+        return self.wish.settings.steps == 0
+
+    @property
+    def label_set(self) -> LabelSet:
+        """The label set of the model."""
+        return model_entry(self.wish.settings.model).label_set
+
+
+def colours_of(victims: Sequence[Victim]) -> dict[str, str]:
+    """The colour of each picture's curve by its name."""
+    return {victim.picture.name: COLOURS[number % len(COLOURS)] for number, victim in enumerate(victims)}
+
+
+def show_status(job: Job[tuple[Victim, ...]] | None, shown: Shown) -> None:
+    """Progress of a run under way, or what is on screen; errors as messages."""
+    if job is not None and job.state is State.WAITING:
+        st.progress(0.0, f"Waiting: {engine().ahead_of(job)} runs are served first.")
+    elif job is not None and job.state is State.RUNNING:
+        if job.latest is None:
+            st.progress(0.0, "Loading the model …")
+        elif not shown.look:
+            able = [victim for victim in job.latest if victim.error is None]
+            total = gradients_of(shown.wish.settings) * len(able)
+            done = sum(max(victim.spent, 0) for victim in able)
+            others = engine().active() - 1
+            company = f"; {others} other run{'s are' if others > 1 else ' is'} under way" if others else ""
+            stopping = ", stopping …" if job.stopping else ""
+            st.progress(min(done / max(total, 1), 1.0), f"{done} of {total} gradient evaluations{stopping}{company}")
+    else:
+        if job is not None and (job.error is not None or job.state is State.ABANDONED):
+            st.error(job.error or AWAY)
+        st.markdown(INTRODUCTION if shown.look else describe(shown))
+
+
+def describe(shown: Shown) -> str:
+    """One line that tells what was done."""
+    settings, count = shown.wish.settings, len(shown.victims)
+    unit = "" if settings.norm == "linf" else " (root mean square)"
+    pictures = f"**{count} pictures**" if count > 1 else f"**{photo_title(shown.victims[0].picture.name)}**"
+    stopped = any(victim.result is not None and victim.result.stopped for victim in shown.victims)
+    steps = f"{iterations_of(settings)} steps" + (", stopped before" if stopped else "")
+    return (
+        f"{ATTACKS[settings.attack].title} leads {pictures} to {target_words(shown.wish.target)}: ε = {settings.eps:g}/255{unit}, {steps}, "
+        f"seed {settings.seed}. Adversarial pictures and figures are of the strongest iterate in 8-bit values."
+    )
+
+
+def target_words(target: str) -> str:
+    """A target in words, from its text in a link."""
+    kind, _, name = target.partition(":")
+    if kind == "photo":
+        photo, _, source = name.rpartition(":")
+        whose = "the label map of" if source == "labels" else "the model's prediction on"
+        return f"{whose} **{photo_title(photo)}**"
+    return {
+        "class": f"**{name} everywhere**",
+        "remove": f"a map **without {name}**",
+        "mirror": "its own map **mirrored**",
+        "drawn": "a **drawn map**",
+        "file": "an **uploaded map**",
+    }[kind]
+
+
+def show_editor(picture: Picture, clean: np.ndarray | None, label_set: LabelSet) -> None:
+    """The picture to draw the target on: what is painted so far lies over it, the shapes of the chosen class can be changed."""
+    state = st.session_state
+    brush = state.targets_brush
+
+    def drawn(text: str) -> None:
+        state.targets_drawing[brush] = text
+
+    others = tuple(
+        (name, shapes) for name, shapes in state.targets_drawing.items() if shapes and name != brush and name in label_set.classes
+    )
+    base = torch.zeros(picture.pixels.shape[:2], dtype=torch.int64) if clean is None else torch.from_numpy(clean).long()
+    labels = Painted(others, state.targets_base).over(base, label_set).byte().numpy()
+    canvas, notes = st.columns([3, 2], gap="medium")
+    with canvas:
+        region_editor(
+            data_url(draw.over_photo(draw.colour_map(labels, label_set), picture.pixels)),
+            state.targets_drawing.get(brush, ""),
+            drawn,
+            key=f"targets_editor_{brush}",
+            height=300,
+        )
+    notes.markdown(f"Draw where **{brush}** is to be seen; choose other classes on the left and draw those as well.")
+    notes.caption(
+        "Shapes are in per cent, so that each picture gets them at its own size. A class that was drawn later covers those before it."
+    )
+
+
+def show_headline(victims: Sequence[Victim]) -> None:
+    """Means over the pictures: live from the newest iterates, in the end from the 8-bit results."""
+    able = [victim for victim in victims if victim.now is not None]
+    columns = st.columns(4)
+    reached = sum(victim.now is not None and victim.now.target_accuracy >= PASSED for victim in able)
+    columns[0].metric(
+        f"Pictures at {PASSED:.0%}", f"{reached} of {len(able)}", help="How many have that share of their pixels as the target map says."
+    )
+    for column, (rate, title, told) in zip(
+        columns[1:],
+        (
+            ("target_accuracy", "Target accuracy", "Share of pixels with the class of the target map, mean over the pictures."),
+            ("target_miou", "Target mIoU", "mIoU of each image with respect to its target map, mean over the pictures."),
+            ("original_miou", "IoU with the original", "mIoU of each image with respect to the clean prediction: what is left of it."),
+        ),
+        strict=True,
+    ):
+        value = mean_now(able, rate)
+        column.metric(title, "–" if value is None else f"{value:.1%}", help=told)
+
+
+def show_cards(shown: Shown, active: bool) -> None:
+    """A card per picture, side by side: where it stands, and the pictures that were chosen to be seen."""
+    bar = st.container(horizontal=True, vertical_alignment="center")
+    names = bar.pills(
+        "Pictures on the cards", PICTURES, default=SHOWN_FIRST, selection_mode="multi", key="targets_pictures", label_visibility="collapsed"
+    )
+    on_photo = bar.toggle("Maps over the photo", True, key="targets_on_photo")
+    colours = colours_of(shown.victims)
+    with st.grid(min(max(len(shown.victims), 3), 4), min_column_width=180, gap="small"):
+        for victim in shown.victims:
+            with st.container(border=True):
+                show_card(victim, shown, [name for name in PICTURES if name in names], on_photo, colours[victim.picture.name], active)
+
+
+def show_card(victim: Victim, shown: Shown, names: Sequence[str], on_photo: bool, colour: str, active: bool) -> None:
+    """One picture: title, figures, mark of 90 %, its pictures; until its attack has ended the changing ones are small JPEG previews."""
+    head = st.container(horizontal=True, vertical_alignment="center", gap="small")
+    head.image(swatch(colour), width=16, alt="")
+    # Narrow enough to stay beside the swatch.
+    head.markdown(f"**{photo_title(victim.picture.name)}**", width=130)
+    if victim.error is not None:
+        st.warning(victim.error)
+    elif victim.passed is not None:
+        place = f"at iteration {victim.passed}" if victim.passed else "from the start"
+        st.badge(f"{PASSED:.0%} {place}", icon=":material/check:", color="green")
+    elif victim.now is not None:
+        st.badge(f"below {PASSED:.0%}", color="gray")
+    if victim.now is not None:
+        st.caption(f"target {victim.now.target_accuracy:.1%} · mIoU {victim.now.target_miou:.1%}")
+    found = pictures_of(victim, shown, on_photo)
+    moving = victim.result is None and active
+    moment = "result" if victim.result is not None else victim.now.index if victim.now is not None else "clean"
+    for name in names:
+        if name in found:
+            identity = (shown.run, victim.picture.name, on_photo, name, moment if name in MOVING else victim.clean is None)
+            st.image(encoded(identity, moving and name in MOVING, found[name]), caption=name, width="stretch", alt=name)
+    st.caption(sizes(victim, shown.size))
+
+
+def pictures_of(victim: Victim, shown: Shown, on_photo: bool) -> dict[str, Callable[[], np.ndarray]]:
+    """Name of each picture that there is to a function that draws it as (H,W,3) uint8."""
+    photo, settings = victim.picture.pixels, shown.wish.settings
+
+    def drawn_map(labels: np.ndarray) -> Callable[[], np.ndarray]:
+        def drawn() -> np.ndarray:
+            colours = draw.colour_map(labels, shown.label_set)
+            return draw.over_photo(colours, photo) if on_photo else colours
+
+        return drawn
+
+    found: dict[str, Callable[[], np.ndarray]] = {PHOTO: lambda: photo}
+    for name, labels in ((NOW, victim.prediction), (TARGET, victim.target), (CLEAN, victim.clean), (LABELS, victim.picture.labels)):
+        if labels is not None:
+            found[name] = drawn_map(labels)
+    adversarial = victim.pixels
+    if adversarial is not None:
+        scale = draw.full_scale(settings.eps, settings.norm)
+        found[ADVERSARIAL] = lambda: adversarial
+        found[PERTURBATION] = lambda: draw.perturbation(adversarial, photo, scale)
+    return found
+
+
+def sizes(victim: Victim, size: tuple[int, int] | None) -> str:
+    """The size of a picture, and what had to be done to the target map to fit it."""
+    height, width = victim.picture.pixels.shape[:2]
+    text = f"{width}x{height} pixels"
+    if victim.target is not None and size not in (None, (height, width)):
+        assert size is not None
+        text += f"; the target map came in {size[1]}x{size[0]} and was stretched to fit (nearest neighbour)"
+    return text
+
+
+def show_curves(shown: Shown) -> None:
+    """The curves of all pictures."""
+    titles = {victim.picture.name: photo_title(victim.picture.name) for victim in shown.victims}
+    st.plotly_chart(
+        target_curves(shown.victims, colours_of(shown.victims), titles, iterations_of(shown.wish.settings)),
+        key="targets_curves",
+        config={"displayModeBar": False},
+        alt="Target accuracy, target mIoU, IoU with the original prediction and accuracy of each picture over the iterations",
+    )
+
+
+def show_table(shown: Shown, active: bool) -> None:
+    """A row per picture and their mean: figures of the 8-bit result, or of the newest iterate while it runs."""
+    rows = [table_row(victim, active) for victim in shown.victims]
+    if len(rows) > 1:
+        mean = {column: mean_now(shown.victims, rate) for column, rate in COLUMNS.items()}
+        rows.append({"picture": MEAN} | {column: None if value is None else 100 * value for column, value in mean.items()})
+    percent = st.column_config.NumberColumn(format="%.1f %%")
+    st.dataframe(
+        {name: [row.get(name) for row in rows] for name in rows[0]},
+        hide_index=True,
+        placeholder="–",
+        column_config={
+            **dict.fromkeys(COLUMNS, percent),
+            "target accuracy": st.column_config.ProgressColumn(format="%.1f %%", width=130, min_value=0, max_value=100),
+            "passed": st.column_config.NumberColumn(f"{PASSED:.0%} at", format="%d", help="First iteration with that target accuracy."),
+            "max |d|": st.column_config.NumberColumn(format="%.0f/255", help="Largest change of any colour value in the 8-bit result."),
+            "PSNR": st.column_config.NumberColumn(format="%.1f dB"),
+        },
+        alt="Figures of the pictures and their mean",
+    )
+
+
+COLUMNS = {
+    "target accuracy": "target_accuracy",
+    "target mIoU": "target_miou",
+    "accuracy, original": "original_accuracy",
+    "IoU, original": "original_miou",
+    "accuracy, label map": "true_accuracy",
+    "mIoU, label map": "true_miou",
+}
+"""Column of the table to the rate that it shows."""
+
+
+def table_row(victim: Victim, active: bool) -> dict[str, str | float | None]:
+    """One line of the table."""
+    row: dict[str, str | float | None] = {"picture": photo_title(victim.picture.name), "state": state_of(victim, active)}
+    for column, rate in COLUMNS.items():
+        value = None if victim.now is None else getattr(victim.now, rate)
+        row[column] = None if value is None else 100 * value
+    result = victim.result
+    row["passed"] = victim.passed
+    row["max |d|"] = result.linf if result else None
+    row["PSNR"] = result.psnr if result else None
+    return row
+
+
+def state_of(victim: Victim, active: bool) -> str:
+    """Where a picture stands, in words; `active` says whether the run is under way."""
+    if victim.error is not None:
+        return victim.error
+    if victim.result is None:
+        return ("running" if victim.curve else "waiting") if active else "not finished"
+    return f"stopped after {victim.result.moment.index}" if victim.result.stopped else "done"
+
+
+def show_downloads(shown: Shown) -> None:
+    """Adversarial pictures, curves, settings and results, once the run has ended."""
+    bar = st.container(horizontal=True)
+    # Made on the click, as in the attack lab.
+    files: tuple[tuple[str, Callable[[], str | bytes], str, str, str], ...] = (
+        (
+            "Adversarial PNGs (ZIP)",
+            lambda: downloads.targets_zip(shown.victims),
+            "adversarial.zip",
+            "application/zip",
+            ":material/folder_zip:",
+        ),
+        ("Curves (CSV)", lambda: downloads.targets_csv(shown.victims), "targets.csv", "text/csv", ":material/show_chart:"),
+        (
+            "Settings and results (JSON)",
+            lambda: downloads.targets_json(shown.victims, shown.wish.settings, shown.wish.target),
+            "targets.json",
+            "application/json",
+            ":material/settings:",
+        ),
+    )
+    for label, data, name, mime, icon in files:
+        bar.download_button(label, data, name, mime, on_click="ignore", icon=icon, key=f"targets-{name}")
