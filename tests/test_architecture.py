@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[1]
 FLOORS = (
     ("segviz.__main__",),
     ("segviz.training", "segviz.ui", "segviz.cli"),
-    ("segviz.results",),
+    ("segviz.results", "segviz.classroom"),
     ("segviz.studies",),
     ("segviz.engine", "segviz.lab"),
     ("segviz.models.load",),

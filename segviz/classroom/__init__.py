@@ -1,0 +1,1 @@
+"""Lessons and rooms: what a class predicts, and what was measured."""
