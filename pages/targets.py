@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import streamlit as st
 
-from segviz.lab import Picture
 from segviz.models.zoo import model_entry
+from segviz.records import Picture
 from segviz.studies.target_maps import TargetMap
 from segviz.studies.targets import Victim
 from segviz.types import UserError

@@ -8,7 +8,7 @@ from typing import Any
 
 from segviz.attacks.catalog import alpha_of, gradients_of, steps_of
 from segviz.data.label_sets import LabelSet
-from segviz.lab import Figures, Trajectory, figures_of_frame
+from segviz.records import Figures, Trajectory, figures_of_frame
 from segviz.settings import Settings
 from segviz.studies.compare import Entrant, by_strength
 from segviz.studies.defences import Survey

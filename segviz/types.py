@@ -1,10 +1,13 @@
-"""The few records that everyone shares."""
+"""The few records that everyone shares; this module does not load torch, so that pages which only show results need not."""
+
+from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
+if TYPE_CHECKING:
+    from torch import Tensor
 
 VOID = 255
 """Label of pixels that do not count (`ignore_index`)."""
@@ -38,7 +41,7 @@ class Goal:
     @cached_property
     def safe_labels(self) -> Tensor:
         """`labels` as int64 with 0 in place of void, fit for indexing."""
-        return torch.where(self.labels == VOID, 0, self.labels.long())
+        return self.labels.long().masked_fill(self.labels == VOID, 0)
 
     @cached_property
     def pixels(self) -> Tensor:

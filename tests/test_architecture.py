@@ -17,6 +17,7 @@ FLOORS = (
     ("segviz.attacks", "segviz.scaling"),
     ("segviz.models", "segviz.metrics", "segviz.draw"),
     ("segviz.data",),
+    ("segviz.records",),
     ("segviz.settings",),
     ("segviz.types",),
 )

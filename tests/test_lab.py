@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from segviz import metrics
-from segviz.lab import MAX_FRAMES, attack_picture, figures_of_frame, sample_picture, stored_iterations, to_tensor
+from segviz.lab import MAX_FRAMES, attack_picture, sample_picture, stored_iterations, to_tensor
 from segviz.models.zoo import MODELS
+from segviz.records import figures_of_frame
 from segviz.settings import Settings
 from segviz.types import VOID, UserError
 

@@ -17,10 +17,11 @@ from segviz.attacks.constraints import GREY_LEVELS
 from segviz.attacks.goals import build_goal
 from segviz.attacks.regions import region_mask
 from segviz.data.label_sets import label_set_named
-from segviz.lab import Picture, device_name, open_picture, stored_iterations, to_tensor
+from segviz.lab import device_name, open_picture, stored_iterations, to_tensor
 from segviz.models.load import load_model
 from segviz.models.segmenter import Segmenter
 from segviz.models.zoo import ModelEntry, model_entry
+from segviz.records import Picture
 from segviz.studies.evaluate import in_label_set
 from segviz.studies.grid import Cell, ImageRef
 from segviz.studies.store import SIZE_EDGES, CellResult, CurvePoint, failed

@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from segviz.attacks.catalog import attack_entry, gradients_of
-from segviz.lab import Picture, Trajectory, attack_picture
+from segviz.lab import attack_picture
 from segviz.models.segmenter import Segmenter
+from segviz.records import Picture, Trajectory
 from segviz.settings import MAX_STEPS, Settings
 from segviz.types import UserError
 

@@ -14,8 +14,9 @@ from segviz.attacks.regions import region_mask
 from segviz.defences.catalog import wrap
 from segviz.defences.uncertainty import mean_entropy
 from segviz.defences.wrappers import RandomViews
-from segviz.lab import Frame, Picture, Trajectory, attack_picture, figures_of, to_tensor
+from segviz.lab import attack_picture, figures_of, to_tensor
 from segviz.models.segmenter import Segmenter
+from segviz.records import Frame, Picture, Trajectory
 from segviz.settings import Settings
 from segviz.studies.compare import within_budget
 from segviz.types import VOID, UserError

@@ -19,10 +19,11 @@ from segviz.attacks.loop import Attack
 from segviz.attacks.regions import region_mask
 from segviz.data.images import picture_size
 from segviz.data.label_sets import LabelSet
-from segviz.lab import Picture, open_picture, to_tensor
+from segviz.lab import open_picture, to_tensor
 from segviz.models.adapt import RelabelledSegmenter
 from segviz.models.segmenter import Segmenter
 from segviz.models.zoo import ModelEntry
+from segviz.records import Picture
 from segviz.settings import Settings
 from segviz.studies import worst_case
 from segviz.types import THRESHOLDS, UserError

@@ -12,8 +12,9 @@ from PIL import Image
 from segviz.attacks.catalog import iterations_of
 from segviz.data.images import Photo, read_photo
 from segviz.data.samples import samples
-from segviz.lab import Frame, Picture, attack_picture, to_tensor
+from segviz.lab import attack_picture, to_tensor
 from segviz.models.segmenter import Segmenter
+from segviz.records import Frame, Picture
 from segviz.scaling import detection
 from segviz.scaling.attack import Scaled, attack
 from segviz.scaling.kernels import SCALERS, Scaler

@@ -10,8 +10,9 @@ from torch import Tensor
 from segviz.attacks.goals import class_index, fitted, without_class
 from segviz.attacks.regions import inside
 from segviz.data.label_sets import LabelSet
-from segviz.lab import Picture, to_tensor
+from segviz.lab import to_tensor
 from segviz.models.segmenter import Segmenter
+from segviz.records import Picture
 from segviz.types import UserError
 
 

@@ -12,8 +12,9 @@ from torch import Tensor
 from segviz import metrics
 from segviz.attacks.catalog import build_attack
 from segviz.attacks.goals import towards
-from segviz.lab import Picture, to_tensor
+from segviz.lab import to_tensor
 from segviz.models.segmenter import Segmenter
+from segviz.records import Picture
 from segviz.settings import Settings
 from segviz.studies.target_maps import TargetMap
 from segviz.types import VOID, Step, UserError

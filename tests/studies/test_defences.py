@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from segviz.lab import Picture, attack_picture, sample_picture
+from segviz.lab import attack_picture, sample_picture
 from segviz.models.load import load_model
 from segviz.models.zoo import MODELS
+from segviz.records import Picture
 from segviz.settings import Settings
 from segviz.studies.defences import growing_eps, on_trial, signs_of_masking, survey
 from segviz.types import UserError

@@ -12,8 +12,8 @@ from segviz.attacks.catalog import gradients_of
 from segviz.attacks.rows import ATTACKS
 from segviz.data.samples import samples
 from segviz.engine.jobs import Job, State
-from segviz.lab import Trajectory
 from segviz.models.zoo import model_entry
+from segviz.records import Trajectory
 from segviz.settings import Settings
 from segviz.studies.compare import Entrant, by_strength
 from segviz.ui.compare.controls import fill_lab, title_of

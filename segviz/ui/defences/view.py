@@ -10,7 +10,7 @@ from segviz import draw
 from segviz.defences.catalog import defence_entry
 from segviz.defences.uncertainty import roc
 from segviz.engine.jobs import Job, State
-from segviz.lab import Trajectory
+from segviz.records import Trajectory
 from segviz.results import survey_csv
 from segviz.studies.defences import Ladder, Survey, Trial, signs_of_masking
 from segviz.ui.compare.controls import title_of

@@ -8,8 +8,8 @@ import streamlit as st
 
 from segviz.attacks.rows import ATTACKS
 from segviz.data.samples import samples
-from segviz.lab import Picture
 from segviz.models.zoo import catalogue
+from segviz.records import Picture
 from segviz.scaling.kernels import LIBRARIES, SCALERS
 from segviz.studies.scaling import HIDDEN, MAX_SIDE, ScalingSettings, open_full_size, sample_full_size, target_size
 from segviz.types import UserError

@@ -17,8 +17,8 @@ from segviz.attacks.rows import ATTACKS
 from segviz.data.label_sets import LabelSet
 from segviz.data.samples import samples
 from segviz.engine.jobs import Job, State
-from segviz.lab import Frame
 from segviz.models.zoo import model_entry
+from segviz.records import Frame
 from segviz.scaling.attack import Scaled
 from segviz.scaling.detection import DETECTORS, Roc, roc, threshold_at
 from segviz.scaling.kernels import SCALERS

@@ -7,7 +7,7 @@ from itertools import pairwise
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from segviz.lab import Point, Trajectory
+from segviz.records import Point, Trajectory
 
 COLOURS = {"mIoU of this image": "#d9480f", "pixel accuracy": "#1971c2", "target reached": "#2f9e44", "loss": "#868e96"}
 QUANTITIES: Mapping[str, tuple[Callable[[Point], float], Callable[[Trajectory], float]]] = {

@@ -9,8 +9,8 @@ from dataclasses import asdict, fields
 
 from segviz import draw
 from segviz.data.label_sets import LabelSet
-from segviz.lab import Point, Trajectory
 from segviz.models.zoo import model_entry
+from segviz.records import Point, Trajectory
 from segviz.results import attack_result, comparison_result, targets_result
 from segviz.settings import Settings
 from segviz.studies.compare import Entrant

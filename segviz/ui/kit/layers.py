@@ -9,7 +9,7 @@ import torch
 from segviz import draw
 from segviz.attacks.regions import region_mask
 from segviz.data.label_sets import LabelSet
-from segviz.lab import Frame, Trajectory
+from segviz.records import Frame, Trajectory
 from segviz.settings import Settings
 
 PERTURBATION, PERTURBATION_RGB, FLIPPED = "Perturbation", "Perturbation RGB", "Flipped pixels"

@@ -11,8 +11,9 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from segviz.data.label_sets import LabelSet
 from segviz.data.samples import Sample, samples
 from segviz.engine.jobs import Engine, Job
-from segviz.lab import Picture, Trajectory, attack_picture
+from segviz.lab import attack_picture
 from segviz.models.load import default_device, load_model
+from segviz.records import Picture, Trajectory
 from segviz.settings import Settings
 from segviz.studies.compare import Entrant, compare
 from segviz.studies.gallery import NoView, View, view_photo

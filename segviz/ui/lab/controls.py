@@ -14,9 +14,10 @@ from segviz.attacks.rows import ATTACKS
 from segviz.attacks.transforms import TRANSFORMS
 from segviz.data.samples import samples
 from segviz.defences.rows import DEFENCES
-from segviz.lab import Picture, open_picture, sample_picture
+from segviz.lab import open_picture, sample_picture
 from segviz.models.wrappers import split_key
 from segviz.models.zoo import ModelEntry, catalogue, model_entry
+from segviz.records import Picture
 from segviz.settings import GOALS, LABEL_SOURCES, MAX_STEPS, Settings
 from segviz.types import UserError
 from segviz.ui.kit.models import download_panel, is_here, mention_faults, model_facts, model_keys, model_title

@@ -15,8 +15,8 @@ from segviz.attacks.transforms import TRANSFORMS
 from segviz.data.label_sets import LabelSet
 from segviz.data.samples import samples
 from segviz.engine.jobs import Job, State
-from segviz.lab import Frame, Picture, Trajectory, figures_of_frame
 from segviz.models.zoo import model_entry
+from segviz.records import Frame, Picture, Trajectory, figures_of_frame
 from segviz.settings import Settings
 from segviz.types import THRESHOLDS, UserError
 from segviz.ui.kit import downloads

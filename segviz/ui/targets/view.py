@@ -12,8 +12,8 @@ from segviz.attacks.catalog import gradients_of, iterations_of
 from segviz.attacks.rows import ATTACKS
 from segviz.data.label_sets import LabelSet
 from segviz.engine.jobs import Job, State
-from segviz.lab import Picture
 from segviz.models.zoo import model_entry
+from segviz.records import Picture
 from segviz.studies.target_maps import Painted
 from segviz.studies.targets import PASSED, Victim, mean_now
 from segviz.ui.compare.view import COLOURS, encoded, swatch

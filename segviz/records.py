@@ -1,0 +1,138 @@
+"""What is known of one attack on one picture: plain records of numpy arrays, which pages and files read without torch."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from segviz.settings import Settings
+from segviz.types import VOID
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A photo at working size, `pixels` (H,W,3) uint8, with `labels` (H,W) uint8 class indices (255 void) if it has a label map.
+
+    `original` is the size (width, height) that the photo came in.
+    """
+
+    name: str
+    pixels: np.ndarray
+    labels: np.ndarray | None
+    original: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Figures:
+    """How well a prediction of one picture agrees with the reference labels; rates in [0,1].
+
+    `iou` has a value per class, None for a class in neither map; `miou` is the mean of the others: the mIoU of this one image.
+    """
+
+    miou: float
+    pixel_accuracy: float
+    iou: tuple[float | None, ...]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What is on screen at one iteration: `pixels` (H,W,3) uint8, `prediction` (H,W) uint8, `confidence` (H,W) uint8 (255 = 1)."""
+
+    index: int
+    pixels: np.ndarray
+    prediction: np.ndarray
+    confidence: np.ndarray
+
+
+@dataclass(frozen=True)
+class Point:
+    """One point of the curves; `loss`, `success`, `stage` and `member` as in `Step`, `miou` and `pixel_accuracy` of this image in [0,1].
+
+    `gradients` is the number of gradient evaluations that came before it.
+    """
+
+    index: int
+    loss: float
+    success: float
+    pixel_accuracy: float
+    miou: float
+    gradients: int = 0
+    stage: int = 0
+    member: str = ""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The 8-bit result of one attack of a suite; `success` as in `Step`, rates in [0,1]."""
+
+    member: str
+    success: float
+    pixel_accuracy: float
+    miou: float
+    gradients: int
+
+
+@dataclass(frozen=True)
+class Report:
+    """The result, measured on the 8-bit adversarial image.
+
+    `linf` in grey levels, `l2` on the [0,1] scale, `psnr` in dB (None where nothing changed); `success` is the share of counted pixels
+    that are as the goal wants them; `seconds` is the time spent attacking, without waiting for a turn. `smallest`, of attacks that look
+    for the smallest perturbation: for each of THRESHOLDS the smallest L-inf norm, in grey levels before rounding, at which that share of
+    the counted pixels was as the goal wants them, None where it never was. `strongest` is the iteration whose iterate became the result;
+    in a stage that starts at the strongest one of a larger ball it may be the iteration where that one was found.
+    """
+
+    adversarial: Figures
+    iou_ratio: float | None
+    success: float
+    linf: float
+    l2: float
+    psnr: float | None
+    iterations: int
+    gradient_evaluations: int
+    seconds: float
+    stopped: bool
+    smallest: tuple[float | None, ...] = ()
+    strongest: int = 0
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """Everything known of a run at one moment; immutable.
+
+    `reference` (H,W) uint8 are the labels that figures refer to: the label map, or the model's clean prediction if `own_prediction`.
+    `target` (H,W) uint8 is the map to reach, None for the goal "break". `frames` holds at most about 40 iterations, evenly spread,
+    `curve` all of them. `outcomes` are the results of a suite's attacks so far. Once the run has ended, `report` and `final` hold the
+    result.
+    """
+
+    settings: Settings
+    picture: Picture
+    reference: np.ndarray
+    own_prediction: bool
+    target: np.ndarray | None
+    device: str
+    clean: Figures
+    curve: tuple[Point, ...]
+    frames: tuple[Frame, ...]
+    final: Frame | None = None
+    report: Report | None = None
+    outcomes: tuple[Outcome, ...] = ()
+
+
+def figures_of_counts(counts: np.ndarray) -> Figures:
+    """Figures from the confusion matrix (C,C) of one picture: rows are labels, columns predictions."""
+    hits = counts.diagonal()
+    union = counts.sum(0) + counts.sum(1) - hits
+    iou = tuple(float(hit / whole) if whole else None for hit, whole in zip(hits, union, strict=True))
+    known = [value for value in iou if value is not None]
+    labelled = counts.sum()
+    return Figures(sum(known) / len(known) if known else math.nan, float(hits.sum() / labelled) if labelled else math.nan, iou)
+
+
+def figures_of_frame(frame: Frame, reference: np.ndarray, classes: int) -> Figures:
+    """Figures of a stored iteration against reference labels (H,W) uint8, whose void pixels (255) do not count."""
+    labelled = reference != VOID
+    cell = reference[labelled].astype(np.int64) * classes + frame.prediction[labelled]
+    return figures_of_counts(np.bincount(cell, minlength=classes * classes).reshape(classes, classes))
