@@ -5,10 +5,13 @@ import streamlit as st
 from segviz.models.zoo import model_entry
 from segviz.studies import first_view
 from segviz.types import UserError
+from segviz.ui.kit.attacks import show_attack
+from segviz.ui.kit.layers import label_set_of
 from segviz.ui.kit.models import is_here
-from segviz.ui.kit.session import identity, submit, through_app
+from segviz.ui.kit.session import identity, look_only, submit, through_app
+from segviz.ui.kit.subject import chosen_picture
 from segviz.ui.lab import view as lab_view
-from segviz.ui.lab.controls import NOTHING_DRAWN, chosen_picture, settings_controls
+from segviz.ui.lab.controls import NOTHING_DRAWN, settings_controls
 
 through_app("pages/attack_lab.py")
 
@@ -36,7 +39,7 @@ if settings is not None and picture is not None:
         else:
             # A link with settings of its own is run at once; another picture is only looked at.
             whole = opened and settings.region != NOTHING_DRAWN and not state.get("lost_model")
-            state.job = submit(settings if whole else lab_view.look_only(settings), picture)
+            state.job = submit(settings if whole else look_only(settings), picture)
         state.seen, state.error = seen, None
 state.opened = True
 
@@ -44,7 +47,7 @@ job = state.job
 if job is not None and job.error is not None and job.latest is None and settings and picture and state.get("error") is None:
     # The message stays, above the picture that was asked for.
     state.error = job.error
-    state.job = submit(lab_view.look_only(settings), picture)
+    state.job = submit(look_only(settings), picture)
 buttons, progress = st.columns([1, 3], vertical_alignment="center")
 ready = settings is not None and picture is not None and lab_view.show_region_editor(settings, picture)
 with buttons, st.container(horizontal=True):
@@ -72,7 +75,7 @@ def live() -> None:
         lab_view.show_status(job, trajectory, trajectory is precomputed)
         if not active and settings is not None and trajectory.settings.steps > 0 and trajectory.settings != settings:
             st.caption("The settings on the left have changed since this run. Press **Run** to use them.")
-    label_set = lab_view.label_set_of(trajectory)
+    label_set = label_set_of(trajectory)
     lab_view.show_headline(trajectory)
     lab_view.show_outcomes(trajectory)
     pictures, side = st.columns([3, 2], gap="medium")
@@ -87,4 +90,4 @@ def live() -> None:
 
 live()
 if settings is not None:
-    lab_view.show_attack(settings)
+    show_attack(settings)

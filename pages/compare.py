@@ -10,9 +10,8 @@ from segviz.types import UserError
 from segviz.ui.compare import view as compare_view
 from segviz.ui.compare.controls import entrants_of, link_of_wish, wish_controls
 from segviz.ui.kit.models import is_here
-from segviz.ui.kit.session import identity, submit_comparison, through_app
-from segviz.ui.lab import view as lab_view
-from segviz.ui.lab.controls import chosen_picture
+from segviz.ui.kit.session import identity, look_only, submit_comparison, through_app
+from segviz.ui.kit.subject import chosen_picture
 
 through_app("pages/compare.py")
 
@@ -25,7 +24,7 @@ if "comparison" not in state:
     # The lab is not to run by itself when it is visited later.
     state.opened = True
     # What is on screen: the clean view that ships with the project, until there is another.
-    state.comparison = (Entrant(lab_view.look_only(precomputed.settings), precomputed),)
+    state.comparison = (Entrant(look_only(precomputed.settings), precomputed),)
 
 wish = picture = None
 runs: tuple[Settings, ...] = ()
@@ -46,7 +45,7 @@ with buttons, st.container(horizontal=True):
             state.comparison_job, state.comparison_budget = submit_comparison(runs, picture), wish.budget
             state.comparison = tuple(Entrant(settings) for settings in runs)
         elif seen != state.comparison_seen:
-            state.comparison_job = submit_comparison((lab_view.look_only(wish.shared),), picture)
+            state.comparison_job = submit_comparison((look_only(wish.shared),), picture)
         state.comparison_seen = seen
     state.comparison_go = False
     job = state.comparison_job

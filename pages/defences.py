@@ -12,11 +12,11 @@ from segviz.models.zoo import model_entry
 from segviz.studies import first_view
 from segviz.studies.defences import Ladder, Survey, Trial, growing_eps, on_trial, survey
 from segviz.types import UserError
+from segviz.ui.defences import twins as twins_view
 from segviz.ui.defences import view as defence_view
 from segviz.ui.defences.controls import DEFAULT_DEFENCE, link_of_wish, pair_control, preset_buttons, wish_controls
 from segviz.ui.kit.session import queue, through_app
-from segviz.ui.lab.controls import chosen_picture
-from segviz.ui.leaderboard import twins as twins_view
+from segviz.ui.kit.subject import chosen_picture
 
 through_app("pages/defences.py")
 

@@ -9,9 +9,9 @@ from segviz.records import Picture
 from segviz.studies.target_maps import TargetMap
 from segviz.studies.targets import Victim
 from segviz.types import UserError
+from segviz.ui.kit.attacks import show_attack
 from segviz.ui.kit.models import is_here
 from segviz.ui.kit.session import submit_morph, through_app
-from segviz.ui.lab import view as lab_view
 from segviz.ui.targets import view as targets_view
 from segviz.ui.targets.controls import Wish, identity_of, link_of_wish, opened, preset_buttons, target_of, targets_controls
 
@@ -110,4 +110,4 @@ def live() -> None:
 live()
 st.caption(targets_view.SOURCES)
 if wish is not None:
-    lab_view.show_attack(wish.settings)
+    show_attack(wish.settings)

@@ -70,3 +70,25 @@ def test_only_the_app_knows_streamlit():
 def test_nothing_reaches_outside_the_repository():
     for file in [*modules().values(), ROOT / "app.py", *(ROOT / "pages").glob("*.py")]:
         assert "shared/" not in file.read_text()
+
+
+SHARED_BY_PAGES = ("kit", "study", "viewer", "region")
+FOLDER_OF_PAGE = {"attack_lab": "lab"}
+"""Pages whose folder of the ui has another name."""
+
+
+def folders_of_ui(file: Path) -> set[str]:
+    """The folders of segviz/ui that a file imports from."""
+    return {module.split(".")[2] for module in imports_of(file) if module.startswith("segviz.ui.")}
+
+
+def test_no_page_takes_anything_from_another_page():
+    wrong = []
+    for file in sorted((ROOT / "segviz" / "ui").glob("*/**/*.py")):
+        own = file.relative_to(ROOT / "segviz" / "ui").parts[0]
+        allowed = {"kit": {"kit"}, "study": {"kit", "study"}}.get(own, {own, *SHARED_BY_PAGES})
+        wrong += [f"{own}/{file.name} takes from {other}" for other in sorted(folders_of_ui(file) - allowed)]
+    for file in sorted((ROOT / "pages").glob("*.py")):
+        own = FOLDER_OF_PAGE.get(file.stem, file.stem)
+        wrong += [f"pages/{file.name} takes from {other}" for other in sorted(folders_of_ui(file) - {own, "kit", "study"})]
+    assert wrong == []

@@ -17,7 +17,7 @@ from segviz.data.samples import ASSETS
 from segviz.settings import Settings
 from segviz.ui.kit.downloads import curve_csv, settings_json, snippet
 from segviz.ui.kit.layers import layers
-from segviz.ui.lab.controls import link_of, read_link
+from segviz.ui.kit.links import link_of, read_link
 
 
 def open_page(**query: str) -> AppTest:

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from segviz.attacks.regions import inside
 from segviz.lab import sample_picture
 from segviz.models.zoo import MODELS
-from segviz.ui.lab.controls import read_link
+from segviz.ui.kit.links import read_link
 
 EDITOR, STAGE = "segviz-region", "segviz-region-stage"
 

@@ -17,9 +17,10 @@ from streamlit.testing.v1 import AppTest
 from segviz.attacks.rows import ATTACKS
 from segviz.data.label_sets import VOC7
 from segviz.settings import Settings
-from segviz.ui.compare.controls import DEFAULT_ATTACKS, DEFAULT_BUDGET, Wish, choices, link_of_wish, read_wish
+from segviz.ui.compare.controls import DEFAULT_ATTACKS, DEFAULT_BUDGET, Wish, link_of_wish, read_wish
+from segviz.ui.kit.attacks import attack_choices
 from segviz.ui.kit.downloads import comparison_csv, comparison_json
-from segviz.ui.lab.controls import read_link
+from segviz.ui.kit.links import read_link
 
 open_compare = partial(app_page.open_page, "compare")
 until_done = partial(app_page.until_done, job="comparison_job")
@@ -70,7 +71,7 @@ def test_link_runs_and_is_reproduced():
 
 def test_link_and_wish_are_inverse():
     shared = Settings(image="dog", goal="remove", target="dog", norm="l2", eps=1.25, seed=9)
-    for name in choices():
+    for name in attack_choices():
         link = link_of_wish(Wish(shared, (name, "pgd") if name != "pgd" else ("pgd",), 7), name_attacks=True)
         assert read_wish(link) == ((name, "pgd") if name != "pgd" else ("pgd",), 7)
         assert Settings(**read_link(link)) == shared

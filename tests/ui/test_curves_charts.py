@@ -9,7 +9,7 @@ from segviz.settings import Settings
 from segviz.studies.grid import AttackRow, Point
 from segviz.studies.smallest import Found
 from segviz.studies.store import CellResult, CurvePoint
-from segviz.ui.lab.controls import short_title
+from segviz.ui.kit.models import short_title
 from segviz.ui.study.charts import (
     Axis,
     broken_over_eps,

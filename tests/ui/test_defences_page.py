@@ -11,7 +11,7 @@ from app_page import text
 from segviz.results import survey_csv
 from segviz.settings import Settings
 from segviz.ui.defences.controls import DEFAULT_BUDGET, DEFAULT_DEFENCE, PRESETS, TWIN_PRESETS, TWINS, Wish, link_of_wish
-from segviz.ui.lab.controls import read_link
+from segviz.ui.kit.links import read_link
 
 open_defences = partial(app_page.open_page, "defences")
 until_done = partial(app_page.until_done, job="defence_job")

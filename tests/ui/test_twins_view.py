@@ -1,7 +1,7 @@
 """The chart of the robust twins shows what was measured, and the page goes from the weak attack to the strong one."""
 
 from segviz.studies.twins import Measured
-from segviz.ui.leaderboard.twins import curves
+from segviz.ui.defences.twins import curves
 
 
 def test_a_line_per_model_from_its_clean_value_over_growing_eps():

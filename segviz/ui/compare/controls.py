@@ -1,25 +1,18 @@
 """The settings of a comparison as widgets: what all attacks share, which attacks, and the budget; they live in the link of the page."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 import streamlit as st
 
-from segviz.attacks.catalog import check_settings, gradients_of, iterations_of, members_of
+from segviz.attacks.catalog import gradients_of, iterations_of, members_of
 from segviz.attacks.rows import ATTACKS
 from segviz.settings import Settings
 from segviz.studies.compare import MAX_BUDGET, within_budget
 from segviz.types import UserError
-from segviz.ui.lab.controls import (
-    SHARED,
-    common_controls,
-    eps_control,
-    fill,
-    link_of,
-    open_with,
-    read_link,
-    subject_controls,
-)
+from segviz.ui.kit.attacks import attack_choices, attack_title, common_controls, eps_control, usable_attacks, with_attack
+from segviz.ui.kit.links import SHARED, link_of, read_link
+from segviz.ui.kit.subject import open_with, subject_controls
 
 DEFAULT_ATTACKS = ("pgd", "segpgd", "cospgd", "apgd-js", "padam-cos")
 DEFAULT_BUDGET = 20
@@ -29,50 +22,16 @@ MAX_ATTACKS = 8
 
 @dataclass(frozen=True)
 class Wish:
-    """A comparison as the controls say it: `shared` settings, attacks by name as in `choices`, and gradient evaluations for each."""
+    """A comparison as the controls say it: `shared` settings, attacks by name as in `attack_choices`, and gradient evaluations for each."""
 
     shared: Settings
     attacks: tuple[str, ...]
     budget: int
 
 
-def choices() -> dict[str, Settings]:
-    """Name of everything that can be compared to its attack and variant; the name is the attack's key, with any but its usual variant."""
-    found = {}
-    for key, row in ATTACKS.items():
-        found[key] = Settings(attack=key)
-        found |= {f"{key} {variant}": Settings(attack=key, variant=variant) for variant in list(row.variants)[1:]}
-    return found
-
-
-def title_of(settings: Settings) -> str:
-    """What the page calls the settings' attack."""
-    title = ATTACKS[settings.attack].title
-    return f"{title} ({settings.variant})" if settings.variant else title
-
-
-def with_attack(shared: Settings, name: str) -> Settings:
-    """The shared settings with an attack by name."""
-    choice = choices()[name]
-    return replace(shared, attack=choice.attack, variant=choice.variant)
-
-
-def usable(shared: Settings) -> tuple[list[str], list[str]]:
-    """Names of the attacks that can do what the shared settings wish, and of those that cannot."""
-    can, cannot = [], []
-    for name in choices():
-        try:
-            check_settings(with_attack(shared, name))
-        except UserError:
-            cannot.append(name)
-        else:
-            can.append(name)
-    return can, cannot
-
-
 def read_wish(query: Mapping[str, str]) -> tuple[tuple[str, ...] | None, int | None]:
     """Attacks and budget from the parameters of a link; None where it names none that there could be."""
-    known = choices()
+    known = attack_choices()
     attacks = tuple(dict.fromkeys(name for name in query.get("attacks", "").split(",") if name in known))[:MAX_ATTACKS]
     budget = query.get("budget", "")
     valid = budget.isdecimal() and 1 <= int(budget) <= MAX_BUDGET
@@ -96,7 +55,7 @@ def wish_controls() -> Wish:
     open_with({name: value for name, value in read_link(query).items() if name in SHARED}, "compare")
     if "compare_attacks" not in state:
         attacks, budget = read_wish(query)
-        state.compare_attacks = [name for name in attacks or DEFAULT_ATTACKS if name in choices()]
+        state.compare_attacks = [name for name in attacks or DEFAULT_ATTACKS if name in attack_choices()]
         state.compare_budget = budget or DEFAULT_BUDGET
     shared = subject_controls()
     place = st.container()
@@ -117,13 +76,13 @@ def wish_controls() -> Wish:
 def attacks_control(shared: Settings) -> tuple[str, ...]:
     """The choice of the attacks, of those that can do what the shared settings wish."""
     state = st.session_state
-    can, cannot = usable(shared)
+    can, cannot = usable_attacks(shared)
     if not set(state.compare_attacks) <= set(can):
         state.compare_attacks = [name for name in state.compare_attacks if name in can]
     chosen = st.multiselect(
         "Attacks",
         can,
-        format_func=lambda name: title_of(with_attack(shared, name)),
+        format_func=lambda name: attack_title(with_attack(shared, name)),
         max_selections=MAX_ATTACKS,
         select_all=False,
         placeholder="Choose attacks",
@@ -131,7 +90,7 @@ def attacks_control(shared: Settings) -> tuple[str, ...]:
         persist_state="session",
     )
     if cannot:
-        titles = ", ".join(title_of(with_attack(shared, name)) for name in cannot)
+        titles = ", ".join(attack_title(with_attack(shared, name)) for name in cannot)
         st.caption(f"Left out, as they cannot do this goal or norm: {titles}.")
     return tuple(chosen)
 
@@ -148,17 +107,11 @@ def entrants_of(wish: Wish) -> tuple[Settings, ...]:
         runs.append(settings)
         cost = gradients_of(settings)
         if ATTACKS[settings.attack].one_step:
-            notes.append(f"**{title_of(settings)}** takes one step, whatever the budget.")
+            notes.append(f"**{attack_title(settings)}** takes one step, whatever the budget.")
         elif cost < wish.budget or cost != iterations_of(settings):
             members = len(members_of(settings))
             steps = f"{settings.steps} step{'s' if settings.steps > 1 else ''}" + (f" of each of {members} attacks" if members > 1 else "")
-            notes.append(f"**{title_of(settings)}**: {steps}, {cost} of {wish.budget} evaluations.")
+            notes.append(f"**{attack_title(settings)}**: {steps}, {cost} of {wish.budget} evaluations.")
     if notes:
         st.caption("  \n".join(notes))
     return tuple(runs)
-
-
-def fill_lab(settings: Settings) -> None:
-    """Put the settings of one attack into the controls of the attack lab."""
-    state = st.session_state
-    fill(asdict(settings) | {"target": settings.target or state.target, "other": settings.other or state.other})

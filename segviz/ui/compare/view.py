@@ -1,13 +1,10 @@
 """Parts of the compare page: status, table, curves, rows of maps, downloads."""
 
-import base64
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
 import streamlit as st
 
-from segviz import draw
 from segviz.attacks.catalog import gradients_of
 from segviz.attacks.rows import ATTACKS
 from segviz.data.samples import samples
@@ -16,15 +13,16 @@ from segviz.models.zoo import model_entry
 from segviz.records import Trajectory
 from segviz.settings import Settings
 from segviz.studies.compare import Entrant, by_strength
-from segviz.ui.compare.controls import fill_lab, title_of
 from segviz.ui.kit import downloads
+from segviz.ui.kit.attacks import attack_title
 from segviz.ui.kit.charts import QUANTITIES, comparison_curves
-from segviz.ui.kit.layers import FLIPPED, PERTURBATION, layers, title
-from segviz.ui.kit.session import engine, identity
-from segviz.ui.lab.controls import GOAL_TITLES
-from segviz.ui.lab.view import AWAY, basis, data_url, label_set_of
+from segviz.ui.kit.handover import hand_over
+from segviz.ui.kit.layers import FLIPPED, PERTURBATION, label_set_of, layer_title, layers
+from segviz.ui.kit.pictures import COLOURS, show_row, swatch
+from segviz.ui.kit.session import engine
+from segviz.ui.kit.status import AWAY
+from segviz.ui.kit.words import GOAL_TITLES, basis
 
-COLOURS = ("#d9480f", "#1971c2", "#2f9e44", "#9c36b5", "#e8a200", "#0b7285", "#c2255c", "#5c4033")
 ROW = ("Adversarial", "Adversarial map", FLIPPED, PERTURBATION)
 INTRODUCTION = (
     "Several attacks on one picture, side by side and live. Each may spend the same number of **gradient evaluations**, which is what an "
@@ -103,7 +101,7 @@ def show_table(entrants: Sequence[Entrant], budget: int, active: bool) -> None:
 def table_row(entrant: Entrant, colour: str, active: bool) -> dict[str, str | float | None]:
     """One line of the table."""
     trajectory = entrant.trajectory
-    row: dict[str, str | float | None] = {"": swatch(colour), "attack": title_of(entrant.settings)}
+    row: dict[str, str | float | None] = {"": swatch(colour), "attack": attack_title(entrant.settings)}
     shown = trajectory is not None and entrant.error is None
     point = trajectory.curve[-1] if trajectory is not None and shown else None
     report = trajectory.report if trajectory is not None and shown else None
@@ -137,18 +135,13 @@ def state_of(entrant: Entrant, active: bool) -> str:
     return "one step, by definition" if ATTACKS[entrant.settings.attack].one_step else "done"
 
 
-def swatch(colour: str) -> str:
-    """A small picture of a colour #rrggbb."""
-    return data_url(np.full((16, 16, 3), list(bytes.fromhex(colour[1:])), np.uint8))
-
-
 def show_curves(entrants: Sequence[Entrant], budget: int) -> None:
     """The curves on one axis, with the choice of what they show."""
     quantity = st.segmented_control(
         "Curves of", list(QUANTITIES), default=next(iter(QUANTITIES)), required=True, key="compare_quantity", label_visibility="collapsed"
     )
     colours = colours_of(entrants)
-    runs = {title_of(one.settings): (one.trajectory, colours[one.settings]) for one in entrants if one.trajectory is not None}
+    runs = {attack_title(one.settings): (one.trajectory, colours[one.settings]) for one in entrants if one.trajectory is not None}
     st.plotly_chart(
         comparison_curves(runs, quantity, budget),
         key="compare_curves",
@@ -164,7 +157,7 @@ def show_clean(trajectory: Trajectory, on_photo: bool, run: str) -> None:
     )
     found = layers(trajectory, trajectory.frames[0], label_set_of(trajectory), None, on_photo)
     names = ("Input", "Clean map", "Label map", "Target map")
-    show_pictures(
+    show_row(
         {name: found[name] for name in names if name in found},
         (run, on_photo, "clean", trajectory.settings.model, hash(trajectory.picture.pixels.tobytes())),
     )
@@ -174,7 +167,8 @@ def show_rows(entrants: Sequence[Entrant], on_photo: bool, active: bool, run: st
     """Per attack its picture, map, flipped pixels and perturbation: of the 8-bit result, or of the newest stored iterate until then."""
     colours, settings = colours_of(entrants), entrants[0].settings
     st.caption(
-        f"{title(FLIPPED, settings)}. {title(PERTURBATION, settings)}. Until an attack has ended its pictures are small JPEG previews."
+        f"{layer_title(FLIPPED, settings)}. {layer_title(PERTURBATION, settings)}. "
+        "Until an attack has ended its pictures are small JPEG previews."
     )
     for entrant in entrants:
         trajectory = entrant.trajectory
@@ -182,9 +176,9 @@ def show_rows(entrants: Sequence[Entrant], on_photo: bool, active: bool, run: st
         name = f"{entrant.settings.attack}-{entrant.settings.variant}".strip("-")
         bar.image(swatch(colours[entrant.settings]), width=16, alt="")
         if entrant.error is not None or trajectory is None:
-            bar.markdown(f"**{title_of(entrant.settings)}** · {state_of(entrant, active)}")
+            bar.markdown(f"**{attack_title(entrant.settings)}** · {state_of(entrant, active)}")
             continue
-        bar.markdown(f"**{title_of(entrant.settings)}** · {entrant.success:.1%} of the pixels won")
+        bar.markdown(f"**{attack_title(entrant.settings)}** · {entrant.success:.1%} of the pixels won")
         if trajectory.final is not None and bar.button(
             "Open in the attack lab",
             icon=":material/science:",
@@ -197,33 +191,7 @@ def show_rows(entrants: Sequence[Entrant], on_photo: bool, active: bool, run: st
         frame = trajectory.final or trajectory.frames[-1]
         found = layers(trajectory, frame, label_set_of(trajectory), None, on_photo)
         moment = frame.index if trajectory.final is None else "result"
-        show_pictures({layer: found[layer] for layer in ROW}, (run, on_photo, name, moment), preview=trajectory.final is None)
-
-
-@st.cache_resource(max_entries=256, show_spinner=False)
-def encoded(identity: tuple[Hashable, ...], preview: bool, _drawn: Callable[[], np.ndarray]) -> str:
-    """A picture as a data URL, drawn once for all polls that show it; a `preview` is lossy."""
-    if preview:
-        return "data:image/jpeg;base64," + base64.b64encode(draw.preview(_drawn())).decode()
-    return data_url(_drawn())
-
-
-def show_pictures(pictures: dict[str, Callable[[], np.ndarray]], identity: tuple[Hashable, ...], preview: bool = False) -> None:
-    """Pictures in a row, two abreast on a phone; `identity` tells them from all others of the same names.
-
-    All the pictures of a comparison, lossless and twice a second, are more than a browser on a busy computer can take.
-    """
-    with st.grid(4, min_column_width=150, gap="small"):
-        for name, drawn in pictures.items():
-            st.image(encoded((*identity, name), preview, drawn), caption=name, width="stretch", alt=name)
-
-
-def hand_over(trajectory: Trajectory) -> None:
-    """Make a finished attack what the attack lab shows, with its settings in the lab's controls."""
-    fill_lab(trajectory.settings)
-    state = st.session_state
-    state.trajectory, state.job = trajectory, None
-    state.seen = identity(trajectory.settings.model, trajectory.picture)
+        show_row({layer: found[layer] for layer in ROW}, (run, on_photo, name, moment), preview=trajectory.final is None)
 
 
 def show_downloads(entrants: Sequence[Entrant], budget: int) -> None:

@@ -18,10 +18,12 @@ from segviz.studies.grid import SAMPLES, Cell, Study
 from segviz.studies.smallest import Damage, Search, found_in, search
 from segviz.studies.store import SIZE_EDGES
 from segviz.studies.table import Row, as_csv
-from segviz.ui.compare.controls import fill_lab
 from segviz.ui.curves.presets import PAGES, Preset, presets
+from segviz.ui.kit.handover import fill_lab
+from segviz.ui.kit.links import link_of
+from segviz.ui.kit.models import short_title
 from segviz.ui.kit.session import queue
-from segviz.ui.lab.controls import OWN, link_of, short_title
+from segviz.ui.kit.words import OWN
 from segviz.ui.study import charts
 from segviz.ui.study.charts import AXES, QUANTITIES, Axis, Line, name_of
 from segviz.ui.study.page import Shown, store

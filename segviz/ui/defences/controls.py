@@ -13,17 +13,10 @@ from segviz.models.zoo import catalogue
 from segviz.settings import Settings
 from segviz.studies.compare import MAX_BUDGET
 from segviz.types import UserError
-from segviz.ui.compare.controls import choices, title_of, usable, with_attack
+from segviz.ui.kit.attacks import attack_choices, attack_title, common_controls, eps_control, usable_attacks, with_attack
+from segviz.ui.kit.links import SHARED, link_of, read_link
 from segviz.ui.kit.models import is_here, model_keys, model_title
-from segviz.ui.lab.controls import (
-    SHARED,
-    common_controls,
-    eps_control,
-    link_of,
-    open_with,
-    read_link,
-    subject_controls,
-)
+from segviz.ui.kit.subject import open_with, subject_controls
 
 DEFAULT_ATTACK, DEFAULT_DEFENCE, DEFAULT_BUDGET = "pgd", "jpeg", 20
 BUDGETS = (4, 8, 16, 20, 40, 80, 160, 320)
@@ -133,7 +126,7 @@ def wish_controls() -> Wish:
 def fill(values: Mapping[str, Any]) -> None:
     """Put a preset or what a link says into the widgets; what cannot be becomes the default."""
     state = st.session_state
-    state.defence_attack = values["attack"] if values["attack"] in choices() else DEFAULT_ATTACK
+    state.defence_attack = values["attack"] if values["attack"] in attack_choices() else DEFAULT_ATTACK
     name = values["defence"]
     try:
         numbers = values_of(name)
@@ -151,11 +144,11 @@ def fill(values: Mapping[str, Any]) -> None:
 
 def attack_control(shared: Settings) -> str:
     """The choice of the attack, of those that can reach the goal."""
-    can, _ = usable(shared)
+    can, _ = usable_attacks(shared)
     if st.session_state.defence_attack not in can:
         st.session_state.defence_attack = DEFAULT_ATTACK
     attack: str = st.selectbox(
-        "Attack", can, format_func=lambda name: title_of(with_attack(shared, name)), key="defence_attack", persist_state="session"
+        "Attack", can, format_func=lambda name: attack_title(with_attack(shared, name)), key="defence_attack", persist_state="session"
     )
     return attack
 

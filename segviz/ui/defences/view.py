@@ -13,13 +13,14 @@ from segviz.engine.jobs import Job, State
 from segviz.records import Trajectory
 from segviz.results import survey_csv
 from segviz.studies.defences import Ladder, Survey, Trial, signs_of_masking
-from segviz.ui.compare.controls import title_of
-from segviz.ui.compare.view import encoded, show_pictures
+from segviz.ui.kit.attacks import attack_title
 from segviz.ui.kit.charts import QUANTITIES, comparison_curves
-from segviz.ui.kit.layers import PERTURBATION, layers, title
+from segviz.ui.kit.layers import PERTURBATION, label_set_of, layer_title, layers
 from segviz.ui.kit.models import model_title
+from segviz.ui.kit.pictures import encoded, show_row
 from segviz.ui.kit.session import engine
-from segviz.ui.lab.view import AWAY, basis, label_set_of
+from segviz.ui.kit.status import AWAY
+from segviz.ui.kit.words import basis
 
 INTRODUCTION = (
     "A defence that stops an attack which does not know it may fall to one that does. Left: the attack on the network alone. Middle: the "
@@ -98,7 +99,8 @@ def show_trial(trial: Trial, on_photo: bool, run: str) -> None:
         settings = trial.settings
         views = f", {trial.passes} views at a time" if trial.passes > 1 else ""
         st.markdown(
-            f"**{title_of(settings)}**, ε = {settings.eps:g}/255, against **{entry.title}** (`{settings.model}+{trial.defence}`{views})."
+            f"**{attack_title(settings)}**, ε = {settings.eps:g}/255, against **{entry.title}** "
+            f"(`{settings.model}+{trial.defence}`{views})."
         )
     for sign in signs_of_masking(trial):
         st.warning(f"**Masked gradients?** {sign}", icon=":material/visibility_off:")
@@ -106,7 +108,7 @@ def show_trial(trial: Trial, on_photo: bool, run: str) -> None:
         st.caption("No sign of masked gradients: the attack that knows is at least as strong, its loss moves, more steps do not weaken it.")
     show_columns(trial, on_photo, run)
     if trial.plain is not None:
-        st.caption(f"{basis(trial.plain)} {title(PERTURBATION, trial.settings)}.")
+        st.caption(f"{basis(trial.plain)} {layer_title(PERTURBATION, trial.settings)}.")
     if trial.settings.steps > 0:
         quantity = st.segmented_control(
             "Curves of", list(QUANTITIES), default="pixels won", required=True, key="defence_quantity", label_visibility="collapsed"
@@ -204,5 +206,5 @@ def show_ladder(ladder: Ladder, on_photo: bool, run: str) -> None:
             changes[f"perturbation, ε = {one.settings.eps:g}: ±{draw.full_scale(one.settings.eps, one.settings.norm)}/255"] = found[
                 PERTURBATION
             ]
-        show_pictures(maps, (run, "ladder", key, on_photo))
-        show_pictures(changes, (run, "ladder", key, on_photo))
+        show_row(maps, (run, "ladder", key, on_photo))
+        show_row(changes, (run, "ladder", key, on_photo))

@@ -13,8 +13,11 @@ from segviz.records import Picture
 from segviz.scaling.kernels import LIBRARIES, SCALERS
 from segviz.studies.scaling import HIDDEN, MAX_SIDE, ScalingSettings, open_full_size, sample_full_size, target_size
 from segviz.types import UserError
+from segviz.ui.kit.attacks import STEPS
+from segviz.ui.kit.links import as_text, read_link
 from segviz.ui.kit.models import download_panel, model_facts, model_keys, model_title
-from segviz.ui.lab.controls import OWN, STEPS, as_text, image_keys, image_title, open_with, read_link
+from segviz.ui.kit.subject import open_with
+from segviz.ui.kit.words import OWN, image_keys, image_title
 
 HIDDEN_TITLES = {"photo": "Another photo", "adversarial": "An adversarial version of itself", "colour": "One colour"}
 RATIOS = ("/2", "/3", "/4", "/5", "/6", "/8")

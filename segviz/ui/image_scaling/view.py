@@ -24,10 +24,10 @@ from segviz.scaling.detection import DETECTORS, Roc, roc, threshold_at
 from segviz.scaling.kernels import SCALERS
 from segviz.scaling.solver import Verdict
 from segviz.studies.scaling import ROUNDING, Cell, DetectionStudy, Prevented, ScalingSettings, ScalingStudy, agreement
-from segviz.ui.compare.view import COLOURS, encoded
 from segviz.ui.kit.layers import read_out
+from segviz.ui.kit.pictures import COLOURS, encoded
 from segviz.ui.kit.session import engine
-from segviz.ui.lab.view import AWAY
+from segviz.ui.kit.status import AWAY
 from segviz.ui.viewer import Layer, viewer
 
 INTRODUCTION = (

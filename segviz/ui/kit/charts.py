@@ -9,7 +9,7 @@ from plotly.subplots import make_subplots
 
 from segviz.records import Point, Trajectory
 
-COLOURS = {"mIoU of this image": "#d9480f", "pixel accuracy": "#1971c2", "target reached": "#2f9e44", "loss": "#868e96"}
+QUANTITY_COLOURS = {"mIoU of this image": "#d9480f", "pixel accuracy": "#1971c2", "target reached": "#2f9e44", "loss": "#868e96"}
 QUANTITIES: Mapping[str, tuple[Callable[[Point], float], Callable[[Trajectory], float]]] = {
     "mIoU of this image": (lambda point: point.miou, lambda done: done.report.adversarial.miou if done.report else math.nan),
     "pixel accuracy": (
@@ -52,14 +52,14 @@ def run_curves(trajectory: Trajectory, total: int, cursor: int | None) -> go.Fig
             name=name,
             mode=mode,
             marker_size=5,
-            line_color=COLOURS[name],
+            line_color=QUANTITY_COLOURS[name],
             hovertemplate="%{y:.1%}",
             row=1,
             col=1,
         )
     loss = with_gaps([point.loss for point in curve], curve)
     figure.add_scatter(
-        x=index, y=loss, name="loss", mode=mode, marker_size=4, line_color=COLOURS["loss"], hovertemplate="%{y:.3f}", row=2, col=1
+        x=index, y=loss, name="loss", mode=mode, marker_size=4, line_color=QUANTITY_COLOURS["loss"], hovertemplate="%{y:.3f}", row=2, col=1
     )
     if trajectory.report is not None and total > 0:
         result = trajectory.report.adversarial
@@ -68,7 +68,7 @@ def run_curves(trajectory: Trajectory, total: int, cursor: int | None) -> go.Fig
             y=[result.miou],
             name="result, 8-bit",
             mode="markers",
-            marker={"symbol": "star", "size": 13, "color": COLOURS["mIoU of this image"]},
+            marker={"symbol": "star", "size": 13, "color": QUANTITY_COLOURS["mIoU of this image"]},
             hovertemplate="%{y:.1%}",
             row=1,
             col=1,

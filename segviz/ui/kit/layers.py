@@ -9,6 +9,7 @@ import torch
 from segviz import draw
 from segviz.attacks.regions import region_mask
 from segviz.data.label_sets import LabelSet
+from segviz.models.zoo import model_entry
 from segviz.records import Frame, Trajectory
 from segviz.settings import Settings
 
@@ -52,7 +53,7 @@ def layers(
     return found
 
 
-def title(layer: str, settings: Settings) -> str:
+def layer_title(layer: str, settings: Settings) -> str:
     """Name of a layer on screen, with the scale of a perturbation."""
     scale = draw.full_scale(settings.eps, settings.norm)
     if layer == PERTURBATION:
@@ -67,3 +68,8 @@ def title(layer: str, settings: Settings) -> str:
 def read_out(frame: Frame) -> bytes:
     """Class and confidence of every pixel as the PNG that the viewer reads: R is the class, G the confidence."""
     return draw.png(cv2.merge([frame.prediction, frame.confidence, np.zeros_like(frame.prediction)]))
+
+
+def label_set_of(trajectory: Trajectory) -> LabelSet:
+    """The label set of the model that made the run."""
+    return model_entry(trajectory.settings.model).label_set

@@ -1,6 +1,7 @@
 """What belongs to one browser session, and the engine that all of them share."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
@@ -99,3 +100,8 @@ def submit_transfer(plan: Plan, photos: Sequence[PhotoFile], stored: LabelSet | 
 def identity(model: str, picture: Picture) -> tuple[str, bytes, bytes | None]:
     """What makes a clean view another one: the model, the pixels, the label map."""
     return model, picture.pixels.tobytes(), None if picture.labels is None else picture.labels.tobytes()
+
+
+def look_only(settings: Settings) -> Settings:
+    """Settings that only look at the clean picture."""
+    return replace(settings, goal="break", target=None, region="", steps=0)

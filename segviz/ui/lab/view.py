@@ -1,8 +1,6 @@
 """Parts of the attack lab's page: status, headline, pictures, legend, curves, downloads."""
 
-import base64
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable
 
 import numpy as np
 import streamlit as st
@@ -15,21 +13,23 @@ from segviz.attacks.transforms import TRANSFORMS
 from segviz.data.label_sets import LabelSet
 from segviz.data.samples import samples
 from segviz.engine.jobs import Job, State
-from segviz.models.zoo import model_entry
 from segviz.records import Frame, Picture, Trajectory, figures_of_frame
 from segviz.settings import Settings
 from segviz.types import THRESHOLDS, UserError
 from segviz.ui.kit import downloads
 from segviz.ui.kit.charts import run_curves
-from segviz.ui.kit.layers import SIX, layers, read_out, title
+from segviz.ui.kit.layers import SIX, label_set_of, layer_title, layers, read_out
+from segviz.ui.kit.models import short_title
+from segviz.ui.kit.pictures import data_url
 from segviz.ui.kit.session import engine
-from segviz.ui.lab.controls import NOTHING_DRAWN, short_title
+from segviz.ui.kit.status import AWAY
+from segviz.ui.kit.words import basis, percentages, points, where_of
+from segviz.ui.lab.controls import NOTHING_DRAWN
 from segviz.ui.region import region_editor
 from segviz.ui.viewer import Layer, viewer
 
 RESULT = "result"
 FOUR = ("Input", "Clean map", "Adversarial", "Adversarial map")
-AWAY = "The run was given up because this page was away for too long. Press Run to start it again."
 
 
 def total_steps(settings: Settings) -> int:
@@ -65,12 +65,6 @@ def describe(settings: Settings) -> str:
     return (
         f"**{entry.title}**{variant}{through} against {model} on {image}: {goals[settings.goal]}, {radius}, {steps}{restarts}{seed}{where}."
     )
-
-
-def where_of(region: str) -> str:
-    """A region in words."""
-    kind, _, name = region.partition(":")
-    return {"class": f"the {name}", "outside": f"what is not {name}", "polygon": "the drawn region"}[kind]
 
 
 def show_region_editor(settings: Settings, picture: Picture) -> bool:
@@ -170,29 +164,6 @@ def show_headline(trajectory: Trajectory) -> None:
         st.info("The result is the clean picture itself: no iterate, in 8-bit values, came nearer to the goal.")
 
 
-def points(change: float) -> str | None:
-    """A change of a rate in percentage points; None for none that would be seen."""
-    return f"{100 * change:+.1f} points" if abs(change) >= 0.0005 else None
-
-
-def basis(trajectory: Trajectory) -> str:
-    """What the figures are measured on and against."""
-    height, width = trajectory.picture.pixels.shape[:2]
-    text = f"Everything is at {width}x{height} pixels"
-    if trajectory.picture.original != (width, height):
-        text += " (the photo came in {}x{})".format(*trajectory.picture.original)
-    if trajectory.own_prediction:
-        text += "; figures are against the **model's own clean prediction**, not against a label map."
-    else:
-        text += "; figures are against the label map."
-    if trajectory.report is not None and trajectory.settings.steps > 0:
-        text += (
-            f" They are those of the result, whatever iteration is on screen: the strongest iterate ({trajectory.report.strongest}), the "
-            "one with most pixels as the goal wants them, in 8-bit values."
-        )
-    return text
-
-
 def show_outcomes(trajectory: Trajectory) -> None:
     """What is particular to the kind of attack: the attacks of a suite, strongest first, or the smallest norms."""
     if trajectory.outcomes:
@@ -274,16 +245,6 @@ def show_legend(trajectory: Trajectory, frame: Frame, label_set: LabelSet) -> se
     return rows or None
 
 
-def percentages(values: Sequence[float | None]) -> list[float | None]:
-    """Fractions of 1 in percent."""
-    return [None if value is None else 100 * value for value in values]
-
-
-def data_url(picture: np.ndarray) -> str:
-    """A picture (H,W,3) uint8 as a lossless data URL: nothing on the way encodes it again, and nothing expires while it is shown."""
-    return "data:image/png;base64," + base64.b64encode(draw.png(picture)).decode()
-
-
 def show_pictures(trajectory: Trajectory, frame: Frame, label_set: LabelSet, shown: set[int] | None) -> None:
     """The viewer with its two layers, or the plain row of six pictures."""
     bar = st.container(horizontal=True, vertical_alignment="center")
@@ -295,14 +256,14 @@ def show_pictures(trajectory: Trajectory, frame: Frame, label_set: LabelSet, sho
     if view == views[1]:
         for row in (SIX[:3], SIX[3:]):
             for column, name in zip(st.columns(3), row, strict=True):
-                column.image(data_url(found[name]()), caption=title(name, trajectory.settings), width="stretch", alt=name)
+                column.image(data_url(found[name]()), caption=layer_title(name, trajectory.settings), width="stretch", alt=name)
         return
     sides = st.columns(2)
     left = sides[0].selectbox("Left", names, index=names.index("Clean map"), key="left_layer")
     right = sides[1].selectbox("Right", names, index=names.index("Adversarial map"), key="right_layer")
     viewer(
-        Layer(title(left, trajectory.settings), draw.png(found[left]())),
-        Layer(title(right, trajectory.settings), draw.png(found[right]())),
+        Layer(layer_title(left, trajectory.settings), draw.png(found[left]())),
+        Layer(layer_title(right, trajectory.settings), draw.png(found[right]())),
         read_out(trajectory.frames[0]),
         read_out(frame),
         label_set.classes,
@@ -345,32 +306,3 @@ def show_downloads(trajectory: Trajectory) -> None:
     )
     for label, data, name, mime, icon in files:
         bar.download_button(label, data, name, mime, on_click="ignore", icon=icon)
-
-
-def show_attack(settings: Settings) -> None:
-    """What the chosen attack is: one sentence, its formula, its paper."""
-    entry = ATTACKS[settings.attack]
-    with st.expander(f"What is {entry.title}?", icon=":material/function:"):
-        st.markdown(entry.summary)
-        st.latex(entry.formula)
-        st.markdown(
-            "$x$ is the picture in [0,1], $f$ the network's logits $u$ with softmax $p$, $y$ the labels, $e_y$ the one-hot vector of a "
-            "label, $CE$ cross-entropy, $P_\\varepsilon$ the projection into the ball of radius $\\varepsilon$ and into [0,1]; means run "
-            "over the counted pixels. For a target map the sign in front of the step turns round and $y$ is that map. For L2 the sign is "
-            "replaced by the gradient over its norm. For the least-likely attacks the loss curve shows $-L$ towards the least likely class."
-        )
-        if entry.ours:
-            st.markdown(f"**Ours, not the paper's:** {entry.ours}")
-        if entry.published is not None:
-            st.markdown("**Settings of the paper** (button on the left) sets steps, step size and labels as published, for this epsilon.")
-        st.markdown(f"[{entry.paper}]({entry.url})")
-
-
-def label_set_of(trajectory: Trajectory) -> LabelSet:
-    """The label set of the model that made the run."""
-    return model_entry(trajectory.settings.model).label_set
-
-
-def look_only(settings: Settings) -> Settings:
-    """Settings that only look at the clean picture."""
-    return replace(settings, goal="break", target=None, region="", steps=0)

@@ -10,7 +10,7 @@ import streamlit as st
 from segviz.studies.evaluate import SetFigures
 from segviz.studies.grid import Study, points
 from segviz.studies.leaderboard import Standing, published_models, standings_of
-from segviz.ui.lab.controls import short_title
+from segviz.ui.kit.models import short_title
 from segviz.ui.study.charts import name_of
 from segviz.ui.study.page import Shown
 

@@ -13,7 +13,7 @@ from segviz.models.zoo import ModelEntry, catalogue, model_entry
 from segviz.studies.gallery import NoView, View
 from segviz.types import UserError
 from segviz.ui.kit.models import is_here, megabytes, model_keys, model_title, show_faults
-from segviz.ui.lab.view import data_url
+from segviz.ui.kit.pictures import data_url
 
 
 @cache

@@ -14,7 +14,7 @@ from segviz.studies.grid import AttackRow, Point
 from segviz.studies.smallest import Found, cumulative
 from segviz.studies.store import CellResult
 from segviz.studies.table import Row, accuracy_by_size, curve_over_iterations
-from segviz.ui.lab.controls import short_title
+from segviz.ui.kit.models import short_title
 
 EPS_MARKS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 EPS_NAMES = ("1/4", "1/2", "1", "2", "4", "8", "16")

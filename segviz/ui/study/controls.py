@@ -14,9 +14,10 @@ from segviz.models.zoo import catalogue, model_entry
 from segviz.settings import LABEL_SOURCES, MAX_STEPS, Settings
 from segviz.studies.grid import SAMPLES, AttackRow, Images, Study, points
 from segviz.types import UserError
-from segviz.ui.compare.controls import choices
-from segviz.ui.kit.models import is_here, model_keys, model_title
-from segviz.ui.lab.controls import LABEL_TITLES, MAX_EPS, NORM_TITLES, WRAPPER_TITLES, image_title, short_title
+from segviz.ui.kit.attacks import attack_choices
+from segviz.ui.kit.links import MAX_EPS
+from segviz.ui.kit.models import WRAPPER_TITLES, is_here, model_keys, model_title, short_title
+from segviz.ui.kit.words import LABEL_TITLES, NORM_TITLES, image_title
 from segviz.ui.study.charts import EPS_MARKS, EPS_NAMES, row_title
 
 STEP_MARKS = (1, 2, 3, 5, 10, 20, 50, 100, 200, 300)
@@ -194,8 +195,8 @@ def grid_controls(page: str, default: Study) -> Study:
     )
     attacks = st.multiselect(
         "Attacks",
-        [*dict.fromkeys([*choices(), *state[f"{page}_attacks"]])],
-        format_func=attack_title,
+        [*dict.fromkeys([*attack_choices(), *state[f"{page}_attacks"]])],
+        format_func=written_title,
         accept_new_options=True,
         placeholder="Choose attacks",
         select_all=False,
@@ -256,7 +257,7 @@ def grid_controls(page: str, default: Study) -> Study:
     return default if link_of_grid(study, default) == {} else study
 
 
-def attack_title(text: str) -> str:
+def written_title(text: str) -> str:
     """The title of an attack of the list, or the text itself where it means none."""
     try:
         return row_title(attack_row(text))

@@ -13,7 +13,7 @@ from segviz.studies.store import CellResult, Store
 from segviz.studies.table import Pairs, Row, results_at, row_of
 from segviz.types import UserError
 from segviz.ui.kit.session import engine, queue
-from segviz.ui.lab.view import AWAY
+from segviz.ui.kit.status import AWAY
 from segviz.ui.study.controls import fill_grid, grid_controls, link_of_grid, read_grid
 
 

@@ -18,7 +18,10 @@ from segviz.settings import GIVEN, Settings
 from segviz.studies.target_maps import Everywhere, Given, Mirrored, Painted, PredictionOn, TargetMap, Without
 from segviz.studies.targets import MAX_VICTIMS
 from segviz.types import UserError
-from segviz.ui.lab.controls import MAX_EPS, NORM_TITLES, RANGES, STEPS, as_text, model_controls, open_with, read_link
+from segviz.ui.kit.attacks import STEPS
+from segviz.ui.kit.links import MAX_EPS, RANGES, as_text, read_link
+from segviz.ui.kit.subject import model_controls, open_with
+from segviz.ui.kit.words import NORM_TITLES
 
 DEFAULT = Settings(goal=GIVEN, eps=8.0, steps=200)
 OPTIONS = ("attack", "norm", "eps", "steps", "alpha", "seed")

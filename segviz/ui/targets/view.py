@@ -16,11 +16,11 @@ from segviz.models.zoo import model_entry
 from segviz.records import Picture
 from segviz.studies.target_maps import Painted
 from segviz.studies.targets import PASSED, Victim, mean_now
-from segviz.ui.compare.view import COLOURS, encoded, swatch
 from segviz.ui.kit import downloads
 from segviz.ui.kit.layers import PERTURBATION
+from segviz.ui.kit.pictures import COLOURS, data_url, encoded, swatch
 from segviz.ui.kit.session import engine
-from segviz.ui.lab.view import AWAY, data_url
+from segviz.ui.kit.status import AWAY
 from segviz.ui.region import region_editor
 from segviz.ui.targets.charts import MEAN, target_curves
 from segviz.ui.targets.controls import Wish, photo_title

@@ -21,24 +21,11 @@ from segviz.settings import MAX_STEPS, Settings
 from segviz.studies.first_transfer import EACH, MODELS
 from segviz.studies.transfer import PhotoFile, Plan, by_scale, by_source, by_transform, common_label_set, over_iterations, sample_files
 from segviz.types import UserError
-from segviz.ui.compare.controls import choices, title_of, with_attack
-from segviz.ui.kit.models import is_here, model_keys
-from segviz.ui.lab.controls import (
-    NORM_TITLES,
-    OWN,
-    RANGES,
-    SHARED,
-    STEPS,
-    WRAPPER_TITLES,
-    eps_control,
-    image_keys,
-    image_title,
-    labels_control,
-    link_of,
-    open_with,
-    read_link,
-    upload_controls,
-)
+from segviz.ui.kit.attacks import STEPS, attack_choices, attack_title, eps_control, labels_control, with_attack
+from segviz.ui.kit.links import RANGES, SHARED, link_of, read_link
+from segviz.ui.kit.models import WRAPPER_TITLES, is_here, model_keys
+from segviz.ui.kit.subject import open_with, upload_controls
+from segviz.ui.kit.words import NORM_TITLES, OWN, image_keys, image_title
 
 VIEWS = {
     "picture": "One picture",
@@ -113,8 +100,8 @@ def transform_choices() -> list[str]:
 
 
 def iterative_attacks() -> list[str]:
-    """The attacks of `choices` that take more than one step."""
-    return [name for name, settings in choices().items() if not ATTACKS[settings.attack].one_step]
+    """The attacks of `attack_choices` that take more than one step."""
+    return [name for name, settings in attack_choices().items() if not ATTACKS[settings.attack].one_step]
 
 
 CHECKS: dict[str, Callable[[str], bool]] = {
@@ -122,9 +109,9 @@ CHECKS: dict[str, Callable[[str], bool]] = {
     "source": known_model,
     "sources": known_model,
     "victims": known_model,
-    "attack": lambda text: text in choices(),
+    "attack": lambda text: text in attack_choices(),
     "iterative": lambda text: text in iterative_attacks(),
-    "attacks": lambda text: text in choices(),
+    "attacks": lambda text: text in attack_choices(),
     "through": lambda text: text in TRANSFORMS,
     "with": lambda text: text in TRANSFORMS,
     "each": lambda text: text in transform_choices(),
@@ -199,8 +186,8 @@ def wish_controls(view: str) -> Wish:
     if view == "matrix":
         own["attacks"] = attacks_control()
     elif view != "scales":
-        name, options = ("attack", list(choices())) if view == "picture" else ("iterative", iterative_attacks())
-        own[name] = st.selectbox("Attack", options, format_func=attack_title, key=key_of(name), persist_state="session")
+        name, options = ("attack", list(attack_choices())) if view == "picture" else ("iterative", iterative_attacks())
+        own[name] = st.selectbox("Attack", options, format_func=choice_title, key=key_of(name), persist_state="session")
     eps = eps_control()
     if view != "scales":
         named = own.get("attacks", (own.get("attack", own.get("iterative")),))
@@ -211,7 +198,7 @@ def wish_controls(view: str) -> Wish:
             if view == "transforms"
             else "Gradient steps. FGSM always takes one.",
             key=key_of("steps"),
-            disabled=bool(named) and all(ATTACKS[choices()[name].attack].one_step for name in named),
+            disabled=bool(named) and all(ATTACKS[attack_choices()[name].attack].one_step for name in named),
             persist_state="session",
         )
         transforms_control(view, own)
@@ -279,17 +266,17 @@ def photo_controls(view: str, own: dict[str, Any]) -> None:
         )
 
 
-def attack_title(name: str) -> str:
-    """What the lists show for an attack of `choices`."""
-    return title_of(choices()[name])
+def choice_title(name: str) -> str:
+    """What the lists show for an attack of `attack_choices`."""
+    return attack_title(attack_choices()[name])
 
 
 def attacks_control() -> tuple[str, ...]:
     """The choice of several attacks, a table each."""
     chosen = st.multiselect(
         "Attacks",
-        list(choices()),
-        format_func=attack_title,
+        list(attack_choices()),
+        format_func=choice_title,
         max_selections=MAX_ATTACKS,
         select_all=False,
         help="A table for each.",

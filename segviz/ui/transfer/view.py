@@ -15,9 +15,9 @@ from segviz.models.zoo import MODELS, catalogue
 from segviz.results import csv_text, transfer_rows
 from segviz.studies import arnab
 from segviz.studies.transfer import SCALES, Cell, Plan, Transfer, common_label_set
-from segviz.ui.compare.view import encoded
+from segviz.ui.kit.pictures import encoded
 from segviz.ui.kit.session import engine
-from segviz.ui.lab.view import AWAY
+from segviz.ui.kit.status import AWAY
 from segviz.ui.transfer.charts import heat_table, transfer_curves
 
 ARNAB = "[Arnab, Miksik & Torr, CVPR 2018](https://arxiv.org/abs/1711.09856)"

@@ -1,0 +1,104 @@
+"""Attacks on screen: names and titles, which can do what, the widgets of their common settings, what an attack is."""
+
+from dataclasses import replace
+
+import streamlit as st
+
+from segviz.attacks.catalog import check_settings
+from segviz.attacks.constraints import NORMS
+from segviz.attacks.rows import ATTACKS
+from segviz.settings import LABEL_SOURCES, Settings
+from segviz.types import UserError
+from segviz.ui.kit.links import MAX_EPS, RANGES
+from segviz.ui.kit.words import LABEL_TITLES, NORM_TITLES
+
+STEPS = (1, 2, 5, 10, 20, 50, 100, 200, 300, 500)
+
+
+def eps_control() -> float:
+    """The radius, in grey levels."""
+    return st.slider(
+        "Epsilon, in n/255",
+        0.0,
+        MAX_EPS,
+        step=0.25,
+        help="Largest change of any colour value, in grey levels out of 255. For L2: the root mean square of all changes.",
+        key="eps",
+        persist_state="session",
+    )
+
+
+def common_controls(settings: Settings) -> Settings:
+    """The settings with norm, labels and seed, for pages that put several attacks on an equal footing."""
+    with st.expander("More settings", key="more_settings"):
+        norm = st.segmented_control("Norm", NORMS, required=True, format_func=NORM_TITLES.__getitem__, key="norm", persist_state="session")
+        against = labels_control()
+        seed = st.number_input("Seed", *RANGES["seed"][1:], key="seed", persist_state="session")
+    return replace(settings, norm=str(norm), against=against, seed=seed)
+
+
+def labels_control() -> str:
+    """Which labels are broken and measured against."""
+    against = st.segmented_control(
+        "Attack and measure against",
+        LABEL_SOURCES,
+        required=True,
+        format_func=LABEL_TITLES.__getitem__,
+        help="The label map, or the model's own clean prediction. Without a label map it is always the prediction.",
+        key="against",
+        persist_state="session",
+    )
+    return str(against)
+
+
+def attack_choices() -> dict[str, Settings]:
+    """Name of everything that can be compared to its attack and variant; the name is the attack's key, with any but its usual variant."""
+    found = {}
+    for key, row in ATTACKS.items():
+        found[key] = Settings(attack=key)
+        found |= {f"{key} {variant}": Settings(attack=key, variant=variant) for variant in list(row.variants)[1:]}
+    return found
+
+
+def attack_title(settings: Settings) -> str:
+    """What the page calls the settings' attack."""
+    title = ATTACKS[settings.attack].title
+    return f"{title} ({settings.variant})" if settings.variant else title
+
+
+def with_attack(shared: Settings, name: str) -> Settings:
+    """The shared settings with an attack by name."""
+    choice = attack_choices()[name]
+    return replace(shared, attack=choice.attack, variant=choice.variant)
+
+
+def usable_attacks(shared: Settings) -> tuple[list[str], list[str]]:
+    """Names of the attacks that can do what the shared settings wish, and of those that cannot."""
+    can, cannot = [], []
+    for name in attack_choices():
+        try:
+            check_settings(with_attack(shared, name))
+        except UserError:
+            cannot.append(name)
+        else:
+            can.append(name)
+    return can, cannot
+
+
+def show_attack(settings: Settings) -> None:
+    """What the chosen attack is: one sentence, its formula, its paper."""
+    entry = ATTACKS[settings.attack]
+    with st.expander(f"What is {entry.title}?", icon=":material/function:"):
+        st.markdown(entry.summary)
+        st.latex(entry.formula)
+        st.markdown(
+            "$x$ is the picture in [0,1], $f$ the network's logits $u$ with softmax $p$, $y$ the labels, $e_y$ the one-hot vector of a "
+            "label, $CE$ cross-entropy, $P_\\varepsilon$ the projection into the ball of radius $\\varepsilon$ and into [0,1]; means run "
+            "over the counted pixels. For a target map the sign in front of the step turns round and $y$ is that map. For L2 the sign is "
+            "replaced by the gradient over its norm. For the least-likely attacks the loss curve shows $-L$ towards the least likely class."
+        )
+        if entry.ours:
+            st.markdown(f"**Ours, not the paper's:** {entry.ours}")
+        if entry.published is not None:
+            st.markdown("**Settings of the paper** (button on the left) sets steps, step size and labels as published, for this epsilon.")
+        st.markdown(f"[{entry.paper}]({entry.url})")
