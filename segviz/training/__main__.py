@@ -8,14 +8,14 @@ from dataclasses import fields
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import nn
 
 from segviz.models.adapt import as_segmenter
 from segviz.models.encoder import EfficientNetLite0
 from segviz.models.zoo import FAMILY_KEYS, model_entry
-from segviz.training.adversarial import ADVERSARIES
-from segviz.training.recipe import Recipe, train
+from segviz.training.adversarial import ADVERSARIES, N_FGSM
+from segviz.training.recipe import Recipe, save_halves, train
 
 
 def imagenet_weights() -> dict[str, torch.Tensor]:
@@ -55,7 +55,7 @@ def main() -> None:
     )
     parser.add_argument("--stop-after", type=int, metavar="N", help="export after N epochs of the schedule")
     for field in fields(Recipe):
-        known = ("", *ADVERSARIES) if field.name == "adversarial" else None
+        known = ("", N_FGSM, *ADVERSARIES) if field.name == "adversarial" else None
         parser.add_argument(f"--{field.name.replace('_', '-')}", type=type(field.default), default=field.default, choices=known)
     arguments = vars(parser.parse_args())
     recipe = Recipe(**{field.name: arguments[field.name] for field in fields(Recipe)})
@@ -74,8 +74,7 @@ def main() -> None:
         load_part(model.head, "head.", arguments["decoder"])
     average = train(model, arguments["data"] / "train", out, recipe, device, arguments["stop_after"])
     trained = average if network is model else average.encoder
-    halves = {key: value.half().cpu().contiguous() for key, value in trained.state_dict().items() if value.is_floating_point()}
-    save_file(halves, out / f"{arguments['model']}.safetensors")
+    save_halves(trained, out / f"{arguments['model']}.safetensors")
     print(f"wrote {out / arguments['model']}.safetensors")
 
 

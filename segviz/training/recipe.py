@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from tqdm import tqdm
@@ -21,7 +22,7 @@ from segviz.models.wrappers import MultiScale
 from segviz.models.zoo import model_entry
 from segviz.settings import Settings
 from segviz.studies.evaluate import evaluate
-from segviz.training.adversarial import attack_batch
+from segviz.training.adversarial import N_FGSM, attack_batch, n_fgsm_batch
 from segviz.training.augment import TrainingPairs
 from segviz.types import VOID
 
@@ -35,8 +36,9 @@ class Recipe:
     probability of the network's dropout layers.
     With an attack as `adversarial`, the first `fraction` of each batch is attacked, in the ball of radius `eps` (grey levels) with
     `attack_steps` steps of `alpha` grey levels (0: of the attack's own size); over the first `ramp` of the run the radius grows from
-    nothing. `watch` pictures, spread over the validation set, are evaluated after each epoch, brought to `watch_scale` times their sides,
-    clean and after `watch_steps` steps of the attack.
+    nothing. "n-fgsm" has a step and a ball of its own. `watch` pictures, spread over the validation set, are evaluated after each epoch,
+    brought to `watch_scale` times their sides, clean and after `watch_steps` steps of the attack (PGD for "n-fgsm") with radius
+    `watch_eps` (0: `eps`).
     """
 
     epochs: int = 14
@@ -62,6 +64,7 @@ class Recipe:
     watch: int = 0
     watch_steps: int = 10
     watch_scale: float = 1.0
+    watch_eps: float = 0.0
 
 
 def segmentation_loss(logits: Tensor, labels: Tensor) -> Tensor:
@@ -89,7 +92,8 @@ def train(model: Segmenter, folder: Path, out: Path, recipe: Recipe, device: tor
     """Train on `folder` (images/ and labels/), save the state to `out` after every epoch, and return the averaged model.
 
     `recipe.watch` needs a folder `val` beside `folder`. With `stop_after`, only that many epochs of the schedule are done. A later call
-    with the same `out` goes on after the last finished epoch. Writes `recipe.json`, `log.jsonl` and `state.pt`.
+    with the same `out` goes on after the last finished epoch. Writes `recipe.json`, `log.jsonl` and `state.pt`, and of the epoch whose
+    watched pictures came out best (under attack, if there is one) the averaged weights as `best.safetensors`.
     Raises ValueError where `out` holds a run of another recipe.
     """
     out.mkdir(parents=True, exist_ok=True)
@@ -138,7 +142,7 @@ def train(model: Segmenter, folder: Path, out: Path, recipe: Recipe, device: tor
         for step, (x, labels) in enumerate(progress):
             x, labels = x.to(device, memory_format=torch.channels_last), labels.to(device)
             if recipe.adversarial:
-                x = attack_batch(model, x, labels, adversary(recipe, epoch * steps_per_epoch + step, total), recipe.fraction)
+                x = attacked(model, x, labels, recipe, epoch * steps_per_epoch + step, total)
             model.train()
             frozen.eval()
             loss = segmentation_loss(model(x), labels)
@@ -153,6 +157,8 @@ def train(model: Segmenter, folder: Path, out: Path, recipe: Recipe, device: tor
         line: dict[str, float] = {"epoch": epoch + 1, "loss": round(mean_loss, 4)}
         if watched_pairs:
             line |= watch(average, watched_pairs, recipe)
+            if figure(line) > max(map(figure, logged(out)), default=0.0):
+                save_halves(average, out / "best.safetensors")
         with (out / "log.jsonl").open("a") as log:
             log.write(json.dumps(line) + "\n")
         state = {name: part.state_dict() for name, part in parts.items()} | {"epoch": epoch + 1}
@@ -161,11 +167,39 @@ def train(model: Segmenter, folder: Path, out: Path, recipe: Recipe, device: tor
     return average
 
 
-def adversary(recipe: Recipe, step: int, total: int) -> Settings:
-    """The attack of a recipe at one of its `total` steps; the step is its seed too."""
+def attacked(model: Segmenter, x: Tensor, labels: Tensor, recipe: Recipe, step: int, total: int) -> Tensor:
+    """The batch as the recipe's attack leaves it at one of its `total` steps; the step is the seed too."""
+    eps = radius(recipe, step, total)
+    if recipe.adversarial == N_FGSM:
+        return n_fgsm_batch(model, x, labels, eps, step, recipe.fraction)
+    return attack_batch(model, x, labels, adversary(recipe, eps, step), recipe.fraction)
+
+
+def radius(recipe: Recipe, step: int, total: int) -> float:
+    """The radius in grey levels at one of `total` steps."""
     ramp = recipe.ramp * total
-    eps = recipe.eps * min((step + 1) / ramp, 1.0) if ramp > 0 else recipe.eps
-    return Settings(attack=recipe.adversarial, eps=eps, steps=recipe.attack_steps, alpha=recipe.alpha or None, seed=step)
+    return recipe.eps * min((step + 1) / ramp, 1.0) if ramp > 0 else recipe.eps
+
+
+def adversary(recipe: Recipe, eps: float, seed: int) -> Settings:
+    """The attack of a recipe in a ball of `eps` grey levels."""
+    return Settings(attack=recipe.adversarial, eps=eps, steps=recipe.attack_steps, alpha=recipe.alpha or None, seed=seed)
+
+
+def logged(out: Path) -> list[dict[str, float]]:
+    """What the run in `out` has logged, a record per epoch."""
+    file = out / "log.jsonl"
+    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+
+def figure(line: dict[str, float]) -> float:
+    """What an epoch is judged by: the watched mIoU, under attack if there is one."""
+    return line.get("robust_miou", line["clean_miou"])
+
+
+def save_halves(model: nn.Module, file: Path) -> None:
+    """The weights and statistics of a network as halves in safetensors."""
+    save_file({key: value.half().cpu().contiguous() for key, value in model.state_dict().items() if value.is_floating_point()}, file)
 
 
 def spread(pairs: Pairs, count: int) -> Pairs:
@@ -176,7 +210,10 @@ def spread(pairs: Pairs, count: int) -> Pairs:
 def watch(model: Segmenter, pairs: Pairs, recipe: Recipe) -> dict[str, float]:
     """The data set's mIoU over some pairs, clean and, if the recipe has an attack, under it."""
     entry = replace(model_entry("voc7-lraspp"), label_set=model.label_set)
-    settings = replace(adversary(recipe, 0, 0), steps=recipe.watch_steps, alpha=None) if recipe.adversarial else None
+    settings = None
+    if recipe.adversarial:
+        attack = "pgd" if recipe.adversarial == N_FGSM else recipe.adversarial
+        settings = Settings(attack=attack, eps=recipe.watch_eps or recipe.eps, steps=recipe.watch_steps)
     if recipe.watch_scale != 1:
         model = MultiScale(model, (recipe.watch_scale,))
     evaluation = evaluate(pairs, entry, model, settings, lambda _: None)
