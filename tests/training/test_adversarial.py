@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 
 from segviz.models.build import build_voc7
@@ -13,9 +14,9 @@ from segviz.models.segmenter import Segmenter
 from segviz.models.zoo import MODELS
 from segviz.settings import Settings
 from segviz.training.__main__ import load_part
-from segviz.training.adversarial import ADVERSARIES, attack_batch
+from segviz.training.adversarial import ADVERSARIES, N_FGSM, attack_batch, n_fgsm_batch
 from segviz.training.augment import TrainingPairs
-from segviz.training.recipe import Recipe, adversary, segmentation_loss, train
+from segviz.training.recipe import Recipe, radius, segmentation_loss, train
 from segviz.types import VOID
 
 CPU = torch.device("cpu")
@@ -119,10 +120,48 @@ def test_a_crop_of_nothing_but_void_survives(model):
     assert attack_batch(model, x, labels, Settings(attack="pgd", eps=4, steps=2), 1.0).isfinite().all()
 
 
+def test_n_fgsm_steps_by_eps_from_noise_of_twice_eps(model, small_data):
+    x, labels = batch_of(small_data, model, 4)
+    attacked = n_fgsm_batch(model, x, labels, 4, seed=1, fraction=0.5)
+    change = ((attacked - x).abs() * 255).amax((1, 2, 3))
+    assert (change[:2] > 10).all()
+    assert (change[:2] <= 12 + 1e-3).all()
+    assert torch.equal(attacked[2:], x[2:])
+    assert attacked.min() >= 0
+    assert attacked.max() <= 1
+    assert not attacked.requires_grad
+    noise = n_fgsm_batch(model, x, torch.full_like(labels, VOID), 4, seed=1, fraction=0.5)
+    step = ((attacked - noise)[:2] * 255)[(attacked[:2] > 0) & (attacked[:2] < 1)]
+    assert step.abs().max() <= 4 + 1e-3
+    with torch.no_grad():
+        assert segmentation_loss(model(attacked[:2]), labels[:2]) > segmentation_loss(model(noise[:2]), labels[:2])
+
+
+def test_the_weights_of_the_best_watched_epoch_are_kept(eight_pictures, monkeypatch):
+    figures = iter([0.3, 0.5, 0.4])
+    monkeypatch.setattr("segviz.training.recipe.watch", lambda *_: {"clean_miou": 0.6, "robust_miou": next(figures)})
+    recipe = Recipe(epochs=3, crop=64, batch=4, adversarial=N_FGSM, eps=2, watch=1)
+    best = eight_pictures / "run" / "best.safetensors"
+    for epochs in (1, 2, 3):
+        model = train(trainable(), eight_pictures / "train", eight_pictures / "run", recipe, CPU, stop_after=epochs)
+        if epochs == 2:
+            expected = {name: value.half() for name, value in model.state_dict().items() if value.is_floating_point()}
+    kept = load_file(best)
+    assert kept.keys() == expected.keys()
+    assert all(torch.equal(kept[name], expected[name]) for name in kept)
+
+
+def test_n_fgsm_training_watches_under_pgd(eight_pictures):
+    recipe = Recipe(epochs=1, crop=64, batch=4, adversarial=N_FGSM, eps=2, ramp=0.5, watch=1, watch_steps=2, watch_eps=1)
+    train(trainable(), eight_pictures / "train", eight_pictures / "run", recipe, CPU)
+    (line,) = (json.loads(line) for line in (eight_pictures / "run" / "log.jsonl").read_text().splitlines())
+    assert 0 <= line["robust_miou"] <= line["clean_miou"] <= 1
+
+
 def test_the_radius_grows_to_eps_and_stays_there():
     recipe = Recipe(adversarial="pgd", eps=4, ramp=0.5)
-    radii = [adversary(recipe, step, 100).eps for step in range(100)]
+    radii = [radius(recipe, step, 100) for step in range(100)]
     assert radii[0] == pytest.approx(4 / 50)
     assert radii == sorted(radii)
     assert radii[49:] == [4] * 51
-    assert adversary(Recipe(adversarial="pgd", eps=4), 0, 100).eps == 4
+    assert radius(Recipe(adversarial="pgd", eps=4), 0, 100) == 4
