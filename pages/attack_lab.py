@@ -4,11 +4,12 @@ import streamlit as st
 
 from segviz.models.zoo import model_entry
 from segviz.studies import first_view
+from segviz.studies.runs import run_attack
 from segviz.types import UserError
 from segviz.ui.kit.attacks import show_attack
 from segviz.ui.kit.layers import label_set_of
 from segviz.ui.kit.models import is_here
-from segviz.ui.kit.session import identity, look_only, submit, through_app
+from segviz.ui.kit.session import identity, look_only, queue, through_app
 from segviz.ui.kit.subject import chosen_picture
 from segviz.ui.lab import view as lab_view
 from segviz.ui.lab.controls import NOTHING_DRAWN, settings_controls
@@ -39,7 +40,7 @@ if settings is not None and picture is not None:
         else:
             # A link with settings of its own is run at once; another picture is only looked at.
             whole = opened and settings.region != NOTHING_DRAWN and not state.get("lost_model")
-            state.job = submit(settings if whole else look_only(settings), picture)
+            state.job = queue(run_attack, settings if whole else look_only(settings), picture)
         state.seen, state.error = seen, None
 state.opened = True
 
@@ -47,12 +48,12 @@ job = state.job
 if job is not None and job.error is not None and job.latest is None and settings and picture and state.get("error") is None:
     # The message stays, above the picture that was asked for.
     state.error = job.error
-    state.job = submit(look_only(settings), picture)
+    state.job = queue(run_attack, look_only(settings), picture)
 buttons, progress = st.columns([1, 3], vertical_alignment="center")
 ready = settings is not None and picture is not None and lab_view.show_region_editor(settings, picture)
 with buttons, st.container(horizontal=True):
     if st.button("Run", type="primary", icon=":material/play_arrow:", key="run", disabled=not ready) and settings and picture:
-        state.job, state.error = submit(settings, picture), None
+        state.job, state.error = queue(run_attack, settings, picture), None
     job = state.job
     active = job is not None and job.active
     st.button("Stop", icon=":material/stop:", key="stop", disabled=not active, on_click=job.stop if job else None)

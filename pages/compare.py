@@ -6,11 +6,12 @@ from segviz.models.zoo import model_entry
 from segviz.settings import Settings
 from segviz.studies import first_view
 from segviz.studies.compare import Entrant
+from segviz.studies.runs import run_comparison
 from segviz.types import UserError
 from segviz.ui.compare import view as compare_view
 from segviz.ui.compare.controls import entrants_of, link_of_wish, wish_controls
 from segviz.ui.kit.models import is_here
-from segviz.ui.kit.session import identity, look_only, submit_comparison, through_app
+from segviz.ui.kit.session import identity, look_only, queue, through_app
 from segviz.ui.kit.subject import chosen_picture
 
 through_app("pages/compare.py")
@@ -42,10 +43,10 @@ with buttons, st.container(horizontal=True):
     if wish is not None and picture is not None:
         seen = identity(wish.shared.model, picture)
         if (clicked or state.comparison_go) and runs:
-            state.comparison_job, state.comparison_budget = submit_comparison(runs, picture), wish.budget
+            state.comparison_job, state.comparison_budget = queue(run_comparison, runs, picture), wish.budget
             state.comparison = tuple(Entrant(settings) for settings in runs)
         elif seen != state.comparison_seen:
-            state.comparison_job = submit_comparison((look_only(wish.shared),), picture)
+            state.comparison_job = queue(run_comparison, (look_only(wish.shared),), picture)
         state.comparison_seen = seen
     state.comparison_go = False
     job = state.comparison_job

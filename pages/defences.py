@@ -4,13 +4,11 @@ from dataclasses import replace
 
 import streamlit as st
 
-from segviz.data.samples import samples
 from segviz.defences.rows import DEFENCES
-from segviz.lab import sample_picture
-from segviz.models.load import default_device, load_model
 from segviz.models.zoo import model_entry
 from segviz.studies import first_view
-from segviz.studies.defences import Ladder, Survey, Trial, growing_eps, on_trial, survey
+from segviz.studies.defences import Ladder, Survey, Trial
+from segviz.studies.runs import run_ladder, run_survey, run_trial
 from segviz.types import UserError
 from segviz.ui.defences import twins as twins_view
 from segviz.ui.defences import view as defence_view
@@ -48,10 +46,7 @@ with buttons, st.container(horizontal=True):
     if clicked:
         state.defence_text = ""
     if (clicked or state.defence_go) and wish is not None and picture is not None:
-        settings, defence, budget, chosen = wish.settings, wish.defence, wish.budget, picture
-        state.defence_job = queue(
-            lambda stopped: on_trial(settings, defence, chosen, load_model(settings.model, default_device()), budget, stopped)
-        )
+        state.defence_job = queue(run_trial, wish.settings, wish.defence, picture, wish.budget)
     state.defence_go = False
     stop = st.empty()
 if wish is not None:
@@ -73,12 +68,7 @@ with left:
         persist_state="session",
     )
     if st.button("Fill the table", icon=":material/table:", key="survey_start", disabled=wish is None or not names) and wish is not None:
-        settings, budget = wish.settings, wish.budget
-        entry = model_entry(settings.model)
-        pictures = [sample_picture(key, entry) for key in samples()]
-        state.defence_job = queue(
-            lambda stopped: survey(settings, names, pictures, load_model(settings.model, default_device()), budget, stopped)
-        )
+        state.defence_job = queue(run_survey, wish.settings, names, wish.budget)
 with right:
     st.markdown(
         "**Models side by side**: the same attack at ε = 1, 2, 4 and 8/255. What it takes to fool a robust model is shaped like the "
@@ -87,10 +77,7 @@ with right:
     keys = pair_control(model_entry(wish.settings.model).label_set) if wish is not None else []
     attack_all = st.button("Attack all of them", icon=":material/compare:", key="ladder_start", disabled=not ready or not keys)
     if (attack_all or state.ladder_go) and wish is not None and picture is not None:
-        settings, chosen = replace(wish.settings, steps=wish.budget), picture
-        state.defence_job = queue(
-            lambda stopped: growing_eps(settings, EPS, chosen, {key: load_model(key, default_device()) for key in keys}, stopped)
-        )
+        state.defence_job = queue(run_ladder, replace(wish.settings, steps=wish.budget), EPS, picture, keys)
     state.ladder_go = False
 
 st.divider()

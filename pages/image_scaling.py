@@ -6,12 +6,13 @@ import streamlit as st
 from segviz.models.zoo import model_entry
 from segviz.scaling.kernels import SCALERS
 from segviz.scaling.prevention import read_pixels
+from segviz.studies.runs import run_detection, run_scaling
 from segviz.studies.scaling import ScalingSettings, detection_settings, target_size
 from segviz.types import UserError
 from segviz.ui.image_scaling import view as scaling_view
 from segviz.ui.image_scaling.controls import chosen_pictures, link_of_scaling, scaling_controls
 from segviz.ui.kit.models import is_here
-from segviz.ui.kit.session import submit_detection, submit_scaling, through_app
+from segviz.ui.kit.session import queue, through_app
 
 through_app("pages/image_scaling.py")
 
@@ -44,7 +45,7 @@ buttons, progress = st.columns([1, 3], vertical_alignment="center")
 with buttons, st.container(horizontal=True):
     clicked = st.button("Run", type="primary", icon=":material/play_arrow:", key="scaling_run", disabled=not ready)
     if run is not None and ready and (clicked or state.scaling_go):
-        state.scaling_job = submit_scaling(*run)
+        state.scaling_job = queue(run_scaling, *run)
     state.scaling_go = False
     job = state.scaling_job
     active = job is not None and job.active
@@ -92,7 +93,7 @@ def live() -> None:
     scaling_view.show_detection(study, found, roc_active)
     missing = study.ended and (found is None or not found.finished) and not roc_active
     if missing and st.button("Measure the detectors on the samples", icon=":material/query_stats:", key="scaling_measure"):
-        state.scaling_roc_job = submit_detection(wanted)
+        state.scaling_roc_job = queue(run_detection, wanted, beside="detection")
         st.rerun()
     if roc_job is not None and roc_job.error is not None:
         st.error(roc_job.error)

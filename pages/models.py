@@ -4,9 +4,10 @@ import streamlit as st
 
 from segviz.data.samples import samples
 from segviz.models.zoo import model_entry
+from segviz.studies.runs import run_views
 from segviz.types import UserError
 from segviz.ui.kit.models import download_panel, is_here, model_keys, model_title
-from segviz.ui.kit.session import submit_views, through_app
+from segviz.ui.kit.session import queue, through_app
 from segviz.ui.models import gallery
 
 through_app("pages/models.py")
@@ -38,7 +39,7 @@ with left:
 with right:
     keys = gallery.choose_models()
 if st.button("Segment and measure", type="primary", icon=":material/speed:", key="segment", disabled=not keys):
-    state.views_job, state.views_wanted = submit_views(keys, samples()[photo]), len(keys)
+    state.views_job, state.views_wanted = queue(run_views, keys, photo, beside="views"), len(keys)
 st.caption(f"Times are measured on this server ({gallery.device_line()}), medians of three; other people's runs slow them down.")
 active = state.views_job is not None and state.views_job.active
 

@@ -6,12 +6,13 @@ import streamlit as st
 
 from segviz.models.zoo import model_entry
 from segviz.records import Picture
+from segviz.studies.runs import run_morph
 from segviz.studies.target_maps import TargetMap
 from segviz.studies.targets import Victim
 from segviz.types import UserError
 from segviz.ui.kit.attacks import show_attack
 from segviz.ui.kit.models import is_here
-from segviz.ui.kit.session import submit_morph, through_app
+from segviz.ui.kit.session import queue, through_app
 from segviz.ui.targets import view as targets_view
 from segviz.ui.targets.controls import Wish, identity_of, link_of_wish, opened, preset_buttons, target_of, targets_controls
 
@@ -40,7 +41,7 @@ ready = wish is not None and target is not None and bool(pictures)
 
 def start(wish: Wish, target: TargetMap | None) -> None:
     """Queue a run or, with no steps, a look, and remember what it is of."""
-    state.targets_job, state.targets_queued = submit_morph(wish.settings, target, pictures), (wish, target and target.size)
+    state.targets_job, state.targets_queued = queue(run_morph, wish.settings, target, pictures), (wish, target and target.size)
 
 
 preset_buttons()

@@ -3,9 +3,10 @@
 import streamlit as st
 
 from segviz.studies import first_transfer
+from segviz.studies.runs import run_transfer
 from segviz.studies.transfer import PhotoFile
 from segviz.types import UserError
-from segviz.ui.kit.session import submit_transfer, through_app
+from segviz.ui.kit.session import queue, through_app
 from segviz.ui.transfer import view as transfer_view
 from segviz.ui.transfer.controls import VIEWS, key_of, link_of_wish, open_page, photos_of, plan_of, wish_controls
 
@@ -53,7 +54,7 @@ with buttons, st.container(horizontal=True):
     # A folder on the server is run only when it is asked for.
     unasked = state.transfer_go and wish is not None and wish.own.get("data") != "folder"
     if (clicked or unasked) and plan is not None and photos:
-        state.transfer_job, state.transfer_job_view = submit_transfer(plan, photos, stored), view
+        state.transfer_job, state.transfer_job_view = queue(run_transfer, plan, photos, stored, beside="transfer"), view
     state.transfer_go = False
     job = state.transfer_job
     active = job is not None and job.active

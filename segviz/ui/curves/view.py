@@ -15,7 +15,8 @@ from segviz.lab import open_picture
 from segviz.models.zoo import model_entry
 from segviz.settings import Settings
 from segviz.studies.grid import SAMPLES, Cell, Study
-from segviz.studies.smallest import Damage, Search, found_in, search
+from segviz.studies.runs import run_search
+from segviz.studies.smallest import Damage, Search, found_in
 from segviz.studies.store import SIZE_EDGES
 from segviz.studies.table import Row, as_csv
 from segviz.ui.curves.presets import PAGES, Preset, presets
@@ -260,7 +261,7 @@ def show_smallest(shown: Shown) -> go.Figure | None:
     active = job is not None and job.active
     wish = (shown.study, damage)
     if bar.button("Bisect", icon=":material/compare_arrows:", key="curves_bisect", disabled=active, help=BISECT):
-        state.curves_search = queue(lambda stopped: search(shown.study, store(), damage, stopped=stopped), "bisection")
+        state.curves_search = queue(run_search, shown.study, store().folder, damage, beside="bisection")
         state.curves_searched = wish
         st.rerun()
     bar.button("Stop", icon=":material/stop:", key="curves_search_stop", disabled=not active, on_click=job.stop if job else None)

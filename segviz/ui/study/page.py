@@ -8,7 +8,8 @@ import streamlit as st
 from segviz.engine.jobs import Job, State
 from segviz.studies import precomputed
 from segviz.studies.grid import Point, Study
-from segviz.studies.run import Cost, Progress, cost, run
+from segviz.studies.run import Cost, Progress, cost
+from segviz.studies.runs import run_study
 from segviz.studies.store import CellResult, Store
 from segviz.studies.table import Pairs, Row, results_at, row_of
 from segviz.types import UserError
@@ -117,9 +118,8 @@ def study_page(page: str, default: Study, show: Callable[[Shown, bool], None]) -
     with buttons, st.container(horizontal=True):
         clicked = st.button("Run", type="primary", icon=":material/play_arrow:", key=f"{page}_run", disabled=study is None)
         if (clicked or wanted is not None) and study is not None:
-            wished = study
-            state[key["running"]], state[key["done"]] = wished, -1
-            job = state[key["job"]] = queue(lambda stopped: run(wished, store(), stopped=stopped), page)
+            state[key["running"]], state[key["done"]] = study, -1
+            job = state[key["job"]] = queue(run_study, study, store().folder, beside=page)
             active = True
             price.empty()
         state[key["wanted"]] = None
