@@ -10,11 +10,16 @@ import streamlit as st
 
 from segviz.data.label_sets import LabelSet
 from segviz.data.samples import samples
+from segviz.defences.titles import short_title
 from segviz.engine.jobs import Job
 from segviz.lab import open_picture
 from segviz.models.zoo import model_entry
 from segviz.settings import Settings
+from segviz.studies import lines as curves
+from segviz.studies import plot
 from segviz.studies.grid import SAMPLES, Cell, Study
+from segviz.studies.lines import AXES, QUANTITIES, Line, line_name
+from segviz.studies.plot import EPS_AXIS, Axis
 from segviz.studies.runs import run_search
 from segviz.studies.smallest import Damage, Search, found_in
 from segviz.studies.store import SIZE_EDGES
@@ -22,11 +27,8 @@ from segviz.studies.table import Row, as_csv
 from segviz.ui.curves.presets import PAGES, Preset, presets
 from segviz.ui.kit.handover import fill_lab
 from segviz.ui.kit.links import link_of
-from segviz.ui.kit.models import short_title
 from segviz.ui.kit.session import queue
 from segviz.ui.kit.words import OWN
-from segviz.ui.study import charts
-from segviz.ui.study.charts import AXES, QUANTITIES, Axis, Line, name_of
 from segviz.ui.study.page import Shown, store
 
 VIEWS = ("Curves", "Classes", "Sizes", "Smallest ε", "Table")
@@ -105,16 +107,16 @@ def show_curves(shown: Shown) -> go.Figure:
     )
     several = len(shown.study.models) > 1
     multiples = bar.toggle("A panel per model", True, key="curves_multiples", persist_state="session") if several else True
-    clean = charts.clean_values(shown.rows, quantity, name)
+    clean = curves.clean_values(shown.rows, quantity, name)
     title = quantity if quantity != "IoU of one class" else f"IoU of {name}"
     lines: tuple[Line, ...]
     if axis == "ε":
-        lines = charts.lines_over_eps(shown.rows, quantity, name)
-        x = Axis("ε, in n/255", log=True, eps=True)
+        lines = curves.lines_over_eps(shown.rows, quantity, name)
+        x = EPS_AXIS
     else:
-        lines = charts.lines_over_cost(shown.rows, shown.results, eps, axis, quantity, name)
+        lines = curves.lines_over_cost(shown.rows, shown.results, eps, axis, quantity, name)
         x = Axis(axis + (" per image" if axis != "iterations" else ""), log=True)
-    figure = charts.robustness_curves(lines, clean, x, Axis(title, percent=True), multiples)
+    figure = plot.robustness_curves(lines, clean, x, Axis(title, percent=True), multiples)
     st.plotly_chart(
         figure,
         key="curves_chart",
@@ -195,7 +197,7 @@ def choose_line(shown: Shown, key: str) -> list[Row]:
     lines: dict[str, list[Row]] = {}
     for row in shown.rows:
         if row.images and row.point.settings.seed == shown.study.seeds[0]:
-            lines.setdefault(f"{short_title(row.point.settings.model)} · {name_of(row.point)}", []).append(row)
+            lines.setdefault(f"{short_title(row.point.settings.model)} · {line_name(row.point)}", []).append(row)
     names = list(lines)
     return lines[st.selectbox("Model and attack", names, index=len(names) - 1, key=key, width=420)]
 
@@ -210,12 +212,12 @@ def show_classes(shown: Shown) -> go.Figure:
     rows = choose_line(shown, "curves_classes_of")
     label_set = label_set_of(rows[0])
     colours = {name: "#{:02x}{:02x}{:02x}".format(*colour) for name, colour in zip(label_set.classes, label_set.palette, strict=True)}
-    lines = charts.classes_over_eps(rows)
+    lines = curves.classes_over_eps(rows)
     before = rows[0].clean
     assert before is not None
-    known = {name: colours.get(name, charts.COLOURS[number % len(charts.COLOURS)]) for number, name in enumerate(lines)}
+    known = {name: colours.get(name, plot.COLOURS[number % len(plot.COLOURS)]) for number, name in enumerate(lines)}
     known["background"] = "#868e96"
-    figure = charts.plain_lines(lines, known, Axis("ε, in n/255", log=True, eps=True), Axis("IoU", percent=True), step=False)
+    figure = plot.plain_lines(lines, known, EPS_AXIS, Axis("IoU", percent=True))
     st.plotly_chart(figure, key="curves_class_chart", config=PICTURE, alt="IoU of each class over eps")
     clean = ", ".join(f"{name} {iou:.0%}" for name, iou in zip(rows[0].classes, before.iou, strict=True) if iou is not None)
     st.caption(f"Without an attack: {clean}. Classes do not fall together: the mean hides which ones go first.")
@@ -225,13 +227,11 @@ def show_classes(shown: Shown) -> go.Figure:
 def show_sizes(shown: Shown) -> go.Figure:
     """Accuracy over the size of the connected component, for one model and attack."""
     rows = choose_line(shown, "curves_sizes_of")
-    lines = charts.sizes_over_eps(rows, shown.results, SIZE_EDGES)
+    lines = curves.sizes_over_eps(rows, shown.results, SIZE_EDGES)
     shades = ("#ffc078", "#ff922b", "#f76707", "#d9480f", "#a61e00", "#6b1300", "#400b00")
     colours = {name: shades[min(number, len(shades) - 1)] for number, name in enumerate(lines)}
-    colours[charts.CLEAN] = "#868e96"
-    figure = charts.plain_lines(
-        lines, colours, Axis("size of the connected component, in pixels"), Axis("accuracy", percent=True), step=False
-    )
+    colours[curves.CLEAN] = "#868e96"
+    figure = plot.plain_lines(lines, colours, Axis("size of the connected component, in pixels"), Axis("accuracy", percent=True))
     names = [*(f"{low}–{high - 1}" for low, high in pairwise(SIZE_EDGES)), f"{SIZE_EDGES[-1]} and more"]
     figure.update_xaxes(tickvals=list(range(len(names))), ticktext=names)
     st.plotly_chart(figure, key="curves_size_chart", config=PICTURE, alt="Accuracy over the size of the connected component")
@@ -272,12 +272,12 @@ def show_smallest(shown: Shown) -> go.Figure | None:
     elif job is not None and job.error is not None:
         st.error(job.error)
     found = job.latest.found if there and job is not None and job.latest is not None else found_in(shown.pairs, damage)
-    lines = charts.broken_over_eps(found)
+    lines = curves.broken_over_eps(found)
     if not lines:
         st.info("No picture is done at every ε yet.")
         return None
-    colours = {name: charts.COLOURS[number % len(charts.COLOURS)] for number, name in enumerate(lines)}
-    figure = charts.plain_lines(lines, colours, Axis("ε, in n/255"), Axis("pictures broken", percent=True), step=True)
+    colours = {name: plot.COLOURS[number % len(plot.COLOURS)] for number, name in enumerate(lines)}
+    figure = plot.plain_lines(lines, colours, Axis("ε, in n/255"), Axis("pictures broken", percent=True), step=True)
     st.plotly_chart(figure, key="curves_smallest_chart", config=PICTURE, alt="Share of pictures broken over eps")
     how = "By bisection, to one grey level." if there else "Of the ε in the study only; **Bisect** looks for it to one grey level."
     st.caption(f"The smallest ε that breaks a picture, as the share of pictures that an ε of at most this breaks. {how}")
@@ -291,7 +291,7 @@ def show_table(shown: Shown) -> None:
     table = [
         {
             "model": short_title(row.point.settings.model),
-            "attack": name_of(row.point),
+            "attack": line_name(row.point),
             "ε": row.point.settings.eps,
             "seed": row.point.settings.seed,
             "images": row.images,

@@ -1,12 +1,8 @@
 """Models on screen: their titles and facts, the download of one that is not here yet, uploaded weights."""
 
-import re
-
 import streamlit as st
 
-from segviz.defences.rows import DEFENCES
 from segviz.engine.downloads import Downloads
-from segviz.models.wrappers import split_key
 from segviz.models.zoo import ModelEntry, catalogue, configured
 
 
@@ -81,24 +77,3 @@ def download_panel(entry: ModelEntry) -> None:
             st.rerun()
 
     panel()
-
-
-WRAPPER_TITLES = {
-    "": "Nothing",
-    "multiscale": "Multi-scale: 50, 75, 100 %, maximum",
-    "multiscale-mean": "Multi-scale: 50, 75, 100 %, mean",
-    "scale50": "Only at 50 % of its size",
-    "scale75": "Only at 75 % of its size",
-    **{key: entry.title for key, entry in DEFENCES.items()},
-}
-
-UNSAID = re.compile(r" \(bundled\)|, 7 classes")
-"""What the title of a model says that a chart need not."""
-
-
-def short_title(key: str) -> str:
-    """A model in a few words, no two alike, with what is around the network."""
-    base, wrappers = split_key(key)
-    entry = catalogue().get(base)
-    title = base if entry is None else UNSAID.sub("", entry.title).replace(", adversarially trained:", " trained on")
-    return " + ".join([title, *(WRAPPER_TITLES.get(name, name).split(":")[0] for name in wrappers)])

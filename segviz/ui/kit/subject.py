@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from segviz.defences.titles import WRAPPER_TITLES
 from segviz.lab import open_picture, sample_picture
 from segviz.models.wrappers import split_key
 from segviz.models.zoo import ModelEntry, catalogue, model_entry
@@ -13,7 +14,7 @@ from segviz.records import Picture
 from segviz.settings import GOALS, Settings
 from segviz.types import UserError
 from segviz.ui.kit.links import SHARED
-from segviz.ui.kit.models import WRAPPER_TITLES, download_panel, is_here, mention_faults, model_facts, model_keys, model_title
+from segviz.ui.kit.models import download_panel, is_here, mention_faults, model_facts, model_keys, model_title
 from segviz.ui.kit.words import GOAL_TITLES, OWN, image_keys, image_title
 
 

@@ -12,6 +12,7 @@ from segviz.attacks.rows import ATTACKS
 from segviz.attacks.transforms import TRANSFORMS
 from segviz.data.label_sets import LabelSet
 from segviz.data.samples import samples
+from segviz.defences.titles import short_title
 from segviz.engine.jobs import Job, State
 from segviz.records import Frame, Picture, Trajectory, figures_of_frame
 from segviz.settings import Settings
@@ -19,7 +20,6 @@ from segviz.types import THRESHOLDS, UserError
 from segviz.ui.kit import downloads
 from segviz.ui.kit.charts import run_curves
 from segviz.ui.kit.layers import SIX, label_set_of, layer_title, layers, read_out
-from segviz.ui.kit.models import short_title
 from segviz.ui.kit.pictures import data_url
 from segviz.ui.kit.session import engine
 from segviz.ui.kit.status import AWAY

@@ -7,11 +7,11 @@ from typing import Any
 
 import streamlit as st
 
+from segviz.defences.titles import short_title
 from segviz.studies.evaluate import SetFigures
 from segviz.studies.grid import Study, points
 from segviz.studies.leaderboard import Standing, published_models, standings_of
-from segviz.ui.kit.models import short_title
-from segviz.ui.study.charts import name_of
+from segviz.studies.lines import line_name
 from segviz.ui.study.page import Shown
 
 FIGURES = ("mIoU", "NmIoU", "pixel accuracy")
@@ -68,7 +68,7 @@ def describe(shown: Shown, standings: Sequence[Standing]) -> str:
 
 def attacks_of(study: Study) -> str:
     """The attacks whose worst case counts, as a list; a suite's steps are those of each of its attacks."""
-    return ", ".join(dict.fromkeys(name_of(point) for point in points(study)))
+    return ", ".join(dict.fromkeys(line_name(point) for point in points(study)))
 
 
 def note(figure: str) -> str:

@@ -10,15 +10,17 @@ from segviz.attacks.constraints import NORMS
 from segviz.attacks.rows import ATTACKS
 from segviz.attacks.transforms import TRANSFORMS
 from segviz.data.samples import samples
+from segviz.defences.titles import WRAPPER_TITLES, short_title
 from segviz.models.zoo import catalogue, model_entry
 from segviz.settings import LABEL_SOURCES, MAX_STEPS, Settings
 from segviz.studies.grid import SAMPLES, AttackRow, Images, Study, points
+from segviz.studies.lines import attack_name
+from segviz.studies.plot import EPS_NAMES
 from segviz.types import UserError
 from segviz.ui.kit.attacks import attack_choices
 from segviz.ui.kit.links import MAX_EPS
-from segviz.ui.kit.models import WRAPPER_TITLES, is_here, model_keys, model_title, short_title
+from segviz.ui.kit.models import is_here, model_keys, model_title
 from segviz.ui.kit.words import LABEL_TITLES, NORM_TITLES, image_title
-from segviz.ui.study.charts import EPS_MARKS, EPS_NAMES, row_title
 
 STEP_MARKS = (1, 2, 3, 5, 10, 20, 50, 100, 200, 300)
 MAX_SEEDS = 10
@@ -65,9 +67,8 @@ def attack_text(row: AttackRow) -> str:
 
 def eps_title(text: str) -> str:
     """A radius as it stands on the axis."""
-    names = dict(zip(EPS_MARKS, EPS_NAMES, strict=True))
     try:
-        return names.get(float(text), text)
+        return EPS_NAMES.get(float(text), text)
     except ValueError:
         return text
 
@@ -206,7 +207,7 @@ def grid_controls(page: str, default: Study) -> Study:
     )
     eps = st.multiselect(
         "Epsilon, in n/255",
-        [*dict.fromkeys([*(f"{value:g}" for value in EPS_MARKS), *state[f"{page}_eps"]])],
+        [*dict.fromkeys([*(f"{value:g}" for value in EPS_NAMES if value <= MAX_EPS), *state[f"{page}_eps"]])],
         format_func=eps_title,
         accept_new_options=True,
         select_all=False,
@@ -260,7 +261,7 @@ def grid_controls(page: str, default: Study) -> Study:
 def written_title(text: str) -> str:
     """The title of an attack of the list, or the text itself where it means none."""
     try:
-        return row_title(attack_row(text))
+        return attack_name(attack_row(text))
     except UserError:
         return text
 

@@ -15,6 +15,7 @@ from segviz.attacks.transforms import TRANSFORMS
 from segviz.data.datasets import DataSet, open_data_set
 from segviz.data.label_sets import LabelSet
 from segviz.data.samples import samples
+from segviz.defences.titles import WRAPPER_TITLES
 from segviz.models.wrappers import split_key
 from segviz.models.zoo import catalogue, model_entry
 from segviz.settings import MAX_STEPS, Settings
@@ -23,7 +24,7 @@ from segviz.studies.transfer import PhotoFile, Plan, by_scale, by_source, by_tra
 from segviz.types import UserError
 from segviz.ui.kit.attacks import STEPS, attack_choices, attack_title, eps_control, labels_control, with_attack
 from segviz.ui.kit.links import RANGES, SHARED, link_of, read_link
-from segviz.ui.kit.models import WRAPPER_TITLES, is_here, model_keys
+from segviz.ui.kit.models import is_here, model_keys
 from segviz.ui.kit.subject import open_with, upload_controls
 from segviz.ui.kit.words import NORM_TITLES, OWN, image_keys, image_title
 

@@ -1,4 +1,4 @@
-"""What the tests of the pages of studies share: made-up rows of a table, a store of their own."""
+"""What the tests of a study's charts share: made-up rows of a table."""
 
 from segviz.settings import Settings
 from segviz.studies.evaluate import SetFigures

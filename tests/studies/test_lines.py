@@ -2,31 +2,13 @@
 
 import numpy as np
 import pytest
-from studies import row
+from table_rows import row
 
-from segviz.models.zoo import MODELS
 from segviz.settings import Settings
 from segviz.studies.grid import AttackRow, Point
+from segviz.studies.lines import broken_over_eps, classes_over_eps, clean_values, lines_over_cost, lines_over_eps, sizes_over_eps
 from segviz.studies.smallest import Found
 from segviz.studies.store import CellResult, CurvePoint
-from segviz.ui.kit.models import short_title
-from segviz.ui.study.charts import (
-    Axis,
-    broken_over_eps,
-    classes_over_eps,
-    clean_values,
-    lines_over_cost,
-    lines_over_eps,
-    robustness_curves,
-    sizes_over_eps,
-)
-
-
-def test_no_two_models_of_the_catalogue_share_a_name():
-    names = {key: short_title(key) for key in (*MODELS, "voc7-lraspp+crf")}
-    assert len(set(names.values())) == len(names)
-    assert names["voc7-lraspp"] == "LR-ASPP"
-    assert names["voc7-lraspp-pgd-half"] == "LR-ASPP trained on PGD, 50/50"
 
 
 def test_lines_over_eps_by_model_attack_and_steps_in_rising_order():
@@ -109,15 +91,3 @@ def test_pictures_broken_go_from_nothing_to_the_largest_eps():
     point = Point(Settings(attack="pgd", eps=8), AttackRow("pgd"))
     found = [Found("a", 1, ()), Found("b", 4, ()), Found("c", None, ()), Found("d", 4, ())]
     assert broken_over_eps({point: found}) == {"LR-ASPP · PGD, 20 steps": [(0, 0), (1, 0.25), (4, 0.75), (8, 0.75)]}
-
-
-@pytest.mark.parametrize("multiples", [True, False])
-def test_the_figure_always_has_the_clean_model_and_keys_to_click(multiples):
-    rows = [row("pgd", 1, 0.3), row("pgd", 4, 0.1), row("pgd", 1, 0.4, model="voc7-fcn8s")]
-    clean = clean_values(rows, "mIoU")
-    figure = robustness_curves(lines_over_eps(rows, "mIoU"), clean, Axis("eps", log=True, eps=True), Axis("mIoU", percent=True), multiples)
-    assert [shape.y0 for shape in figure.layout.shapes] == [0.8, 0.8]
-    drawn = [trace for trace in figure.data if trace.mode == "lines+markers"]
-    assert [[data[0] for data in trace.customdata] for trace in drawn] == [["0", "1"], ["2"]]
-    assert len({trace.xaxis for trace in drawn}) == (2 if multiples else 1)
-    assert sum(trace.showlegend for trace in drawn) == (1 if multiples else 2)
