@@ -3,9 +3,10 @@
 import pandas  # noqa: F401  Plotly trips over a pandas that another visitor's script is only half through importing.
 import streamlit as st
 
+from segviz.places import ASSETS
 from segviz.types import UserError
 
-st.set_page_config(page_title="segviz", page_icon="assets/icon.png", layout="wide")
+st.set_page_config(page_title="segviz", page_icon=ASSETS / "icon.png", layout="wide")
 st.session_state.app = True
 navigation = st.navigation(
     [

@@ -16,7 +16,7 @@ import scipy.sparse as sparse
 import torch
 from PIL import Image
 
-from segviz.data.samples import ASSETS
+from segviz.places import ASSETS
 from segviz.scaling.attack import attack, finish
 from segviz.scaling.kernels import SCALERS, Scaler
 

@@ -1,7 +1,7 @@
-"""`python -m segviz`."""
+"""`python -m segviz`, the same as the command `segviz`."""
 
 import sys
 
 from segviz.cli import main
 
-sys.exit(main(sys.argv[1:]))
+sys.exit(main())

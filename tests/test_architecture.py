@@ -19,7 +19,7 @@ FLOORS = (
     ("segviz.data",),
     ("segviz.records",),
     ("segviz.settings",),
-    ("segviz.types",),
+    ("segviz.places", "segviz.types"),
 )
 
 

@@ -14,8 +14,8 @@ from PIL import Image
 
 from segviz.attacks.rows import ATTACKS
 from segviz.cli import main
-from segviz.data.samples import ASSETS
 from segviz.models.zoo import MODELS
+from segviz.places import ASSETS
 
 CHELSEA = str(ASSETS / "samples" / "chelsea.png")
 

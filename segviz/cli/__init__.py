@@ -1,4 +1,4 @@
-"""The terminal: `python -m segviz COMMAND`; a module per group of commands."""
+"""The terminal: `segviz COMMAND`, or `python -m segviz COMMAND`; a module per group of commands."""
 
 import argparse
 import os
@@ -6,16 +6,25 @@ import sys
 
 import torch
 
-from segviz.cli import defences, listings, pictures, scale, study, transfer
+from segviz import __version__
+from segviz.cli import app, defences, listings, pictures, scale, study, transfer
 from segviz.cli.options import OneLineParser
 from segviz.types import UserError
 
-GROUPS = (pictures, study, transfer, defences, scale, listings)
+GROUPS = (app, pictures, study, transfer, defences, scale, listings)
 
 
-def main(arguments: list[str]) -> int:
-    """Run one command; returns the exit code: 0, 2 with one line on stderr for what the user can put right, 1 out of memory."""
-    options = parser().parse_args(arguments)
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command, by default that of the command line.
+
+    Returns the exit code: 0, 2 with one line on stderr for what the user can put right, 1 out of memory.
+    """
+    top = parser()
+    options, further = top.parse_known_args(arguments)
+    if "streamlit" in options:
+        options.streamlit = further
+    elif further:
+        top.error(f"unrecognized arguments: {' '.join(further)}")
     try:
         options.command(options)
         sys.stdout.flush()
@@ -36,7 +45,8 @@ def main(arguments: list[str]) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    top = OneLineParser(prog="python -m segviz", description="Attack semantic-segmentation networks.")
+    top = OneLineParser(prog="segviz", description="Attack semantic-segmentation networks.")
+    top.add_argument("--version", action="version", version=f"segviz {__version__}")
     commands = top.add_subparsers(required=True, parser_class=OneLineParser)
     for group in GROUPS:
         group.add(commands)

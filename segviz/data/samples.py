@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-ASSETS = Path(__file__).parents[2] / "assets"
+from segviz.places import ASSETS
 
 
 @dataclass(frozen=True)

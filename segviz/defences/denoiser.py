@@ -1,16 +1,16 @@
 """A small residual U-Net that takes an attack's noise out of a picture, and its bundled weights."""
 
 from functools import lru_cache
-from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from segviz.places import ASSETS
 from segviz.types import UserError
 
-WEIGHTS = Path(__file__).parents[2] / "assets" / "models" / "denoiser.safetensors"
+WEIGHTS = ASSETS / "models" / "denoiser.safetensors"
 CHANNELS = (16, 32, 64, 96)
 
 

@@ -14,9 +14,8 @@ from segviz.data.label_sets import read_label_file
 from segviz.models import hub
 from segviz.models.entry import ModelEntry, Triple
 from segviz.models.own import OwnModel, described_entry, plain_module, run_factory, split_factory, stamps
+from segviz.places import folder_of_the_user
 from segviz.types import UserError
-
-APP = Path(__file__).parents[2]
 
 
 def text(value: object) -> str:
@@ -81,9 +80,9 @@ FIELDS: dict[str, tuple[Callable[[Any], Any], str]] = {
 
 
 def configuration_file() -> Path:
-    """`segviz.toml` next to the app, or the file that SEGVIZ_CONFIG names."""
+    """`segviz.toml` in the folder of the user, or the file that SEGVIZ_CONFIG names."""
     chosen = os.environ.get("SEGVIZ_CONFIG")
-    return Path(chosen) if chosen else APP / "segviz.toml"
+    return Path(chosen) if chosen else folder_of_the_user() / "segviz.toml"
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 from torch import nn
 
@@ -16,11 +15,12 @@ from segviz.models.entry import ModelEntry
 from segviz.models.espnetv2 import ESPNetv2
 from segviz.models.torchvision_models import TORCHVISION
 from segviz.models.wrappers import split_key
+from segviz.places import ASSETS
 from segviz.types import UserError
 
 __all__ = ["MODELS", "ModelEntry", "catalogue", "configured", "model_entry"]
 
-WEIGHTS = Path(__file__).parents[2] / "assets" / "models"
+WEIGHTS = ASSETS / "models"
 
 VOC7_VAL = "445 VOC val photos of animals and people, 7 classes"
 EDGENETS = (

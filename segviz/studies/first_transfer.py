@@ -11,8 +11,9 @@ from typing import Any
 
 from segviz.attacks.catalog import published
 from segviz.data.label_sets import VOC7
-from segviz.data.samples import ASSETS, samples
+from segviz.data.samples import samples
 from segviz.models.load import default_device
+from segviz.places import ASSETS
 from segviz.settings import Settings
 from segviz.studies.transfer import (
     Cell,

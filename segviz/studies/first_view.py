@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from segviz.data.samples import ASSETS
 from segviz.lab import attack_picture, sample_picture
 from segviz.models.load import default_device, load_model
 from segviz.models.zoo import model_entry
+from segviz.places import ASSETS
 from segviz.records import Figures, Frame, Point, Report, Trajectory
 from segviz.settings import Settings
 

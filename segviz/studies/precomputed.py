@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from segviz.data.samples import ASSETS
+from segviz.places import ASSETS
 from segviz.studies.grid import AttackRow, Study, cells, points
 from segviz.studies.run import run
 from segviz.studies.store import CellResult, CurvePoint, Store

@@ -11,11 +11,12 @@ from tqdm import tqdm
 from segviz.data.datasets import labelled_pairs
 from segviz.models.load import default_device, load_model
 from segviz.models.zoo import MODELS, model_entry
+from segviz.places import ASSETS
 from segviz.settings import Settings
 from segviz.studies.evaluate import evaluate
 
-KEPT = Path(__file__).parents[2] / "assets" / "studies" / "twins.jsonl"
-"""What was measured for the table in the README."""
+KEPT = ASSETS / "studies" / "twins.jsonl"
+"""What was measured for the table in the documentation."""
 CLEAN = "voc7-lraspp"
 ATTACKS = {
     "PGD-3": Settings(attack="pgd", steps=3),

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from segviz.data.samples import ASSETS, sample_of_file, samples
+from segviz.data.samples import sample_of_file, samples
 from segviz.lab import sample_picture
 from segviz.models.zoo import MODELS
+from segviz.places import ASSETS
 from segviz.types import UserError
 
 

@@ -15,6 +15,7 @@ from segviz.models.checkpoint import read_checkpoint
 from segviz.models.load import load_entry, load_model
 from segviz.models.own import OwnModel, run_factory
 from segviz.models.zoo import catalogue, configured, model_entry
+from segviz.places import ASSETS
 from segviz.types import UserError
 
 CPU = torch.device("cpu")
@@ -150,7 +151,7 @@ def test_configured_model_with_checkpoint(folder, capsys):
     x = torch.rand(1, 3, 40, 50)
     assert torch.allclose(model(x), model.encoder((x - 0.5) / 0.25))
     assert set(model.features(x)) == {"layer"}
-    sample = str(Path(__file__).parents[2] / "assets" / "samples" / "chelsea.png")
+    sample = str(ASSETS / "samples" / "chelsea.png")
     assert main(["attack", "--model", "tiny", "--image", sample, "--attack", "fgsm", "--against", "prediction"]) == 0
     assert '"dog"' in capsys.readouterr().out
 
@@ -285,7 +286,7 @@ def test_a_multiple_helps_networks_that_need_one(folder):
 def test_what_shows_on_large_pictures_only_is_no_result(folder, capsys):
     """A run over scores that are not finite would report that nothing happened."""
     configure(folder, factory="tiny.py:not_finite_on_wide_pictures")
-    sample = str(Path(__file__).parents[2] / "assets" / "samples" / "chelsea.png")
+    sample = str(ASSETS / "samples" / "chelsea.png")
     assert main(["attack", "--model", "tiny", "--image", sample, "--attack", "fgsm"]) == 2
     assert "pixels are not finite" in capsys.readouterr().err
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from segviz.data.samples import ASSETS
+from segviz.places import ASSETS
 from segviz.scaling import solver
 from segviz.scaling.attack import MAX_SIDE, attack, finish
 from segviz.scaling.kernels import SCALERS

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from segviz.data.samples import ASSETS
+from segviz.places import ASSETS
 from segviz.studies.grid import AttackRow, Images, cells, gradients, points, read_study
 from segviz.types import UserError
 

@@ -4,12 +4,12 @@ import time
 
 from streamlit.testing.v1 import AppTest
 
-from segviz.data.samples import ASSETS
+from segviz.places import APP
 
 
 def open_page(page: str, **query: str) -> AppTest:
     """The app on the page of that file name, opened by a link with these parameters."""
-    app = AppTest.from_file(str(ASSETS.parent / "app.py"), default_timeout=60)
+    app = AppTest.from_file(str(APP), default_timeout=60)
     app.switch_page(f"pages/{page}.py")
     for name, value in query.items():
         app.query_params[name] = value

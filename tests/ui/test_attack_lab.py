@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from segviz.attacks.regions import inside
 from segviz.data.label_sets import VOC7
-from segviz.data.samples import ASSETS
+from segviz.places import APP
 from segviz.settings import Settings
 from segviz.ui.kit.downloads import curve_csv, settings_json, snippet
 from segviz.ui.kit.layers import layers
@@ -21,7 +21,7 @@ from segviz.ui.kit.links import link_of, read_link
 
 
 def open_page(**query: str) -> AppTest:
-    app = AppTest.from_file(str(ASSETS.parent / "app.py"), default_timeout=60)
+    app = AppTest.from_file(str(APP), default_timeout=60)
     for name, value in query.items():
         app.query_params[name] = value
     app.run()

@@ -12,10 +12,10 @@ import torch
 from safetensors.torch import save
 from streamlit.testing.v1 import AppTest
 
-from segviz.data.samples import ASSETS
 from segviz.models import uploads
 from segviz.models.enet import ENet
 from segviz.models.zoo import MODELS
+from segviz.places import APP
 from segviz.ui.kit.downloads import snippet
 
 
@@ -37,7 +37,7 @@ def text(app: AppTest) -> str:
 
 
 def open_app(**query: str) -> AppTest:
-    app = AppTest.from_file(str(ASSETS.parent / "app.py"), default_timeout=60)
+    app = AppTest.from_file(str(APP), default_timeout=60)
     for name, value in query.items():
         app.query_params[name] = value
     app.run()

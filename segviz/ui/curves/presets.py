@@ -1,12 +1,10 @@
 """Figures of the papers as studies: what to run, what to look at, and what the paper found."""
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from segviz.settings import Settings
 from segviz.studies.grid import AttackRow, Images, Study
 
-PAGES = Path(__file__).parents[3] / "pages"
 ALL = Images()
 THREE = Images(names=("chelsea", "dog", "person"))
 

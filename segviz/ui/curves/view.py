@@ -24,7 +24,7 @@ from segviz.studies.runs import run_search
 from segviz.studies.smallest import Damage, Search, found_in
 from segviz.studies.store import SIZE_EDGES
 from segviz.studies.table import Row, as_csv
-from segviz.ui.curves.presets import PAGES, Preset, presets
+from segviz.ui.curves.presets import Preset, presets
 from segviz.ui.kit.handover import fill_lab
 from segviz.ui.kit.links import link_of
 from segviz.ui.kit.session import queue
@@ -370,5 +370,5 @@ def show_presets(study: Study) -> None:
         with st.container(border=True, key="curves_figure"):
             st.markdown(f"**{chosen.title}.** {chosen.look}")
             st.markdown(f"*What they found, on their models and data:* {chosen.found} [{chosen.paper}]({chosen.url})")
-            if chosen.page and (PAGES / chosen.page).is_file():
+            if chosen.page:
                 st.page_link(f"pages/{chosen.page}", label=chosen.page_title)

@@ -90,7 +90,7 @@ def snippet(trajectory: Trajectory, sample: bool) -> str:
         file = "Path('weights.safetensors')"
         upload = f"upload(model_entry({entry.network_of!r}), 'weights', {file}.read_bytes())  # put the name of your file here\n"
     return f"""\
-# Run this in the folder of segviz, the one that holds app.py. It writes adversarial.png.
+# Run this where segviz is installed, or in its folder, the one that holds app.py. It writes adversarial.png.
 from pathlib import Path
 
 from PIL import Image
