@@ -5,9 +5,10 @@ import streamlit as st
 
 from segviz.places import ASSETS
 from segviz.types import UserError
+from segviz.ui.kit.state import tab
 
 st.set_page_config(page_title="segviz", page_icon=ASSETS / "icon.png", layout="wide")
-st.session_state.app = True
+tab().through_app = True
 navigation = st.navigation(
     [
         st.Page("pages/attack_lab.py", title="Attack lab", default=True),
@@ -23,9 +24,9 @@ navigation = st.navigation(
     ],
     position="top",
 )
-if "wanted" in st.session_state:
-    page, query = st.session_state.pop("wanted")
-    st.switch_page(page, query_params=query)
+if (wanted := tab().wanted) is not None:
+    tab().wanted = None
+    st.switch_page(wanted[0], query_params=wanted[1])
 try:
     navigation.run()
 except UserError as error:

@@ -25,8 +25,6 @@ if "trial" not in state:
     state.trial_run, state.survey, state.ladder, state.defence_job = "precomputed", None, None, None
     state.defence_text, state.ladder_go = "", False
     state.defence_go = "defence" in st.query_params and "model" not in state
-    # The lab is not to run by itself when it is visited later.
-    state.opened = True
     state.trial = Trial(precomputed.settings, DEFAULT_DEFENCE, budget=precomputed.settings.steps, plain=precomputed)
 
 wish = picture = None

@@ -19,8 +19,6 @@ through_app("pages/image_scaling.py")
 state = st.session_state
 if "scaling_study" not in state:
     state.scaling_go = True
-    # The lab is not to run by itself when it is visited later.
-    state.opened = True
     state.scaling_shown = state.scaling_job = state.scaling_roc_job = state.scaling_study = None
 
 settings = source = other = None

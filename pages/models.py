@@ -7,13 +7,14 @@ from segviz.models.zoo import model_entry
 from segviz.studies.runs import run_views
 from segviz.types import UserError
 from segviz.ui.kit.models import download_panel, is_here, model_keys, model_title
+from segviz.ui.kit.running import follow
 from segviz.ui.kit.session import queue, through_app
+from segviz.ui.kit.state import page_state
 from segviz.ui.models import gallery
 
 through_app("pages/models.py")
 
-state = st.session_state
-state.setdefault("views_job", None)
+state = page_state(gallery.Views)
 
 st.title("Models")
 try:
@@ -39,19 +40,6 @@ with left:
 with right:
     keys = gallery.choose_models()
 if st.button("Segment and measure", type="primary", icon=":material/speed:", key="segment", disabled=not keys):
-    state.views_job, state.views_wanted = queue(run_views, keys, photo, beside="views"), len(keys)
+    state.job, state.count = queue(run_views, keys, photo, beside="views"), len(keys)
 st.caption(f"Times are measured on this server ({gallery.device_line()}), medians of three; other people's runs slow them down.")
-active = state.views_job is not None and state.views_job.active
-
-
-@st.fragment(run_every=0.5 if active else None)
-def live() -> None:
-    """What changes while the models take their turns."""
-    job = state.views_job
-    if active and not job.active:
-        st.rerun()
-    if job is not None:
-        gallery.show_views(job, job.latest or (), state.views_wanted)
-
-
-live()
+follow(lambda: gallery.show_views(state), state.job)

@@ -1,15 +1,28 @@
-"""What the tests share that drive a page by AppTest."""
+"""What the tests share that drive a page by AppTest: open it, find what a user sees by its label, wait for what is to appear."""
 
+import base64
+import io
 import time
+from collections.abc import Callable
+from typing import Any, TypeVar
 
+import numpy as np
+import pandas
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from segviz.places import APP
+from segviz.ui.kit.state import key_of
+
+T = TypeVar("T")
+
+LIMIT = 900
+"""Seconds after which a test gives up: no test is about time, and the machine may have other things to do."""
 
 
-def open_page(page: str, **query: str) -> AppTest:
+def open_page(page: str = "attack_lab", **query: str) -> AppTest:
     """The app on the page of that file name, opened by a link with these parameters."""
-    app = AppTest.from_file(str(APP), default_timeout=60)
+    app = AppTest.from_file(str(APP), default_timeout=LIMIT)
     app.switch_page(f"pages/{page}.py")
     for name, value in query.items():
         app.query_params[name] = value
@@ -18,9 +31,71 @@ def open_page(page: str, **query: str) -> AppTest:
     return app
 
 
-def until_done(app: AppTest, job: str = "job") -> AppTest:
+def go_to(app: AppTest, page: str) -> AppTest:
+    """The same tab on another page, as by the navigation."""
+    app.switch_page(f"pages/{page}.py").run()
+    assert not app.exception
+    return app
+
+
+def control(app: AppTest, label: str) -> Any:
+    """The widget of that label."""
+    kinds = (
+        *("selectbox", "select_slider", "slider", "number_input", "multiselect", "button_group", "toggle", "text_input", "file_uploader"),
+    )
+    found = [element for kind in kinds for element in app.get(kind) if element.label == label]
+    assert found, f"no widget is called {label}"
+    return found[0]
+
+
+def choose(app: AppTest, **values: Any) -> AppTest:
+    """Set widgets by label, with _ for a space, one after another."""
+    for label, value in values.items():
+        control(app, label.replace("_", " ")).set_value(value).run()
+        assert not app.exception
+    return app
+
+
+def upload(app: AppTest, label: str, *files: tuple[str, bytes, str]) -> AppTest:
+    """Give an uploader one file or several."""
+    control(app, label).set_value(list(files) if len(files) > 1 else files[0]).run()
+    assert not app.exception
+    return app
+
+
+def button(app: AppTest, label: str) -> Any:
+    """The button of that label."""
+    return next(element for element in app.button if element.label == label)
+
+
+def press(app: AppTest, label: str) -> AppTest:
+    """Click the button of that label."""
+    button(app, label).click().run()
+    assert not app.exception
+    return app
+
+
+def until(app: AppTest, condition: Callable[[], bool]) -> AppTest:
+    """Draw the page again, as its timer does in a browser, until the condition holds."""
+    end = time.monotonic() + LIMIT
+    while not condition():
+        assert time.monotonic() < end, text(app)
+        time.sleep(0.05)
+        app.run()
+        assert not app.exception
+    return app
+
+
+def finish(app: AppTest) -> AppTest:
+    """Wait until there is nothing to stop."""
+    app.run()
+    assert not app.exception
+    return until(app, lambda: button(app, "Stop").disabled)
+
+
+def until_done(app: AppTest, job: str) -> AppTest:
     """Wait for the job of that name in the session's state, and poll as the fragment does in a browser."""
-    end = time.monotonic() + 90
+    end = time.monotonic() + LIMIT
     while app.session_state[job] is not None and app.session_state[job].active:
         assert time.monotonic() < end
         time.sleep(0.05)
@@ -29,6 +104,33 @@ def until_done(app: AppTest, job: str = "job") -> AppTest:
     return app
 
 
+def record(app: AppTest, kind: type[T]) -> T:
+    """The page's record of that class, to put there what only a browser can make, such as a drawing."""
+    return app.session_state[key_of(kind)]
+
+
 def text(app: AppTest) -> str:
     """All that the page says."""
     return " ".join(element.value for element in [*app.markdown, *app.caption, *app.info, *app.error, *app.warning, *app.success])
+
+
+def metric(app: AppTest, label: str) -> str:
+    """A figure by its label."""
+    return next(element.value for element in app.metric if element.label == label)
+
+
+def metrics(app: AppTest) -> set[str]:
+    """The labels of all figures."""
+    return {element.label for element in app.metric}
+
+
+def table(app: AppTest, column: str) -> pandas.DataFrame:
+    """The first table that has a column of that name."""
+    return next(element.value for element in app.dataframe if column in element.value)
+
+
+def pictures(app: AppTest, caption: str | None = None) -> list[np.ndarray]:
+    """The pictures on the page, in order; only those of a caption, if one is given."""
+    shown = [image for element in app.get("image") for image in element.proto.imgs if caption is None or image.caption == caption]
+    urls = [image.url for image in shown if image.url.startswith("data:")]
+    return [np.asarray(Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2])))) for url in urls]

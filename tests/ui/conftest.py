@@ -7,16 +7,20 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
+from streamlit.runtime.media_file_manager import MediaFileManager
 
 from segviz.places import ASSETS
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
-expect.set_options(timeout=30_000)
+LIMIT = 600_000
+"""Milliseconds after which a test gives up: no test is about time, and the machine may have other things to do."""
+
+expect.set_options(timeout=LIMIT)
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +35,7 @@ def address(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Itera
         server = subprocess.Popen(command, cwd=ASSETS.parent, stdout=output, stderr=subprocess.STDOUT)
     url = f"http://127.0.0.1:{port}"
     try:
-        for _ in range(300):
+        for _ in range(3000):
             try:
                 urllib.request.urlopen(f"{url}/_stcore/health", timeout=1)
                 break
@@ -60,11 +64,25 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
+def files(monkeypatch: pytest.MonkeyPatch) -> dict[str, Callable[[], str | bytes]]:
+    """What the download buttons of a page driven by AppTest make when they are clicked, by the name of the file."""
+    offered: dict[str, Callable[[], str | bytes]] = {}
+    register = MediaFileManager.add_deferred
+
+    def add_deferred(self, made, *arguments, file_name=None, **more):
+        offered[file_name] = made
+        return register(self, made, *arguments, file_name=file_name, **more)
+
+    monkeypatch.setattr(MediaFileManager, "add_deferred", add_deferred)
+    return offered
+
+
+@pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
     """An empty page; whatever it logs as an error fails the test."""
     context = browser.new_context(viewport={"width": 1400, "height": 1100})
     page = context.new_page()
-    page.set_default_timeout(60_000)
+    page.set_default_timeout(LIMIT)
     errors: list[str] = []
     page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: errors.append(str(error)))

@@ -3,7 +3,7 @@
 from playwright.sync_api import Page, expect
 
 # By key: while a script runs, Streamlit shows a Stop of its own.
-RUN, STOP = ".st-key-run button", ".st-key-stop button"
+RUN, STOP = ".st-key-lab_run button", ".st-key-lab_stop button"
 
 
 def open_lab(page: Page, url: str) -> None:
@@ -21,5 +21,5 @@ def download(page: Page, label: str) -> bytes:
 
 
 def wait_for_end(page: Page) -> None:
-    expect(page.get_by_test_id("stMetric").filter(has_text="Gradients")).to_be_visible(timeout=90_000)
-    expect(page.locator(STOP)).to_be_disabled(timeout=90_000)
+    expect(page.get_by_test_id("stMetric").filter(has_text="Gradients")).to_be_visible()
+    expect(page.locator(STOP)).to_be_disabled()

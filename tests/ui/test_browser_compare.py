@@ -26,9 +26,9 @@ def test_the_first_visitor_of_a_server_may_come_by_a_link_to_the_page(browser, a
     context = browser.new_context(viewport={"width": 1400, "height": 1100})
     page = context.new_page()
     page.goto(f"{address}/compare?attacks=fgsm,ifgsm&budget=3")
-    expect(page.get_by_role("link", name="Attack lab")).to_be_visible(timeout=60_000)
+    expect(page.get_by_role("link", name="Attack lab")).to_be_visible()
     # At the end there is a star of each attack beside its curve.
-    expect(page.locator(CURVES).nth(1)).to_be_attached(timeout=60_000)
+    expect(page.locator(CURVES).nth(1)).to_be_attached()
     assert "attacks=fgsm%2Cifgsm" in page.url
     assert "/compare" in page.url
     context.close()
@@ -45,7 +45,7 @@ def test_curves_grow_side_by_side_and_the_result_can_be_taken_home(page, address
         f"old => [...document.querySelectorAll({CURVES!r})].slice(0, 5).every((one, k) => one.querySelectorAll('.point').length > old[k])"
     )
     page.wait_for_function(grown, arg=before)
-    expect(page.get_by_text("5 attacks")).to_be_visible(timeout=120_000)
+    expect(page.get_by_text("5 attacks")).to_be_visible()
     expect(page.locator(STOP)).to_be_disabled()
     assert "attacks=pgd" in page.url
     result = json.loads(download(page, "Settings and results"))

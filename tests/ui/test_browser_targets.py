@@ -21,17 +21,17 @@ MAPS = "img[alt='Map now']"
 def test_pictures_morph_live_and_the_mark_appears(page, address):
     open_lab(page, f"{address}/?steps=1&eps=0")
     page.get_by_role("link", name="Target maps").click()
-    expect(page.locator(MAPS)).to_have_count(4, timeout=60_000)
+    expect(page.locator(MAPS)).to_have_count(4)
     expect(page.get_by_text("below 90%")).to_have_count(3)
     page.get_by_role("button", name="The person vanishes").click()
-    expect(page.get_by_text(re.compile(r"[1-9]\d* of 600 gradient evaluations"))).to_be_visible(timeout=60_000)
+    expect(page.get_by_text(re.compile(r"[1-9]\d* of 600 gradient evaluations"))).to_be_visible()
     expect(page.locator(MAPS)).to_have_count(3)
     before = [one.get_attribute("src") for one in page.locator(MAPS).all()]
     changed = f"old => [...document.querySelectorAll({MAPS!r})].every((one, k) => one.src !== old[k])"
     page.wait_for_function(changed, arg=before)
     during = [one.get_attribute("src") for one in page.locator(MAPS).all()]
     page.wait_for_function(changed, arg=during)
-    expect(page.get_by_text(re.compile(r"90% at iteration \d+")).first).to_be_visible(timeout=120_000)
+    expect(page.get_by_text(re.compile(r"90% at iteration \d+")).first).to_be_visible()
     page.locator(STOP).click()
     expect(page.get_by_text("stopped before")).to_be_visible()
     expect(page.locator(STOP)).to_be_disabled()
@@ -68,8 +68,8 @@ def test_a_message_that_a_page_sent_before_it_knew_of_the_preset_does_not_end_it
     open_lab(page, f"{address}/?steps=1&eps=0")
     page.get_by_role("link", name="Target maps").click()
     page.get_by_role("button", name="Everything is a cat").click()
-    expect(page.get_by_text(re.compile(r"[1-9]\d* of 800 gradient evaluations"))).to_be_visible(timeout=60_000)
+    expect(page.get_by_text(re.compile(r"[1-9]\d* of 800 gradient evaluations"))).to_be_visible()
     under_way = True
     page.get_by_role("button", name="The person vanishes").click()
-    expect(page.get_by_text(re.compile(r"[1-9]\d* of 600 gradient evaluations"))).to_be_visible(timeout=60_000)
+    expect(page.get_by_text(re.compile(r"[1-9]\d* of 600 gradient evaluations"))).to_be_visible()
     page.locator(STOP).click()

@@ -4,52 +4,17 @@ import dataclasses
 import hashlib
 import http.server
 import io
+import re
 import threading
-import time
 
 import pytest
 import torch
+from app_page import button, choose, control, finish, metrics, open_page, pictures, press, table, text, until, upload
 from safetensors.torch import save
-from streamlit.testing.v1 import AppTest
 
 from segviz.models import uploads
 from segviz.models.enet import ENet
 from segviz.models.zoo import MODELS
-from segviz.places import APP
-from segviz.ui.kit.downloads import snippet
-
-
-def run_until(app: AppTest, done) -> AppTest:
-    """Poll as the fragments do in a browser."""
-    end = time.monotonic() + 120
-    while not done():
-        assert time.monotonic() < end
-        time.sleep(0.1)
-        app.run()
-        assert not app.exception
-    app.run()
-    assert not app.exception
-    return app
-
-
-def text(app: AppTest) -> str:
-    return " ".join(element.value for element in [*app.markdown, *app.caption, *app.info, *app.error])
-
-
-def open_app(**query: str) -> AppTest:
-    app = AppTest.from_file(str(APP), default_timeout=60)
-    for name, value in query.items():
-        app.query_params[name] = value
-    app.run()
-    assert not app.exception
-    return app
-
-
-def open_page() -> AppTest:
-    app = open_app()
-    app.switch_page("pages/models.py").run()
-    assert not app.exception
-    return app
 
 
 @pytest.fixture
@@ -83,121 +48,112 @@ def served(monkeypatch, tmp_path):
 
 
 def test_table_and_memory(served):
-    app = open_page()
-    table = app.dataframe[0].value.set_index("key")
-    assert list(table.loc["voc7-lraspp", ["label set", "licence", "state"]]) == ["VOC7", "Apache-2.0", "bundled"]
-    assert table.loc["torchvision-fcn-resnet50", "state"] == "to be downloaded"
-    assert table.loc["voc7-lraspp", "clean mIoU (ours)"] == pytest.approx(75.0)
-    assert table.loc["voc7-lraspp", "parameters (M)"] == pytest.approx(3.16, abs=0.01)
+    app = open_page("models")
+    rows = table(app, "key").set_index("key")
+    assert list(rows.loc["voc7-lraspp", ["label set", "licence", "state"]]) == ["VOC7", "Apache-2.0", "bundled"]
+    assert rows.loc["torchvision-fcn-resnet50", "state"] == "to be downloaded"
+    assert rows.loc["voc7-lraspp", "clean mIoU (ours)"] == pytest.approx(75.0)
+    assert rows.loc["voc7-lraspp", "parameters (M)"] == pytest.approx(3.16, abs=0.01)
     assert "of a budget of" in text(app)
 
 
 def test_one_photo_through_a_model(served, monkeypatch):
     monkeypatch.setattr("segviz.studies.gallery.REPEATS", 1)
     monkeypatch.setitem(MODELS, "small", dataclasses.replace(MODELS["voc7-lraspp"], key="small", working_size=160))
-    app = open_page()
-    app.multiselect(key="gallery_models").set_value(["small"]).run()
-    app.button(key="segment").click().run()
-    run_until(app, lambda: not app.session_state.views_job.active)
-    (view,) = app.session_state.views_job.latest
-    assert view.prediction.shape == view.pixels.shape[:2]
-    assert 0 < view.forward < view.gradient
-    assert "forward and backward" in text(app)
-    assert "cat" in text(app)
+    app = open_page("models")
+    press(choose(app, Models=["small"]), "Segment and measure")
+    until(app, lambda: "forward and backward" in text(app))
+    (view,) = pictures(app)
+    assert max(view.shape[:2]) == 160
+    forward, both = map(int, re.search(r"forward (\d+) ms, forward and backward (\d+) ms", text(app)).groups())
+    assert 0 < forward <= both
+    assert re.search(r"\bcat \d+%", text(app))
 
 
 def test_model_is_downloaded_from_the_lab_and_used_on_a_picture_without_truth(served):
-    app = open_app()
-    app.selectbox(key="model").set_value("enet-city").run()
-    assert not app.exception
-    assert "not on this machine yet" in text(app)
+    app = open_page()
+    choose(app, Model="enet-city")
     assert "Download the model" in text(app)
-    assert app.button(key="run").disabled
-    app.button(key="download-enet-city").click().run()
-    run_until(app, lambda: served.state == "cached")
-    run_until(app, lambda: app.session_state.job is not None and not app.session_state.job.active)
-    assert app.session_state.job.error is None
-    assert not app.button(key="run").disabled
-    trajectory = app.session_state.trajectory
-    assert trajectory.settings.model == "enet-city"
-    assert trajectory.own_prediction
-    assert "cached" in text(app)
+    assert button(app, "Run").disabled
+    press(app, "Download")
+    until(app, lambda: not button(app, "Run").disabled)
+    finish(app)
+    assert not app.error
+    assert served.state == "cached"
+    assert max(pictures(app, "Input")[0].shape[:2]) == served.working_size
+    assert "own clean prediction" in text(app)
 
 
 def test_failed_download_gets_its_message(served, monkeypatch):
     monkeypatch.setitem(MODELS, "enet-city", dataclasses.replace(served, sha256="0" * 64))
-    app = open_page()
-    app.selectbox(key="absent_model").set_value("enet-city").run()
-    app.button(key="download-enet-city").click().run()
-    run_until(app, lambda: "refused and removed" in text(app))
+    app = open_page("models")
+    press(choose(app, Model_to_download="enet-city"), "Download")
+    until(app, lambda: any("refused" in error.value for error in app.error))
 
 
-def test_uploaded_weights_become_a_model_and_code_is_refused(served, tmp_path, monkeypatch):
-    app = open_page()
+def test_uploaded_weights_become_a_model_and_code_is_refused(served, tmp_path, monkeypatch, files):
+    app = open_page("models")
     torch.manual_seed(1)
     weights = save({name: value for name, value in MODELS["voc7-lraspp"].build().state_dict().items() if value.is_floating_point()})
-    app.selectbox(key="upload_network").set_value("voc7-lraspp").run()
-    app.file_uploader(key="weights_upload").set_value(("hardened.safetensors", weights, "application/octet-stream")).run()
-    assert not app.exception
+    choose(app, Network="voc7-lraspp")
+    upload(app, "Weights", ("hardened.safetensors", weights, "application/octet-stream"))
     (key,) = uploads.UPLOADED
     assert key in app.success[0].value
-    assert key in app.dataframe[0].value["key"].tolist()
-    lab = open_app(model=key, steps="1")
-    assert lab.session_state.model == key
-    run_until(lab, lambda: not lab.session_state.job.active)
-    assert lab.session_state.job.error is None
-    code = snippet(lab.session_state.trajectory, sample=True)
+    assert key in table(app, "key")["key"].tolist()
+    lab = finish(open_page(model=key, steps="1"))
+    assert control(lab, "Model").value == key
+    assert not lab.error
+    code = files["attack.py"]()
     (tmp_path / "mine.safetensors").write_bytes(weights)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(uploads, "UPLOADED", {})
     exec(code.replace("weights.safetensors", "mine.safetensors"), {})
     assert (tmp_path / "adversarial.png").exists()
 
-    app.selectbox(key="upload_network").set_value("espnetv2-voc-0.5-256").run()
-    assert "do not fit espnetv2-voc-0.5-256" in text(app)
+    choose(app, Network="espnetv2-voc-0.5-256")
+    assert any("espnetv2-voc-0.5-256" in error.value for error in app.error)
     script = io.BytesIO()
     torch.jit.save(torch.jit.script(torch.nn.Conv2d(3, 2, 1)), script)
-    app.file_uploader(key="weights_upload").set_value(("script.pt", script.getvalue(), "application/octet-stream")).run()
+    upload(app, "Weights", ("script.pt", script.getvalue(), "application/octet-stream"))
     assert "TorchScript archive" in text(app)
-    app.file_uploader(key="weights_upload").set_value(("x.pth", b"nothing", "application/octet-stream")).run()
+    upload(app, "Weights", ("x.pth", b"nothing", "application/octet-stream"))
     assert "x.pth is a file of PyTorch's own format" in text(app)
-    app.file_uploader(key="weights_upload").set_value(("x.safetensors", b"nothing", "application/octet-stream")).run()
+    upload(app, "Weights", ("x.safetensors", b"nothing", "application/octet-stream"))
     assert "no safetensors file" in text(app)
 
 
 def test_a_mistake_in_the_configuration_is_shown_and_costs_no_other_model(tmp_path, monkeypatch):
     (tmp_path / "segviz.toml").write_text('[models.mine]\nfactory = "net.py:build"\nlabels = "lost.toml"\n')
     monkeypatch.setenv("SEGVIZ_CONFIG", str(tmp_path / "segviz.toml"))
-    app = open_app()
-    assert "the page Models says why" in text(app)
     app = open_page()
+    assert "segviz.toml" in text(app)
+    app = open_page("models")
     (warning,) = app.warning
     assert "[models.mine]" in warning.value
     assert "lost.toml" in warning.value
-    assert "voc7-lraspp" in app.dataframe[0].value["key"].tolist()
+    assert "voc7-lraspp" in table(app, "key")["key"].tolist()
 
 
 def test_a_model_that_fails_keeps_its_place_among_the_others(tmp_path, monkeypatch):
     (tmp_path / "net.py").write_text("from torch import nn\n\n\ndef build():\n    return nn.Conv2d(3, 2, 1)\n")
     (tmp_path / "segviz.toml").write_text('[models.mine]\nfactory = "net.py:build"\nlabels = "VOC21"\n')
     monkeypatch.setenv("SEGVIZ_CONFIG", str(tmp_path / "segviz.toml"))
-    app = open_page()
-    app.multiselect(key="gallery_models").set_value(["mine", "voc7-enet"]).run()
-    app.button(key="segment").click().run()
-    run_until(app, lambda: not app.session_state.views_job.active)
-    assert [view.key for view in app.session_state.views_job.latest] == ["mine", "voc7-enet"]
-    assert "**mine**: The model mine has 2 outputs, but its label set VOC21 has 21 classes" in text(app)
-    assert "forward and backward" in text(app)
+    app = open_page("models")
+    press(choose(app, Models=["mine", "voc7-enet"]), "Segment and measure")
+    until(app, lambda: "forward and backward" in text(app))
+    (error,) = app.error
+    assert all(part in error.value for part in ("mine", "2 outputs", "VOC21", "21 classes"))
+    assert len(pictures(app)) == 1
 
 
 @pytest.mark.parametrize("asked", ["upload-1234abcd", "nosuch"])
 def test_a_link_to_a_model_that_is_not_here_says_so_and_runs_nothing(asked):
-    app = open_app(model=asked, steps="3")
-    run_until(app, lambda: not app.session_state.job.active)
-    assert f"The link asks for the model {asked}" in app.warning[0].value
-    assert app.session_state.trajectory.settings.steps == 0
-    assert "as LR-ASPP sees it, not attacked yet" in text(app)
-    app.selectbox(key="model").set_value("voc7-enet").run()
+    app = open_page(model=asked, steps="3")
+    finish(app)
+    assert asked in app.warning[0].value
+    assert "Largest change" not in metrics(app)
+    assert "LR-ASPP" in text(app)
+    choose(app, Model="voc7-enet")
     assert not app.warning
 
 
@@ -205,4 +161,4 @@ def test_link_names_models_of_the_catalogue_only(tmp_path):
     """A link must not make the server run a file or fetch from a hub."""
     (tmp_path / "evil.py").write_text("raise SystemExit")
     for model in (f"{tmp_path}/evil.py:build", "hf:some/model"):
-        assert open_app(model=model).session_state.model == "voc7-lraspp"
+        assert control(open_page(model=model), "Model").value == "voc7-lraspp"

@@ -21,7 +21,7 @@ MAX_ATTACKS = 8
 
 
 @dataclass(frozen=True)
-class Wish:
+class ComparisonWish:
     """A comparison as the controls say it: `shared` settings, attacks by name as in `attack_choices`, and gradient evaluations for each."""
 
     shared: Settings
@@ -29,7 +29,7 @@ class Wish:
     budget: int
 
 
-def read_wish(query: Mapping[str, str]) -> tuple[tuple[str, ...] | None, int | None]:
+def read_comparison(query: Mapping[str, str]) -> tuple[tuple[str, ...] | None, int | None]:
     """Attacks and budget from the parameters of a link; None where it names none that there could be."""
     known = attack_choices()
     attacks = tuple(dict.fromkeys(name for name in query.get("attacks", "").split(",") if name in known))[:MAX_ATTACKS]
@@ -38,7 +38,7 @@ def read_wish(query: Mapping[str, str]) -> tuple[tuple[str, ...] | None, int | N
     return attacks or None, int(budget) if valid else None
 
 
-def link_of_wish(wish: Wish, name_attacks: bool) -> dict[str, str]:
+def link_of_comparison(wish: ComparisonWish, name_attacks: bool) -> dict[str, str]:
     """The parameters of a link that reproduces the comparison; defaults are left out, but the attacks only unless `name_attacks`."""
     link = link_of(wish.shared)
     if name_attacks or wish.attacks != DEFAULT_ATTACKS:
@@ -48,13 +48,13 @@ def link_of_wish(wish: Wish, name_attacks: bool) -> dict[str, str]:
     return link
 
 
-def wish_controls() -> Wish:
+def comparison_controls() -> ComparisonWish:
     """Draw the controls, filled from the link at first, and return what they say. Raises UserError where they make no valid settings."""
     state = st.session_state
     query = st.query_params.to_dict()
     open_with({name: value for name, value in read_link(query).items() if name in SHARED}, "compare")
     if "compare_attacks" not in state:
-        attacks, budget = read_wish(query)
+        attacks, budget = read_comparison(query)
         state.compare_attacks = [name for name in attacks or DEFAULT_ATTACKS if name in attack_choices()]
         state.compare_budget = budget or DEFAULT_BUDGET
     shared = subject_controls()
@@ -69,11 +69,11 @@ def wish_controls() -> Wish:
     )
     shared = common_controls(replace(shared, eps=eps))
     with place:
-        attacks = attacks_control(shared)
-    return Wish(shared, attacks, budget)
+        attacks = entrants_control(shared)
+    return ComparisonWish(shared, attacks, budget)
 
 
-def attacks_control(shared: Settings) -> tuple[str, ...]:
+def entrants_control(shared: Settings) -> tuple[str, ...]:
     """The choice of the attacks, of those that can do what the shared settings wish."""
     state = st.session_state
     can, cannot = usable_attacks(shared)
@@ -95,7 +95,7 @@ def attacks_control(shared: Settings) -> tuple[str, ...]:
     return tuple(chosen)
 
 
-def entrants_of(wish: Wish) -> tuple[Settings, ...]:
+def entrants_of(wish: ComparisonWish) -> tuple[Settings, ...]:
     """The settings of each attack within the budget, with a line on what that means where it is not obvious."""
     runs, notes = [], []
     for name in wish.attacks:

@@ -8,19 +8,20 @@ import streamlit as st
 from segviz.attacks.catalog import gradients_of
 from segviz.attacks.rows import ATTACKS
 from segviz.data.samples import samples
-from segviz.engine.jobs import Job, State
 from segviz.models.zoo import model_entry
 from segviz.records import Trajectory
+from segviz.results import comparison_result
 from segviz.settings import Settings
 from segviz.studies.compare import Entrant, by_strength
-from segviz.ui.kit import downloads
+from segviz.ui.compare.files import comparison_csv
+from segviz.ui.compare.state import Comparison, is_look
 from segviz.ui.kit.attacks import attack_title
 from segviz.ui.kit.charts import QUANTITIES, comparison_curves
-from segviz.ui.kit.handover import hand_over
+from segviz.ui.kit.export import File, download_buttons, json_of
+from segviz.ui.kit.handover import show_in_lab
 from segviz.ui.kit.layers import FLIPPED, PERTURBATION, label_set_of, layer_title, layers
 from segviz.ui.kit.pictures import COLOURS, show_row, swatch
-from segviz.ui.kit.session import engine
-from segviz.ui.kit.status import AWAY
+from segviz.ui.kit.status import Told, show_job, spent_of
 from segviz.ui.kit.words import GOAL_TITLES, basis
 
 ROW = ("Adversarial", "Adversarial map", FLIPPED, PERTURBATION)
@@ -30,34 +31,23 @@ INTRODUCTION = (
 )
 
 
-def is_look(entrants: Sequence[Entrant]) -> bool:
-    """Whether the picture has only been looked at."""
-    return all(entrant.settings.steps == 0 for entrant in entrants)
-
-
 def colours_of(entrants: Sequence[Entrant]) -> dict[Settings, str]:
     """The colour of each attack."""
     return {entrant.settings: COLOURS[number % len(COLOURS)] for number, entrant in enumerate(entrants)}
 
 
-def show_status(job: Job[tuple[Entrant, ...]] | None, entrants: Sequence[Entrant]) -> None:
+def show_status(state: Comparison) -> None:
     """Progress of a comparison under way, or what is on screen; errors as messages."""
-    if job is not None and job.state is State.WAITING:
-        st.progress(0.0, f"Waiting: {engine().ahead_of(job)} runs are served first.")
-    elif job is not None and job.state is State.RUNNING:
-        if job.latest is None:
-            st.progress(0.0, "Loading the model …")
-        elif not is_look(job.latest):
-            total = sum(gradients_of(entrant.settings) for entrant in job.latest if entrant.error is None)
-            done = sum(max(entrant.spent, 0) for entrant in job.latest if entrant.error is None)
-            others = engine().active() - 1
-            company = f"; {others} other run{'s are' if others > 1 else ' is'} under way" if others else ""
-            stopping = ", stopping …" if job.stopping else ""
-            st.progress(min(done / max(total, 1), 1.0), f"{done} of {total} gradient evaluations{stopping}{company}")
-    else:
-        if job is not None and (job.error is not None or job.state is State.ABANDONED):
-            st.error(job.error or AWAY)
-        st.markdown(INTRODUCTION if is_look(entrants) else describe(entrants))
+    if not show_job(state.job, progress_of):
+        st.markdown(INTRODUCTION if state.look else describe(state.entrants))
+
+
+def progress_of(entrants: Sequence[Entrant]) -> Told:
+    """How far a comparison is; nothing of a look."""
+    if is_look(entrants):
+        return None
+    able = [entrant for entrant in entrants if entrant.error is None]
+    return spent_of(sum(max(entrant.spent, 0) for entrant in able), sum(gradients_of(entrant.settings) for entrant in able))
 
 
 def describe(entrants: Sequence[Entrant]) -> str:
@@ -184,7 +174,7 @@ def show_rows(entrants: Sequence[Entrant], on_photo: bool, active: bool, run: st
             icon=":material/science:",
             type="tertiary",
             key=f"open-{name}",
-            on_click=hand_over,
+            on_click=show_in_lab,
             args=(trajectory,),
         ):
             st.switch_page("pages/attack_lab.py")
@@ -197,25 +187,12 @@ def show_rows(entrants: Sequence[Entrant], on_photo: bool, active: bool, run: st
 def show_downloads(entrants: Sequence[Entrant], budget: int) -> None:
     """Curves as CSV, settings and results as JSON, once the comparison has ended."""
     label_set = model_entry(entrants[0].settings.model).label_set
-    bar = st.container(horizontal=True)
-    # Made on the click, as in the attack lab.
-    bar.download_button(
-        "Curves (CSV)",
-        lambda: downloads.comparison_csv(entrants),
-        "comparison.csv",
-        "text/csv",
-        on_click="ignore",
-        icon=":material/show_chart:",
-        key="compare_csv",
-    )
-    bar.download_button(
-        "Settings and results (JSON)",
-        lambda: downloads.comparison_json(entrants, budget, label_set),
-        "comparison.json",
-        "application/json",
-        on_click="ignore",
-        icon=":material/settings:",
-        key="compare_json",
+    download_buttons(
+        "compare",
+        [
+            File("Curves (CSV)", "comparison.csv", lambda: comparison_csv(entrants)),
+            File("Settings and results (JSON)", "comparison.json", lambda: json_of(comparison_result(entrants, budget, label_set))),
+        ],
     )
 
 

@@ -25,8 +25,7 @@ from segviz.studies.smallest import Damage, Search, found_in
 from segviz.studies.store import SIZE_EDGES
 from segviz.studies.table import Row, as_csv
 from segviz.ui.curves.presets import Preset, presets
-from segviz.ui.kit.handover import fill_lab
-from segviz.ui.kit.links import link_of
+from segviz.ui.kit.handover import run_in_lab
 from segviz.ui.kit.session import queue
 from segviz.ui.kit.words import OWN
 from segviz.ui.study.page import Shown, store
@@ -173,23 +172,13 @@ def picture_title(cell: Cell) -> str:
 
 def open_in_lab(cell: Cell) -> None:
     """Go to the attack lab, which runs what the cell is: its settings on its picture; a transfer attack on the model it is made on."""
-    state = st.session_state
     settings: Settings = replace(cell.settings, model=cell.source)
-    if not cell.image.sample:
-        settings = replace(settings, image=OWN)
-        entry = model_entry(settings.model)
-        labels = cell.image.labels
-        photo = cell.image.photo
-        state.own_photo = photo.name, photo.read_bytes(), labels.read_bytes() if labels else None
-        state.own_picture, state.own_model = open_picture(photo.name, photo, labels, entry), entry.key
-    state.setdefault("target", "cat")
-    state.setdefault("other", "dog")
-    fill_lab(settings)
-    state.page = "curves"
-    # The lab runs the settings that it opens with.
-    state.pop("opened", None)
-    state.pop("seen", None)
-    st.switch_page("pages/attack_lab.py", query_params=link_of(settings))
+    if cell.image.sample:
+        run_in_lab(settings)
+    else:
+        labels, photo = cell.image.labels, cell.image.photo
+        own = photo.name, photo.read_bytes(), labels.read_bytes() if labels else None
+        run_in_lab(replace(settings, image=OWN), own, open_picture(photo.name, photo, labels, model_entry(settings.model)))
 
 
 def choose_line(shown: Shown, key: str) -> list[Row]:

@@ -10,8 +10,10 @@ from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from segviz.engine.jobs import Engine, Job
-from segviz.records import Picture
+from segviz.records import Picture, Trajectory
 from segviz.settings import Settings
+from segviz.studies import first_view
+from segviz.ui.kit.state import tab
 
 T = TypeVar("T")
 
@@ -24,9 +26,10 @@ def engine() -> Engine:
 
 def through_app(page: str) -> None:
     """Send a visitor whom Streamlit let in without `app.py` through it: it does so on the first link to a page of a fresh server."""
-    if "app" not in st.session_state:
-        st.session_state.wanted = page, st.query_params.to_dict()
+    if not tab().through_app:
+        tab().wanted = page, st.query_params.to_dict()
         st.switch_page("app.py")
+    tab().entrance = tab().entrance or page
 
 
 def session_id() -> str:
@@ -54,6 +57,12 @@ def queue(function: Callable[..., Iterator[T]], *arguments: Any, beside: str = "
 def started(function: Callable[..., Iterator[T]], arguments: tuple[Any, ...], stopped: Callable[[], bool]) -> Iterator[T]:
     """The snapshots of a queued run."""
     return function(*arguments, stopped=stopped)
+
+
+@st.cache_resource
+def first_trajectory() -> Trajectory:
+    """The run that ships with the project, for pages that have none of their own yet."""
+    return first_view.load()
 
 
 def identity(model: str, picture: Picture) -> tuple[str, bytes, bytes | None]:

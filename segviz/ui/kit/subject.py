@@ -15,6 +15,7 @@ from segviz.settings import GOALS, Settings
 from segviz.types import UserError
 from segviz.ui.kit.links import SHARED
 from segviz.ui.kit.models import download_panel, is_here, mention_faults, model_facts, model_keys, model_title
+from segviz.ui.kit.state import tab
 from segviz.ui.kit.words import GOAL_TITLES, OWN, image_keys, image_title
 
 
@@ -22,27 +23,30 @@ def open_with(link: dict[str, Any], page: str) -> None:
     """Fill the widgets when a session opens, with the settings of a link and defaults for the rest; take them over from another page."""
     state = st.session_state
     if "model" not in state:
-        state.lost_model = "" if "model" in link else st.query_params.get("model", "")
-        fill(asdict(Settings()) | {"target": "cat", "other": "dog"} | link)
-    elif state.page != page:
+        tab().lost_model = "" if "model" in link else st.query_params.get("model", "")
+        fill_widgets(asdict(Settings()) | {"target": "cat", "other": "dog"} | link)
+    elif tab().page != page:
         # A page's widget does not start with the value of its namesake on another page, unless that is written once more.
         for name in SHARED:
             state[name] = state[name]
-    state.page = page
+    tab().page = page
 
 
 def model_controls() -> str:
     """Key of the model, wrappers included, from its widgets."""
-    state = st.session_state
+
+    def chosen() -> None:
+        tab().lost_model = ""
+
     model = st.selectbox(
         "Model",
         model_keys(),
         format_func=model_title,
         key="model",
         persist_state="session",
-        on_change=lambda: state.update(lost_model=""),
+        on_change=chosen,
     )
-    if lost := state.get("lost_model"):
+    if lost := tab().lost_model:
         st.warning(f"The link asks for the model {lost}, which this server does not have. Choose one of these.")
     entry = catalogue()[model]
     st.caption(model_facts(entry))
@@ -85,9 +89,10 @@ def subject_controls() -> Settings:
 def suggest_classes(entry: ModelEntry, image: str, goal: str) -> None:
     """When another picture or goal is chosen, go from classes that the label map lacks to its largest ones."""
     state = st.session_state
-    before, state.subject = state.get("subject"), (image, goal)
-    picture = state.get("own_picture") if image == OWN else sample_picture(image, entry)
-    if before in (None, state.subject) or picture is None or picture.labels is None:
+    before, now = tab().subject, (image, goal)
+    tab().subject = now
+    picture = tab().own_picture if image == OWN else sample_picture(image, entry)
+    if before in (None, now) or picture is None or picture.labels is None:
         return
     pixels = np.bincount(picture.labels.ravel(), minlength=256)[: len(entry.label_set.classes)]
     # The background last: it is what others are seldom meant to be attacked for.
@@ -99,7 +104,7 @@ def suggest_classes(entry: ModelEntry, image: str, goal: str) -> None:
         state.other = next((name for name in present if name != state.target), state.other)
 
 
-def fill(values: dict[str, Any]) -> None:
+def fill_widgets(values: dict[str, Any]) -> None:
     """Put settings into the state of the widgets."""
     kind, _, rest = values["region"].partition(":")
     base, wrappers = split_key(values["model"])
@@ -107,7 +112,7 @@ def fill(values: dict[str, Any]) -> None:
     state = st.session_state
     state.region_kind = kind
     state.region_class = rest if kind in ("class", "outside") else values["target"]
-    state.region_polygon = rest if kind == "polygon" else ""
+    tab().polygons = rest if kind == "polygon" else ""
     state.update({name: value for name, value in values.items() if name != "region"})
 
 
@@ -122,8 +127,8 @@ def upload_controls(entry: ModelEntry) -> None:
         help=f"PNG of class ids, as large as the photo: {ids}, 255 for void.",
         key="label_upload",
     )
-    state = st.session_state
-    kept: tuple[str, bytes, bytes | None] | None = state.get("own_photo")
+    here = tab()
+    kept = here.own
     if photo is not None:
         kept = (photo.name, photo.getvalue(), labels.getvalue() if labels else None)
     elif kept is not None and labels is not None:
@@ -131,17 +136,17 @@ def upload_controls(entry: ModelEntry) -> None:
     if kept is None:
         if labels is not None:
             st.error("Upload the photo that this label map belongs to as well.")
-    elif photo is not None or labels is not None or state.get("own_model") != entry.key:
+    elif photo is not None or labels is not None or here.own_model != entry.key:
         try:
             picture = open_picture(*kept, entry)
         except UserError as error:
             st.error(str(error))
-            if state.get("own_model") != entry.key:
+            if here.own_model != entry.key:
                 # What was opened for another model has another size and other classes.
-                state.own_picture = None
+                here.own_picture = None
         else:
-            state.own_photo, state.own_picture, state.own_model = kept, picture, entry.key
-    in_use = state.get("own_picture")
+            here.own, here.own_picture, here.own_model = kept, picture, entry.key
+    in_use = here.own_picture
     if in_use is not None:
         st.caption(f"In use: **{in_use.name}**, " + ("without a label map." if in_use.labels is None else "with a label map."))
     st.caption(
@@ -156,5 +161,5 @@ def chosen_picture(settings: Settings) -> Picture | None:
     if not is_here(entry):
         return None
     if settings.image == OWN:
-        return st.session_state.get("own_picture")
+        return tab().own_picture
     return sample_picture(settings.image, entry)

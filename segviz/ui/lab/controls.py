@@ -11,6 +11,7 @@ from segviz.models.zoo import model_entry
 from segviz.settings import Settings
 from segviz.ui.kit.attacks import STEPS, eps_control, labels_control
 from segviz.ui.kit.links import RANGES, as_text, link_of, read_link
+from segviz.ui.kit.state import tab
 from segviz.ui.kit.subject import open_with, subject_controls
 from segviz.ui.kit.words import NORM_TITLES, REGION_TITLES
 
@@ -176,4 +177,4 @@ def region_control(settings: Settings) -> str:
         if state.region_class not in classes:
             state.region_class = classes[0]
         return f"{kind}:{st.selectbox('Class of the region', classes, key='region_class', persist_state='session')}"
-    return f"polygon:{state.region_polygon}" if kind == "polygon" else ""
+    return f"polygon:{tab().polygons}" if kind == "polygon" else ""

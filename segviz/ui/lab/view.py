@@ -1,7 +1,5 @@
 """Parts of the attack lab's page: status, headline, pictures, legend, curves, downloads."""
 
-from collections.abc import Callable
-
 import numpy as np
 import streamlit as st
 
@@ -13,28 +11,26 @@ from segviz.attacks.transforms import TRANSFORMS
 from segviz.data.label_sets import LabelSet
 from segviz.data.samples import samples
 from segviz.defences.titles import short_title
-from segviz.engine.jobs import Job, State
 from segviz.records import Frame, Picture, Trajectory, figures_of_frame
+from segviz.results import attack_result
 from segviz.settings import Settings
 from segviz.types import THRESHOLDS, UserError
-from segviz.ui.kit import downloads
 from segviz.ui.kit.charts import run_curves
+from segviz.ui.kit.export import File, download_buttons, json_of
 from segviz.ui.kit.layers import SIX, label_set_of, layer_title, layers, read_out
 from segviz.ui.kit.pictures import data_url
-from segviz.ui.kit.session import engine
-from segviz.ui.kit.status import AWAY
+from segviz.ui.kit.session import first_trajectory
+from segviz.ui.kit.state import tab
+from segviz.ui.kit.status import Told, problem_of, show_job
 from segviz.ui.kit.words import basis, percentages, points, where_of
 from segviz.ui.lab.controls import NOTHING_DRAWN
+from segviz.ui.lab.files import curve_csv, snippet
+from segviz.ui.lab.state import Lab
 from segviz.ui.region import region_editor
 from segviz.ui.viewer import Layer, viewer
 
 RESULT = "result"
 FOUR = ("Input", "Clean map", "Adversarial", "Adversarial map")
-
-
-def total_steps(settings: Settings) -> int:
-    """Iterations of a run over all its restarts."""
-    return iterations_of(settings)
 
 
 def describe(settings: Settings) -> str:
@@ -74,7 +70,7 @@ def show_region_editor(settings: Settings, picture: Picture) -> bool:
         return True
 
     def drawn(text: str) -> None:
-        st.session_state.region_polygon = text
+        tab().polygons = text
 
     canvas, notes = st.columns([3, 2], gap="medium")
     with canvas:
@@ -91,30 +87,25 @@ def show_region_editor(settings: Settings, picture: Picture) -> bool:
     return True
 
 
-def show_status(job: Job[Trajectory] | None, trajectory: Trajectory, precomputed: bool) -> None:
-    """Progress of a run under way, or how it ended; errors as messages."""
-    if job is not None and job.state is State.WAITING:
-        st.progress(0.0, f"Waiting: {engine().ahead_of(job)} runs are served first.")
-    elif job is not None and job.state is State.RUNNING:
-        if job.latest is None:
-            st.progress(0.0, "Loading the model …")
-        else:
-            done, total = job.latest.curve[-1].index, total_steps(job.latest.settings)
-            others = engine().active() - 1
-            company = f"; {others} other run{'s are' if others > 1 else ' is'} under way" if others else ""
-            member = job.latest.curve[-1].member
-            at_work = f", {member}" if member else ""
-            st.progress(done / max(total, 1), f"Iteration {done} of {total}{at_work}" + (", stopping …" if job.stopping else "") + company)
-    else:
-        problem = (job.error or (AWAY if job.state is State.ABANDONED else None)) if job is not None else None
-        if problem is not None and problem != st.session_state.get("error"):
-            st.error(problem)
-        parts = [describe(trajectory.settings)]
-        if precomputed:
-            parts.append("This run was made beforehand with the bundled model; **Run** makes it live.")
-        if trajectory.report is not None and trajectory.report.stopped:
-            parts.append(f"Stopped after {trajectory.report.iterations} of {total_steps(trajectory.settings)} iterations.")
-        st.markdown(" ".join(parts))
+def show_status(state: Lab, trajectory: Trajectory) -> None:
+    """Progress of a run under way, or what is on screen and how it ended; errors as messages."""
+    if state.error is not None:
+        st.error(state.error)
+    told_already = state.job is not None and state.error is not None and problem_of(state.job) == state.error
+    if show_job(None if told_already else state.job, progress_of):
+        return
+    parts = [describe(trajectory.settings)]
+    if trajectory is first_trajectory():
+        parts.append("This run was made beforehand with the bundled model; **Run** makes it live.")
+    if trajectory.report is not None and trajectory.report.stopped:
+        parts.append(f"Stopped after {trajectory.report.iterations} of {iterations_of(trajectory.settings)} iterations.")
+    st.markdown(" ".join(parts))
+
+
+def progress_of(trajectory: Trajectory) -> Told:
+    """How far a run is."""
+    last, total = trajectory.curve[-1], iterations_of(trajectory.settings)
+    return last.index / max(total, 1), f"Iteration {last.index} of {total}" + (f", {last.member}" if last.member else "")
 
 
 def show_headline(trajectory: Trajectory) -> None:
@@ -278,7 +269,7 @@ def show_pictures(trajectory: Trajectory, frame: Frame, label_set: LabelSet, sho
 def show_curves(trajectory: Trajectory, cursor: int | None) -> None:
     """Curves of the run so far."""
     st.plotly_chart(
-        run_curves(trajectory, total_steps(trajectory.settings), cursor),
+        run_curves(trajectory, iterations_of(trajectory.settings), cursor),
         key="curves",
         config={"displayModeBar": False},
         alt="Accuracy and loss over the iterations",
@@ -289,20 +280,13 @@ def show_downloads(trajectory: Trajectory) -> None:
     """Adversarial picture, settings, curve and code of a finished run."""
     if trajectory.final is None or trajectory.settings.steps == 0:
         return
-    bar = st.container(horizontal=True)
     final, sample = trajectory.final, trajectory.settings.image in samples()
-    # Made on the click: a file registered with the page may be gone again, as of a rerun, when the browser asks for it.
-    files: tuple[tuple[str, Callable[[], str | bytes], str, str, str], ...] = (
-        ("Adversarial PNG", lambda: draw.png(final.pixels), "adversarial.png", "image/png", ":material/image:"),
-        (
-            "Settings and result",
-            lambda: downloads.settings_json(trajectory, label_set_of(trajectory)),
-            "settings.json",
-            "application/json",
-            ":material/settings:",
-        ),
-        ("Curve", lambda: downloads.curve_csv(trajectory), "curve.csv", "text/csv", ":material/show_chart:"),
-        ("Python", lambda: downloads.snippet(trajectory, sample), "attack.py", "text/x-python", ":material/code:"),
+    download_buttons(
+        "lab",
+        [
+            File("Adversarial PNG", "adversarial.png", lambda: draw.png(final.pixels)),
+            File("Settings and result", "settings.json", lambda: json_of(attack_result(trajectory, label_set_of(trajectory)))),
+            File("Curve", "curve.csv", lambda: curve_csv(trajectory)),
+            File("Python", "attack.py", lambda: snippet(trajectory, sample)),
+        ],
     )
-    for label, data, name, mime, icon in files:
-        bar.download_button(label, data, name, mime, on_click="ignore", icon=icon)

@@ -1,12 +1,12 @@
 """Parts of the models page: the table, what is in memory, one photo segmented by several models."""
 
+from dataclasses import dataclass
 from functools import cache
 
 import streamlit as st
 import torch
 
 from segviz import draw
-from segviz.engine.jobs import Job, State
 from segviz.models.load import CACHE, default_device, loaded
 from segviz.models.uploads import upload
 from segviz.models.zoo import ModelEntry, catalogue, model_entry
@@ -14,6 +14,8 @@ from segviz.studies.gallery import NoView, View
 from segviz.types import UserError
 from segviz.ui.kit.models import is_here, megabytes, model_keys, model_title, show_faults
 from segviz.ui.kit.pictures import data_url
+from segviz.ui.kit.running import Running
+from segviz.ui.kit.status import show_job, spent_of
 
 
 @cache
@@ -96,14 +98,17 @@ def choose_models() -> list[str]:
     return chosen
 
 
-def show_views(job: Job[tuple[View | NoView, ...]] | None, views: tuple[View | NoView, ...], wanted: int) -> None:
+@dataclass
+class Views(Running[tuple[View | NoView, ...]]):
+    """The photo as models see it, so far, of `count` models."""
+
+    count: int = 0
+
+
+def show_views(state: Views) -> None:
     """Progress, then the photo and what each model makes of it, three in a row."""
-    if job is not None and job.active:
-        st.progress(
-            len(views) / max(wanted, 1), "Waiting for a turn …" if job.state is State.WAITING else f"{len(views)} of {wanted} models"
-        )
-    elif job is not None and job.error is not None:
-        st.error(job.error)
+    show_job(state.job, lambda views: spent_of(len(views), state.count, "models"))
+    views = (state.job.latest if state.job is not None else None) or ()
     for first in range(0, len(views), 3):
         for column, view in zip(st.columns(3), views[first : first + 3], strict=False):
             with column:

@@ -83,8 +83,6 @@ def study_page(page: str, default: Study, show: Callable[[Shown, bool], None]) -
     key = {name: f"{page}_{name}" for name in ("shown", "job", "done", "running", "wanted")}
     if key["shown"] not in state:
         fill_grid(read_grid(st.query_params.to_dict(), default), page)
-        # The lab is not to run by itself when it is visited later.
-        state.opened = True
         state[key["job"]], state[key["done"]], state[key["shown"]] = None, -1, at_hand(default, default)
     wanted: Study | None = state.get(key["wanted"])
     if wanted is not None:

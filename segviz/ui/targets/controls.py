@@ -1,8 +1,8 @@
 """The settings of the page of target maps as widgets: the pictures, the map that they are to reach, the attack; presets and the link."""
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import streamlit as st
@@ -20,10 +20,13 @@ from segviz.studies.targets import MAX_VICTIMS
 from segviz.types import UserError
 from segviz.ui.kit.attacks import STEPS
 from segviz.ui.kit.links import MAX_EPS, RANGES, as_text, read_link
+from segviz.ui.kit.state import page_state, put
 from segviz.ui.kit.subject import model_controls, open_with
 from segviz.ui.kit.words import NORM_TITLES
 
 DEFAULT = Settings(goal=GIVEN, eps=8.0, steps=200)
+PREFIX = "targets_"
+"""Of the keys of the page's own widgets."""
 OPTIONS = ("attack", "norm", "eps", "steps", "alpha", "seed")
 """Settings that are this page's own; the model is shared with the other pages."""
 
@@ -43,7 +46,7 @@ FOUR = ("astronaut", "chelsea", "dog", "horses")
 
 
 @dataclass(frozen=True)
-class Preset:
+class TargetPreset:
     """Pictures and a target to begin with; `target` as in a link."""
 
     title: str
@@ -53,27 +56,44 @@ class Preset:
 
 
 PRESETS = {
-    "photo-two": Preset(
+    "photo-two": TargetPreset(
         "Every photo segments as photo two",
         FOUR,
         "photo:chelsea:labels",
         "The four-photo figure: the label map of the second photo is the target of all four.",
     ),
-    "cat": Preset("Everything is a cat", ("dog", "person", "horses", "astronaut"), "class:cat", "Every pixel of every photo becomes cat."),
-    "vanish": Preset(
+    "cat": TargetPreset(
+        "Everything is a cat", ("dog", "person", "horses", "astronaut"), "class:cat", "Every pixel of every photo becomes cat."
+    ),
+    "vanish": TargetPreset(
         "The person vanishes",
         ("astronaut", "camera", "person"),
         "remove:person",
         "The nearest other class takes the person's place, everything else is to stay.",
     ),
-    "mirror": Preset(
+    "mirror": TargetPreset(
         "Mirror image", ("chelsea", "astronaut", "horses", "dog"), "mirror", "Each photo's own map with left and right exchanged."
     ),
 }
 
 
+@dataclass
+class Material:
+    """What the user has brought along: photos by name, shapes drawn for each class, a map as its name and bytes; and photos once opened."""
+
+    photos: dict[str, bytes] = field(default_factory=dict)
+    drawing: dict[str, str] = field(default_factory=dict)
+    map: tuple[str, bytes] | None = None
+    opened: dict[tuple[str, bytes, int], Picture] = field(default_factory=dict)
+
+
+def material() -> Material:
+    """The record of this tab."""
+    return page_state(Material)
+
+
 @dataclass(frozen=True)
-class Wish:
+class MorphWish:
     """What the controls say: settings (of no picture in particular), names of the pictures, and the target as text of a link.
 
     The target is "photo:NAME:labels", "photo:NAME:prediction", "class:CLASS", "remove:CLASS", "mirror", "drawn" or "file".
@@ -95,11 +115,11 @@ def read_target(text: str) -> dict[str, str] | None:
     return {"kind": kind} if kind in KIND_TITLES and not rest else None
 
 
-def read_wish(query: Mapping[str, str]) -> dict[str, Any]:
+def read_morph(query: Mapping[str, str]) -> dict[str, Any]:
     """The state of the page's widgets from the parameters of a link; what no widget could have is left out."""
     settings = read_link(query)
     found = {name: settings[name] for name in OPTIONS if name in settings}
-    if found.get("attack") not in usable():
+    if found.get("attack") not in attacks_on_maps():
         found.pop("attack", None)
     victims = [name for name in dict.fromkeys(query.get("victims", "").split(",")) if name in samples()]
     if victims:
@@ -107,7 +127,7 @@ def read_wish(query: Mapping[str, str]) -> dict[str, Any]:
     return found | (read_target(query.get("target", "")) or {})
 
 
-def link_of_wish(wish: Wish, name_victims: bool) -> dict[str, str]:
+def link_of_morph(wish: MorphWish, name_victims: bool) -> dict[str, str]:
     """The parameters of a link that reproduces the wish, but for uploads and drawings; defaults are left out, victims only as told."""
     defaults, preset = asdict(DEFAULT), PRESETS["photo-two"]
     changed = {name: value for name, value in asdict(wish.settings).items() if name in (*OPTIONS, "model") and value != defaults[name]}
@@ -120,50 +140,34 @@ def link_of_wish(wish: Wish, name_victims: bool) -> dict[str, str]:
     return link
 
 
-def usable() -> list[str]:
+def attacks_on_maps() -> list[str]:
     """Attacks that can be led to a map within a ball."""
     return [key for key, row in ATTACKS.items() if row.family == "bounded" and row.takes_target]
-
-
-def put(values: Mapping[str, Any]) -> None:
-    """Set widgets of this page by name."""
-    st.session_state.update({f"targets_{name}": value for name, value in values.items()})
 
 
 def fill_preset(key: str) -> None:
     """Put a preset's pictures, its target and the attack of the four-photo figure into the widgets."""
     preset = PRESETS[key]
-    put({name: value for name, value in asdict(DEFAULT).items() if name in OPTIONS})
-    put({"victims": list(preset.victims)} | (read_target(preset.target) or {}))
+    put(PREFIX, {name: value for name, value in asdict(DEFAULT).items() if name in OPTIONS})
+    put(PREFIX, {"victims": list(preset.victims)} | (read_target(preset.target) or {}))
 
 
-def choose_preset(key: str) -> None:
-    """Put a preset into the widgets and have it run."""
-    fill_preset(key)
-    put({"go": True})
-
-
-def preset_buttons() -> None:
-    """A button for each preset."""
-    with st.container(horizontal=True, gap="small"):
-        for key, preset in PRESETS.items():
-            st.button(preset.title, help=preset.help, key=f"targets-preset-{key}", on_click=choose_preset, args=(key,))
-
-
-def targets_controls() -> Wish:
+def morph_controls() -> MorphWish:
     """Draw the controls, filled from the link at first, and return what they say. Raises UserError where they make no valid settings."""
     state = st.session_state
     query = st.query_params.to_dict()
     open_with({name: value for name, value in read_link(query).items() if name == "model"}, "targets")
     if "targets_victims" not in state:
-        put({"class": "cat", "base": KEEP, "brush": "cat", "photos": {}, "drawing": {}, "map": None})
+        put(PREFIX, {"class": "cat", "base": KEEP, "brush": "cat"})
         fill_preset("photo-two")
-        put(read_wish(query))
+        put(PREFIX, read_morph(query))
     model = model_controls()
     entry = model_entry(model)
     victims_control(entry)
     target = target_controls(entry)
-    attack = st.selectbox("Attack", usable(), format_func=lambda key: ATTACKS[key].title, key="targets_attack", persist_state="session")
+    attack = st.selectbox(
+        "Attack", attacks_on_maps(), format_func=lambda key: ATTACKS[key].title, key="targets_attack", persist_state="session"
+    )
     st.caption(ATTACKS[attack].summary)
     eps = st.slider(
         "Epsilon, in n/255",
@@ -204,7 +208,7 @@ def targets_controls() -> Wish:
         seed = st.number_input("Seed", *RANGES["seed"][1:], key="targets_seed", persist_state="session")
     settings = Settings(model=model, image="", goal=GIVEN, attack=attack, norm=norm, eps=eps, steps=steps, alpha=alpha, seed=seed)
     st.caption(f"One run takes {gradients_of(settings)} gradient evaluations of each picture.")
-    return Wish(settings, tuple(state.targets_victims), target)
+    return MorphWish(settings, tuple(state.targets_victims), target)
 
 
 def victims_control(entry: ModelEntry) -> None:
@@ -216,7 +220,7 @@ def victims_control(entry: ModelEntry) -> None:
         )
         for file in files:
             data = file.getvalue()
-            if state.targets_photos.get(file.name) == data:
+            if material().photos.get(file.name) == data:
                 continue
             try:
                 open_picture(file.name, data, None, entry)
@@ -226,7 +230,7 @@ def victims_control(entry: ModelEntry) -> None:
             if file.name in samples():
                 st.error(f"There is a sample photo called {file.name}. Give yours another name.")
                 continue
-            state.targets_photos[file.name] = data
+            material().photos[file.name] = data
             if file.name not in state.targets_victims and len(state.targets_victims) < MAX_VICTIMS:
                 state.targets_victims = [*state.targets_victims, file.name]
         st.caption(
@@ -247,7 +251,7 @@ def victims_control(entry: ModelEntry) -> None:
 
 def photo_names() -> list[str]:
     """The photos that there are: samples and uploads."""
-    return [*samples(), *st.session_state.targets_photos]
+    return [*samples(), *material().photos]
 
 
 def photo_title(name: str) -> str:
@@ -260,17 +264,17 @@ def target_controls(entry: ModelEntry) -> str:
     state, classes = st.session_state, entry.label_set.classes
     for name in ("class", "brush"):
         if state[f"targets_{name}"] not in classes:
-            put({name: classes[0]})
+            put(PREFIX, {name: classes[0]})
     if state.targets_base not in (KEEP, *classes):
-        put({"base": KEEP})
+        put(PREFIX, {"base": KEEP})
     kind = st.selectbox("Target", KIND_TITLES, format_func=KIND_TITLES.__getitem__, key="targets_kind", persist_state="session")
     if kind == "photo":
         if state.targets_photo not in photo_names():
-            put({"photo": photo_names()[0]})
+            put(PREFIX, {"photo": photo_names()[0]})
         photo = st.selectbox("Photo", photo_names(), format_func=photo_title, key="targets_photo", persist_state="session")
         sources = list(SOURCE_TITLES) if opened(photo, entry).labels is not None else ["prediction"]
         if state.targets_source not in sources:
-            put({"source": sources[0]})
+            put(PREFIX, {"source": sources[0]})
         source = st.segmented_control(
             "Its", sources, required=True, format_func=SOURCE_TITLES.__getitem__, key="targets_source", persist_state="session"
         )
@@ -293,7 +297,7 @@ def target_controls(entry: ModelEntry) -> str:
 
 def map_upload(entry: ModelEntry) -> None:
     """The uploader of a target map; a good one is kept for the session, a bad one gets a message and changes nothing."""
-    state, label_set = st.session_state, entry.label_set
+    label_set = entry.label_set
     file = st.file_uploader(
         "Target map",
         ["png"],
@@ -307,25 +311,25 @@ def map_upload(entry: ModelEntry) -> None:
         except UserError as error:
             st.error(str(error))
         else:
-            put({"map": (file.name, file.getvalue())})
-    if state.targets_map is not None:
-        st.caption(f"In use: **{state.targets_map[0]}**.")
+            material().map = (file.name, file.getvalue())
+    if (kept := material().map) is not None:
+        st.caption(f"In use: **{kept[0]}**.")
 
 
 def opened(name: str, entry: ModelEntry) -> Picture:
     """A photo by name at the model's working size; raises UserError where an upload is too small for it."""
     if name in samples():
         return sample_picture(name, entry)
-    cache: dict[tuple[str, bytes, int], Picture] = st.session_state.setdefault("targets_opened", {})
-    key = (name, st.session_state.targets_photos[name], entry.working_size)
+    cache = material().opened
+    key = (name, material().photos[name], entry.working_size)
     if key not in cache:
         cache[key] = open_picture(name, key[1], None, entry)
     return cache[key]
 
 
-def target_of(wish: Wish) -> TargetMap | None:
+def target_of(wish: MorphWish) -> TargetMap | None:
     """The target that the controls describe; None while nothing is drawn or uploaded. Raises UserError as what it reads does."""
-    state, entry = st.session_state, model_entry(wish.settings.model)
+    kept, entry = material(), model_entry(wish.settings.model)
     kind, _, name = wish.target.partition(":")
     if kind == "photo":
         photo, _, source = name.rpartition(":")
@@ -338,12 +342,12 @@ def target_of(wish: Wish) -> TargetMap | None:
     if kind == "mirror":
         return Mirrored()
     if kind == "drawn":
-        shapes = tuple((name, polygons) for name, polygons in state.targets_drawing.items() if polygons and name in entry.label_set.classes)
-        return Painted(shapes, state.targets_base) if shapes else None
-    return None if state.targets_map is None else Given(read_target_map(state.targets_map[1], entry))
+        shapes = tuple((name, polygons) for name, polygons in kept.drawing.items() if polygons and name in entry.label_set.classes)
+        return Painted(shapes, st.session_state.targets_base) if shapes else None
+    return None if kept.map is None else Given(read_target_map(kept.map[1], entry))
 
 
-def identity_of(wish: Wish, pictures: list[Picture], target: TargetMap | None) -> tuple[object, ...]:
+def identity_of(wish: MorphWish, pictures: Sequence[Picture], target: TargetMap | None) -> tuple[object, ...]:
     """What makes a clean view of the pictures and their targets another one."""
     drawn = target if isinstance(target, Painted) else None
     labels = hashlib.sha256(target.labels.tobytes()).digest() if isinstance(target, Given) else None

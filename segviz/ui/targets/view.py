@@ -1,7 +1,6 @@
 """Parts of the page of target maps: status, drawing, headline, a card per picture, curves, table, downloads."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import streamlit as st
@@ -11,19 +10,21 @@ from segviz import draw
 from segviz.attacks.catalog import gradients_of, iterations_of
 from segviz.attacks.rows import ATTACKS
 from segviz.data.label_sets import LabelSet
-from segviz.engine.jobs import Job, State
 from segviz.models.zoo import model_entry
 from segviz.records import Picture
+from segviz.results import targets_result
 from segviz.studies.target_maps import Painted
 from segviz.studies.targets import PASSED, Victim, mean_now
-from segviz.ui.kit import downloads
+from segviz.ui.kit.export import File, download_buttons, json_of
 from segviz.ui.kit.layers import PERTURBATION
+from segviz.ui.kit.models import is_here
 from segviz.ui.kit.pictures import COLOURS, data_url, encoded, swatch
-from segviz.ui.kit.session import engine
-from segviz.ui.kit.status import AWAY
+from segviz.ui.kit.status import Told, show_job, spent_of
 from segviz.ui.region import region_editor
 from segviz.ui.targets.charts import MEAN, target_curves
-from segviz.ui.targets.controls import Wish, photo_title
+from segviz.ui.targets.controls import PRESETS, MorphWish, material, photo_title
+from segviz.ui.targets.files import targets_csv, targets_zip
+from segviz.ui.targets.state import Morph, Shown, choose_preset
 
 PHOTO, ADVERSARIAL, NOW, TARGET, CLEAN, LABELS = "Photo", "Adversarial", "Map now", "Target map", "Clean map", "Label map"
 PICTURES = (NOW, TARGET, ADVERSARIAL, PHOTO, CLEAN, LABELS, PERTURBATION)
@@ -43,49 +44,40 @@ SOURCES = (
 )
 
 
-@dataclass(frozen=True)
-class Shown:
-    """What is on screen: the pictures as they stand, the wish that led there, the size of its target map, the identity of the run."""
-
-    victims: tuple[Victim, ...]
-    wish: Wish
-    size: tuple[int, int] | None
-    run: str
-
-    @property
-    def look(self) -> bool:
-        """Whether nothing has been attacked."""
-        return self.wish.settings.steps == 0
-
-    @property
-    def label_set(self) -> LabelSet:
-        """The label set of the model."""
-        return model_entry(self.wish.settings.model).label_set
-
-
 def colours_of(victims: Sequence[Victim]) -> dict[str, str]:
     """The colour of each picture's curve by its name."""
     return {victim.picture.name: COLOURS[number % len(COLOURS)] for number, victim in enumerate(victims)}
 
 
-def show_status(job: Job[tuple[Victim, ...]] | None, shown: Shown) -> None:
+def preset_buttons() -> None:
+    """A button for each preset."""
+    with st.container(horizontal=True, gap="small"):
+        for key, preset in PRESETS.items():
+            st.button(preset.title, help=preset.help, key=f"targets-preset-{key}", on_click=choose_preset, args=(key,))
+
+
+def say_what_is_missing(wish: MorphWish) -> None:
+    """What is to be done on the left, or on the picture, before there is something to run."""
+    if not is_here(model_entry(wish.settings.model)):
+        st.info("Download the model on the left to attack it. Until then the last view stays.")
+    elif not wish.victims:
+        st.info("Choose one or several pictures on the left. Until then the last view stays.")
+    elif wish.target == "drawn":
+        st.info("Draw the target on the picture above. **Run** waits for that.", icon=":material/draw:")
+    elif wish.target == "file":
+        st.info("Upload the target map on the left. **Run** waits for that.")
+
+
+def show_status(state: Morph, shown: Shown) -> None:
     """Progress of a run under way, or what is on screen; errors as messages."""
-    if job is not None and job.state is State.WAITING:
-        st.progress(0.0, f"Waiting: {engine().ahead_of(job)} runs are served first.")
-    elif job is not None and job.state is State.RUNNING:
-        if job.latest is None:
-            st.progress(0.0, "Loading the model …")
-        elif not shown.look:
-            able = [victim for victim in job.latest if victim.error is None]
-            total = gradients_of(shown.wish.settings) * len(able)
-            done = sum(max(victim.spent, 0) for victim in able)
-            others = engine().active() - 1
-            company = f"; {others} other run{'s are' if others > 1 else ' is'} under way" if others else ""
-            stopping = ", stopping …" if job.stopping else ""
-            st.progress(min(done / max(total, 1), 1.0), f"{done} of {total} gradient evaluations{stopping}{company}")
-    else:
-        if job is not None and (job.error is not None or job.state is State.ABANDONED):
-            st.error(job.error or AWAY)
+
+    def progress_of(victims: Sequence[Victim]) -> Told:
+        if shown.look:
+            return None
+        able = [victim for victim in victims if victim.error is None]
+        return spent_of(sum(max(victim.spent, 0) for victim in able), gradients_of(shown.wish.settings) * len(able))
+
+    if not show_job(state.job, progress_of):
         st.markdown(INTRODUCTION if shown.look else describe(shown))
 
 
@@ -118,24 +110,24 @@ def target_words(target: str) -> str:
     }[kind]
 
 
-def show_editor(picture: Picture, clean: np.ndarray | None, label_set: LabelSet) -> None:
+def show_editor(state: Morph, picture: Picture, label_set: LabelSet) -> None:
     """The picture to draw the target on: what is painted so far lies over it, the shapes of the chosen class can be changed."""
-    state = st.session_state
-    brush = state.targets_brush
+    brush, drawing = st.session_state.targets_brush, material().drawing
 
     def drawn(text: str) -> None:
-        state.targets_drawing[brush] = text
+        drawing[brush] = text
 
-    others = tuple(
-        (name, shapes) for name, shapes in state.targets_drawing.items() if shapes and name != brush and name in label_set.classes
-    )
-    base = torch.zeros(picture.pixels.shape[:2], dtype=torch.int64) if clean is None else torch.from_numpy(clean).long()
-    labels = Painted(others, state.targets_base).over(base, label_set).byte().numpy()
+    first = state.shown.victims[0] if state.shown is not None else None
+    clean = first.clean if first is not None and first.picture.name == picture.name else None
+    fits = clean is not None and clean.shape == picture.pixels.shape[:2]
+    others = tuple((name, shapes) for name, shapes in drawing.items() if shapes and name != brush and name in label_set.classes)
+    base = torch.zeros(picture.pixels.shape[:2], dtype=torch.int64) if clean is None or not fits else torch.from_numpy(clean).long()
+    labels = Painted(others, st.session_state.targets_base).over(base, label_set).byte().numpy()
     canvas, notes = st.columns([3, 2], gap="medium")
     with canvas:
         region_editor(
             data_url(draw.over_photo(draw.colour_map(labels, label_set), picture.pixels)),
-            state.targets_drawing.get(brush, ""),
+            drawing.get(brush, ""),
             drawn,
             key=f"targets_editor_{brush}",
             height=300,
@@ -307,24 +299,12 @@ def state_of(victim: Victim, active: bool) -> str:
 
 def show_downloads(shown: Shown) -> None:
     """Adversarial pictures, curves, settings and results, once the run has ended."""
-    bar = st.container(horizontal=True)
-    # Made on the click, as in the attack lab.
-    files: tuple[tuple[str, Callable[[], str | bytes], str, str, str], ...] = (
-        (
-            "Adversarial PNGs (ZIP)",
-            lambda: downloads.targets_zip(shown.victims),
-            "adversarial.zip",
-            "application/zip",
-            ":material/folder_zip:",
-        ),
-        ("Curves (CSV)", lambda: downloads.targets_csv(shown.victims), "targets.csv", "text/csv", ":material/show_chart:"),
-        (
-            "Settings and results (JSON)",
-            lambda: downloads.targets_json(shown.victims, shown.wish.settings, shown.wish.target),
-            "targets.json",
-            "application/json",
-            ":material/settings:",
-        ),
+    settings, target = shown.wish.settings, shown.wish.target
+    download_buttons(
+        "targets",
+        [
+            File("Adversarial PNGs (ZIP)", "adversarial.zip", lambda: targets_zip(shown.victims)),
+            File("Curves (CSV)", "targets.csv", lambda: targets_csv(shown.victims)),
+            File("Settings and results (JSON)", "targets.json", lambda: json_of(targets_result(shown.victims, settings, target))),
+        ],
     )
-    for label, data, name, mime, icon in files:
-        bar.download_button(label, data, name, mime, on_click="ignore", icon=icon, key=f"targets-{name}")

@@ -25,6 +25,7 @@ from segviz.types import UserError
 from segviz.ui.kit.attacks import STEPS, attack_choices, attack_title, eps_control, labels_control, with_attack
 from segviz.ui.kit.links import RANGES, SHARED, link_of, read_link
 from segviz.ui.kit.models import is_here, model_keys
+from segviz.ui.kit.state import tab
 from segviz.ui.kit.subject import open_with, upload_controls
 from segviz.ui.kit.words import NORM_TITLES, OWN, image_keys, image_title
 
@@ -384,6 +385,6 @@ def photos_of(wish: Wish, plan: Plan) -> tuple[list[PhotoFile], LabelSet | None]
     if data == "samples":
         return sample_files(list(samples()), label_set), None
     if wish.shared.image == OWN:
-        kept = st.session_state.get("own_photo")
+        kept = tab().own
         return ([PhotoFile(*kept)] if kept is not None else []), None
     return sample_files([wish.shared.image], label_set), None

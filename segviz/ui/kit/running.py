@@ -1,0 +1,69 @@
+"""The run of a page: its buttons, what asks for it, and the part of the page that follows it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from segviz.engine.jobs import Job
+
+T = TypeVar("T")
+
+
+@dataclass
+class Running(Generic[T]):
+    """The newest run of a page, and whether another one is asked for: by a link, a preset, another page."""
+
+    job: Job[T] | None = None
+    asked: bool = False
+
+    @property
+    def active(self) -> bool:
+        """Whether the run waits or is under way."""
+        return self.job is not None and self.job.active
+
+    @property
+    def run_name(self) -> str:
+        """Identity of the newest run."""
+        return "precomputed" if self.job is None else self.job.id
+
+
+def run_bar(
+    running: Running[Any], page: str, start: Callable[[], None] | None, otherwise: Callable[[], None] | None = None
+) -> DeltaGenerator:
+    """Run and Stop, whose keys begin with `page`; returns the place beside them, for the status.
+
+    `start` queues a run and is called when Run was pressed or a run is asked for; None where there is nothing to run. `otherwise` is
+    called where it is not. What asks for a run is forgotten only here, so that a script that is broken off before loses nothing.
+    """
+    buttons, status = st.columns([1, 3], vertical_alignment="center")
+    with buttons, st.container(horizontal=True):
+        clicked = st.button("Run", type="primary", icon=":material/play_arrow:", key=f"{page}_run", disabled=start is None)
+        if start is not None and (clicked or running.asked):
+            start()
+        elif otherwise is not None:
+            otherwise()
+        running.asked = False
+        job = running.job
+        st.button(
+            "Stop", icon=":material/stop:", key=f"{page}_stop", disabled=not running.active, on_click=job.stop if job is not None else None
+        )
+    return status
+
+
+def follow(show: Callable[[], None], *jobs: Job[Any] | None) -> None:
+    """Draw the part of a page that changes with runs, once or, while any of them is under way, twice a second.
+
+    When one has ended the whole page is drawn again.
+    """
+    under_way = [job for job in jobs if job is not None and job.active]
+
+    @st.fragment(run_every=0.5 if under_way else None)
+    def live() -> None:
+        if not all(job.active for job in under_way):
+            st.rerun()
+        show()
+
+    live()

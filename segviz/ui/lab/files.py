@@ -1,0 +1,48 @@
+"""What a run can be taken home as: its curve, and the code that repeats it."""
+
+from dataclasses import asdict, fields
+
+from segviz.models.zoo import model_entry
+from segviz.records import Point, Trajectory
+from segviz.ui.kit.export import csv_of
+
+
+def curve_csv(trajectory: Trajectory) -> str:
+    """The curve, one row per iteration, rates as fractions of 1."""
+    return csv_of([field.name for field in fields(Point)], map(asdict, trajectory.curve))
+
+
+def snippet(trajectory: Trajectory, sample: bool) -> str:
+    """Python code that repeats the run with the library."""
+    settings = trajectory.settings
+    arguments = ", ".join(f"{name}={value!r}" for name, value in asdict(settings).items())
+    if sample:
+        picture = f"sample_picture({settings.image!r}, entry)"
+    else:
+        labels = "None" if trajectory.picture.labels is None else 'Path("labels.png")'
+        picture = f'open_picture("own", Path("photo.png"), {labels}, entry)  # put the names of your files here'
+    entry, imported, upload = model_entry(settings.model), "", ""
+    if entry.network_of:
+        imported = "from segviz.models.uploads import upload\n"
+        file = "Path('weights.safetensors')"
+        upload = f"upload(model_entry({entry.network_of!r}), 'weights', {file}.read_bytes())  # put the name of your file here\n"
+    return f"""\
+# Run this where segviz is installed, or in its folder, the one that holds app.py. It writes adversarial.png.
+from pathlib import Path
+
+from PIL import Image
+
+from segviz.lab import attack_picture, open_picture, sample_picture
+from segviz.models.load import default_device, load_model
+{imported}from segviz.models.zoo import model_entry
+from segviz.settings import Settings
+
+settings = Settings({arguments})
+{upload}entry = model_entry(settings.model)
+picture = {picture}
+model = load_model(settings.model, default_device())
+for trajectory in attack_picture(settings, picture, model):
+    print(trajectory.curve[-1])
+print(trajectory.report)
+Image.fromarray(trajectory.final.pixels).save(Path("adversarial.png"))
+"""

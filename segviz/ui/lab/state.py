@@ -1,0 +1,73 @@
+"""What the attack lab shows and runs when another picture or model is chosen, a link is opened, or another page hands something over."""
+
+from dataclasses import dataclass
+
+from segviz.records import Picture, Trajectory
+from segviz.settings import Settings
+from segviz.studies.runs import run_attack
+from segviz.ui.kit.running import Running
+from segviz.ui.kit.session import first_trajectory, identity, look_only, queue
+from segviz.ui.kit.state import asked_by_link, page_state, tab
+from segviz.ui.lab.controls import NOTHING_DRAWN
+
+PAGE = "pages/attack_lab.py"
+
+
+@dataclass
+class Lab(Running[Trajectory]):
+    """`trajectory` is on screen, `seen` the identity of what was looked at last; `error` stands above it until another picture comes."""
+
+    trajectory: Trajectory | None = None
+    seen: tuple[str, bytes, bytes | None] | None = None
+    error: str | None = None
+
+    @property
+    def shown(self) -> Trajectory:
+        """What is on screen: at first the run that ships with the project."""
+        if self.job is not None and self.job.latest is not None:
+            self.trajectory = self.job.latest
+        return self.trajectory or first_trajectory()
+
+
+def lab() -> Lab:
+    """The record of this tab, with what another page has left for it."""
+    state = page_state(Lab, lambda: Lab(asked=asked_by_link(PAGE)))
+    here = tab()
+    if here.shown_in_lab is not None:
+        state.trajectory, state.job, state.error = here.shown_in_lab, None, None
+        state.seen = identity(here.shown_in_lab.settings.model, here.shown_in_lab.picture)
+        here.shown_in_lab = None
+    elif here.run_in_lab:
+        state.asked, state.seen = True, None
+        here.run_in_lab = False
+    return state
+
+
+def run(state: Lab, settings: Settings, picture: Picture) -> None:
+    """Queue a run."""
+    state.job, state.error = queue(run_attack, settings, picture), None
+
+
+def look(state: Lab, settings: Settings, picture: Picture) -> None:
+    """Queue a look at the clean picture."""
+    state.job = queue(run_attack, look_only(settings), picture)
+
+
+def look_at_another(state: Lab, settings: Settings, picture: Picture) -> None:
+    """Show a picture or a model that is not on screen yet; run the settings if that is asked for, as by a link with some of its own."""
+    seen = identity(settings.model, picture)
+    if seen != state.seen:
+        if settings == first_trajectory().settings:
+            if not state.asked and state.job is not None:
+                state.job.stop()
+            state.trajectory, state.job = first_trajectory(), None
+        elif state.asked and settings.region != NOTHING_DRAWN and not tab().lost_model:
+            state.job = queue(run_attack, settings, picture)
+        else:
+            look(state, settings, picture)
+        state.seen, state.error = seen, None
+    job = state.job
+    if job is not None and job.error is not None and job.latest is None and state.error is None:
+        # The message stays, above the picture that was asked for.
+        state.error = job.error
+        look(state, settings, picture)
