@@ -14,7 +14,7 @@ from segviz.ui.kit.session import through_app
 from segviz.ui.kit.subject import chosen_picture
 from segviz.ui.lab import view
 from segviz.ui.lab.controls import settings_controls
-from segviz.ui.lab.state import PAGE, lab, look_at_another, run
+from segviz.ui.lab.state import PAGE, lab, look_or_run, run_in_view
 
 through_app(PAGE)
 
@@ -29,9 +29,9 @@ with st.sidebar:
 
 bar = st.container()
 if settings is not None and picture is not None:
-    look_at_another(state, settings, picture)
+    look_or_run(state, settings, picture)
     if view.show_region_editor(settings, picture):
-        start = partial(run, state, settings, picture)
+        start = partial(run_in_view, state, settings, picture)
 state.asked = False
 with bar:
     progress = run_bar(state, "lab", start)
@@ -45,20 +45,20 @@ def show() -> None:
     """Everything that changes with the run."""
     trajectory = state.shown
     with progress:
-        view.show_status(state, trajectory)
+        view.show_run_status(state, trajectory)
         if not running and settings is not None and trajectory.settings.steps > 0 and trajectory.settings != settings:
             st.caption("The settings on the left have changed since this run. Press **Run** to use them.")
     label_set = label_set_of(trajectory)
-    view.show_headline(trajectory)
+    view.show_run_figures(trajectory)
     view.show_outcomes(trajectory)
     pictures, side = st.columns([3, 2], gap="medium")
     with side:
         frame, cursor = view.choose_frame(trajectory, state.run_name)
-        view.show_curves(trajectory, cursor)
+        view.show_run_curves(trajectory, cursor)
         shown = view.show_legend(trajectory, frame, label_set)
     with pictures:
         view.show_pictures(trajectory, frame, label_set, shown)
-        view.show_downloads(trajectory)
+        view.show_run_files(trajectory)
 
 
 follow(show, state.job)

@@ -8,7 +8,7 @@ from segviz.models.zoo import model_entry
 from segviz.types import UserError
 from segviz.ui.compare import view
 from segviz.ui.compare.controls import comparison_controls, entrants_of, link_of_comparison
-from segviz.ui.compare.state import PAGE, comparison, look_at_another, run
+from segviz.ui.compare.state import PAGE, comparison, look_if_new, run_attacks
 from segviz.ui.kit.models import is_here
 from segviz.ui.kit.running import follow, run_bar
 from segviz.ui.kit.session import through_app
@@ -24,8 +24,8 @@ with st.sidebar:
         picture = chosen_picture(wish.shared)
         runs = entrants_of(wish)
         if picture is not None:
-            start = partial(run, state, wish, runs, picture) if runs else None
-            look = partial(look_at_another, state, wish, picture)
+            start = partial(run_attacks, state, wish, runs, picture) if runs else None
+            look = partial(look_if_new, state, wish, picture)
     except UserError as error:
         st.error(str(error))
 
@@ -40,17 +40,17 @@ def show() -> None:
     """Everything that changes with the comparison."""
     state.update()
     with progress:
-        view.show_status(state)
+        view.show_comparison_status(state)
     if not state.look:
-        view.show_table(state.entrants, state.budget, state.active)
-        st.caption(view.basis_of(state.clean))
-        view.show_curves(state.entrants, state.budget)
+        view.show_entrants(state.entrants, state.budget, state.active)
+        st.caption(view.basis_of_comparison(state.clean))
+        view.show_comparison_curves(state.entrants, state.budget)
     on_photo = st.toggle("Maps over the photo", True, key="compare_on_photo")
     view.show_clean(state.clean, on_photo, state.run_name)
     if not state.look:
         view.show_rows(state.entrants, on_photo, state.active, state.run_name)
         if not state.active:
-            view.show_downloads(state.entrants, state.budget)
+            view.show_comparison_files(state.entrants, state.budget)
 
 
 follow(show, state.job)

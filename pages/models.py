@@ -18,7 +18,7 @@ state = page_state(gallery.Views)
 
 st.title("Models")
 try:
-    gallery.show_table()
+    gallery.show_models()
     absent = [key for key in model_keys() if not is_here(model_entry(key))]
 except UserError as error:
     st.error(str(error))

@@ -11,8 +11,8 @@ from segviz.ui.kit.models import is_here
 from segviz.ui.kit.running import follow, run_bar
 from segviz.ui.kit.session import through_app
 from segviz.ui.targets import view
-from segviz.ui.targets.controls import link_of_morph, morph_controls, opened, target_of
-from segviz.ui.targets.state import PAGE, look_at_others, morphing, run, show_at_once
+from segviz.ui.targets.controls import link_of_morph, morph_controls, opened_photo, target_of
+from segviz.ui.targets.state import PAGE, look_if_others, morphing, run_morph_of, show_at_once
 
 through_app(PAGE)
 
@@ -22,15 +22,15 @@ with st.sidebar:
     try:
         wish = morph_controls()
         if is_here(model_entry(wish.settings.model)):
-            pictures = [opened(name, model_entry(wish.settings.model)) for name in wish.victims]
+            pictures = [opened_photo(name, model_entry(wish.settings.model)) for name in wish.victims]
             target = target_of(wish)
             if pictures:
-                look = partial(look_at_others, state, wish, target, pictures)
-                start = partial(run, state, wish, target, pictures) if target is not None else None
+                look = partial(look_if_others, state, wish, target, pictures)
+                start = partial(run_morph_of, state, wish, target, pictures) if target is not None else None
     except UserError as error:
         st.error(str(error))
 
-view.preset_buttons()
+view.target_preset_buttons()
 if wish is not None and look is not None:
     show_at_once(state, wish, pictures)
     if wish.target == "drawn":
@@ -49,15 +49,15 @@ def show() -> None:
     if shown is None:
         return
     with progress:
-        view.show_status(state, shown)
+        view.show_morph_status(state, shown)
     if not shown.look:
-        view.show_headline(shown.victims)
+        view.show_morph_figures(shown.victims)
     view.show_cards(shown, state.active)
     if not shown.look:
-        view.show_curves(shown)
-        view.show_table(shown, state.active)
+        view.show_morph_curves(shown)
+        view.show_victims(shown, state.active)
         if not state.active:
-            view.show_downloads(shown)
+            view.show_morph_files(shown)
 
 
 follow(show, state.job)

@@ -12,7 +12,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from segviz.places import APP
-from segviz.ui.kit.state import key_of
+from segviz.ui.kit.state import record_key
 
 T = TypeVar("T")
 
@@ -106,7 +106,7 @@ def until_done(app: AppTest, job: str) -> AppTest:
 
 def record(app: AppTest, kind: type[T]) -> T:
     """The page's record of that class, to put there what only a browser can make, such as a drawing."""
-    return app.session_state[key_of(kind)]
+    return app.session_state[record_key(kind)]
 
 
 def text(app: AppTest) -> str:

@@ -105,11 +105,14 @@ def test_scrubbing_shows_a_stored_iteration():
     assert np.array_equal(pictures(app, "Adversarial")[0], photo("chelsea"))
 
 
-def test_goal_that_cannot_be_gets_a_message_and_keeps_the_view():
+def test_goal_that_cannot_be_gets_a_message_and_keeps_the_picture():
     app = choose(open_page(), Goal="remove", Class="sheep")
-    finish(press(app, "Run"))
-    assert any("sheep" in error.value for error in app.error)
+    press(app, "Run")
+    until(app, lambda: any("sheep" in error.value for error in app.error))
     assert metric(app, "Largest change") == "4/255"
+    finish(app)
+    assert any("sheep" in error.value for error in app.error)
+    assert np.array_equal(pictures(app, "Input")[0], photo("chelsea"))
 
 
 def test_drawn_region_comes_from_the_link_and_follows_the_drawing(files):

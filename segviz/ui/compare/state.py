@@ -56,13 +56,13 @@ def comparison() -> Comparison:
     return page_state(Comparison, lambda: Comparison(asked=asked_by_link(PAGE, "attacks")))
 
 
-def run(state: Comparison, wish: ComparisonWish, runs: tuple[Settings, ...], picture: Picture) -> None:
+def run_attacks(state: Comparison, wish: ComparisonWish, runs: tuple[Settings, ...], picture: Picture) -> None:
     """Queue the attacks."""
     state.job, state.budget = queue(run_comparison, runs, picture), wish.budget
     state.entrants, state.seen = tuple(map(Entrant, runs)), identity(wish.shared.model, picture)
 
 
-def look_at_another(state: Comparison, wish: ComparisonWish, picture: Picture) -> None:
+def look_if_new(state: Comparison, wish: ComparisonWish, picture: Picture) -> None:
     """Queue a look at the picture if it, its labels or the model are not those that were looked at last."""
     seen = identity(wish.shared.model, picture)
     if seen != state.seen:

@@ -31,18 +31,18 @@ INTRODUCTION = (
 )
 
 
-def colours_of(entrants: Sequence[Entrant]) -> dict[Settings, str]:
+def entrant_colours(entrants: Sequence[Entrant]) -> dict[Settings, str]:
     """The colour of each attack."""
     return {entrant.settings: COLOURS[number % len(COLOURS)] for number, entrant in enumerate(entrants)}
 
 
-def show_status(state: Comparison) -> None:
+def show_comparison_status(state: Comparison) -> None:
     """Progress of a comparison under way, or what is on screen; errors as messages."""
-    if not show_job(state.job, progress_of):
-        st.markdown(INTRODUCTION if state.look else describe(state.entrants))
+    if not show_job(state.job, comparison_progress):
+        st.markdown(INTRODUCTION if state.look else describe_comparison(state.entrants))
 
 
-def progress_of(entrants: Sequence[Entrant]) -> Told:
+def comparison_progress(entrants: Sequence[Entrant]) -> Told:
     """How far a comparison is; nothing of a look."""
     if is_look(entrants):
         return None
@@ -50,7 +50,7 @@ def progress_of(entrants: Sequence[Entrant]) -> Told:
     return spent_of(sum(max(entrant.spent, 0) for entrant in able), sum(gradients_of(entrant.settings) for entrant in able))
 
 
-def describe(entrants: Sequence[Entrant]) -> str:
+def describe_comparison(entrants: Sequence[Entrant]) -> str:
     """One line that tells what is compared."""
     settings = entrants[0].settings
     image = samples()[settings.image].title if settings.image in samples() else "your own picture"
@@ -62,10 +62,10 @@ def describe(entrants: Sequence[Entrant]) -> str:
     return f"{count} on {image}: {goal}, ε = {settings.eps:g}/255{unit}, seed {settings.seed}."
 
 
-def show_table(entrants: Sequence[Entrant], budget: int, active: bool) -> None:
+def show_entrants(entrants: Sequence[Entrant], budget: int, active: bool) -> None:
     """A row per attack, strongest first: figures of the 8-bit result, or of the newest iterate while it runs."""
-    colours = colours_of(entrants)
-    rows = [table_row(entrant, colours[entrant.settings], active) for entrant in by_strength(entrants)]
+    colours = entrant_colours(entrants)
+    rows = [entrant_row(entrant, colours[entrant.settings], active) for entrant in by_strength(entrants)]
     percent = st.column_config.NumberColumn(format="%.1f %%")
     st.dataframe(
         {name: [row[name] for row in rows] for name in rows[0]},
@@ -88,7 +88,7 @@ def show_table(entrants: Sequence[Entrant], budget: int, active: bool) -> None:
     )
 
 
-def table_row(entrant: Entrant, colour: str, active: bool) -> dict[str, str | float | None]:
+def entrant_row(entrant: Entrant, colour: str, active: bool) -> dict[str, str | float | None]:
     """One line of the table."""
     trajectory = entrant.trajectory
     row: dict[str, str | float | None] = {"": swatch(colour), "attack": attack_title(entrant.settings)}
@@ -107,11 +107,11 @@ def table_row(entrant: Entrant, colour: str, active: bool) -> dict[str, str | fl
     row["PSNR"] = report.psnr if report else None
     row["gradients"] = point.gradients if point else None
     row["seconds"] = report.seconds if report else None
-    row["state"] = state_of(entrant, active)
+    row["state"] = state_of_entrant(entrant, active)
     return row
 
 
-def state_of(entrant: Entrant, active: bool) -> str:
+def state_of_entrant(entrant: Entrant, active: bool) -> str:
     """Where an attack stands, in words; `active` says whether the comparison is under way."""
     if entrant.error is not None:
         return entrant.error
@@ -125,12 +125,12 @@ def state_of(entrant: Entrant, active: bool) -> str:
     return "one step, by definition" if ATTACKS[entrant.settings.attack].one_step else "done"
 
 
-def show_curves(entrants: Sequence[Entrant], budget: int) -> None:
+def show_comparison_curves(entrants: Sequence[Entrant], budget: int) -> None:
     """The curves on one axis, with the choice of what they show."""
     quantity = st.segmented_control(
         "Curves of", list(QUANTITIES), default=next(iter(QUANTITIES)), required=True, key="compare_quantity", label_visibility="collapsed"
     )
-    colours = colours_of(entrants)
+    colours = entrant_colours(entrants)
     runs = {attack_title(one.settings): (one.trajectory, colours[one.settings]) for one in entrants if one.trajectory is not None}
     st.plotly_chart(
         comparison_curves(runs, quantity, budget),
@@ -155,7 +155,7 @@ def show_clean(trajectory: Trajectory, on_photo: bool, run: str) -> None:
 
 def show_rows(entrants: Sequence[Entrant], on_photo: bool, active: bool, run: str) -> None:
     """Per attack its picture, map, flipped pixels and perturbation: of the 8-bit result, or of the newest stored iterate until then."""
-    colours, settings = colours_of(entrants), entrants[0].settings
+    colours, settings = entrant_colours(entrants), entrants[0].settings
     st.caption(
         f"{layer_title(FLIPPED, settings)}. {layer_title(PERTURBATION, settings)}. "
         "Until an attack has ended its pictures are small JPEG previews."
@@ -166,7 +166,7 @@ def show_rows(entrants: Sequence[Entrant], on_photo: bool, active: bool, run: st
         name = f"{entrant.settings.attack}-{entrant.settings.variant}".strip("-")
         bar.image(swatch(colours[entrant.settings]), width=16, alt="")
         if entrant.error is not None or trajectory is None:
-            bar.markdown(f"**{attack_title(entrant.settings)}** · {state_of(entrant, active)}")
+            bar.markdown(f"**{attack_title(entrant.settings)}** · {state_of_entrant(entrant, active)}")
             continue
         bar.markdown(f"**{attack_title(entrant.settings)}** · {entrant.success:.1%} of the pixels won")
         if trajectory.final is not None and bar.button(
@@ -184,7 +184,7 @@ def show_rows(entrants: Sequence[Entrant], on_photo: bool, active: bool, run: st
         show_row({layer: found[layer] for layer in ROW}, (run, on_photo, name, moment), preview=trajectory.final is None)
 
 
-def show_downloads(entrants: Sequence[Entrant], budget: int) -> None:
+def show_comparison_files(entrants: Sequence[Entrant], budget: int) -> None:
     """Curves as CSV, settings and results as JSON, once the comparison has ended."""
     label_set = model_entry(entrants[0].settings.model).label_set
     download_buttons(
@@ -196,7 +196,7 @@ def show_downloads(entrants: Sequence[Entrant], budget: int) -> None:
     )
 
 
-def basis_of(trajectory: Trajectory) -> str:
+def basis_of_comparison(trajectory: Trajectory) -> str:
     """What the figures are measured on and against."""
     text = basis(replace(trajectory, report=None))
     return (

@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 def page_state(kind: type[T], made: Callable[[], T] | None = None) -> T:
     """The record of this tab of that dataclass; on the first call it is `made`, or has its defaults."""
-    key = key_of(kind)
+    key = record_key(kind)
     kept = st.session_state.get(key)
     if not isinstance(kept, kind):
         # Also after the program was reloaded while the tab was open, which makes another class of the same name.
@@ -21,7 +21,7 @@ def page_state(kind: type[T], made: Callable[[], T] | None = None) -> T:
     return kept
 
 
-def key_of(kind: type[Any]) -> str:
+def record_key(kind: type[Any]) -> str:
     """The key of a record in the state of the session."""
     return f"{kind.__module__}.{kind.__qualname__}"
 

@@ -31,7 +31,7 @@ def show_job(job: Job[T] | None, told: Callable[[T], Told], *, loading: str = "L
             stopping = ", stopping …" if job.stopping and job.latest is not None else ""
             st.progress(min(max(share, 0.0), 1.0), f"{words}{stopping}{company() if job.latest is not None else ''}")
         return True
-    if (problem := problem_of(job, away)) is not None:
+    if (problem := problem_of_job(job, away)) is not None:
         st.error(problem)
     return False
 
@@ -42,7 +42,7 @@ def company() -> str:
     return f"; {others} other run{'s are' if others > 1 else ' is'} under way" if others > 0 else ""
 
 
-def problem_of(job: Job[Any], away: str = AWAY) -> str | None:
+def problem_of_job(job: Job[Any], away: str = AWAY) -> str | None:
     """Why a run ended without a result of its own, for the user; None where it did not."""
     return job.error or (away if job.state is State.ABANDONED else None)
 

@@ -38,7 +38,7 @@ def where_of(region: str) -> str:
     return {"class": f"the {name}", "outside": f"what is not {name}", "polygon": "the drawn region"}[kind]
 
 
-def points(change: float) -> str | None:
+def in_points(change: float) -> str | None:
     """A change of a rate in percentage points; None for none that would be seen."""
     return f"{100 * change:+.1f} points" if abs(change) >= 0.0005 else None
 
@@ -61,6 +61,6 @@ def basis(trajectory: Trajectory) -> str:
     return text
 
 
-def percentages(values: Sequence[float | None]) -> list[float | None]:
+def in_percent(values: Sequence[float | None]) -> list[float | None]:
     """Fractions of 1 in percent."""
     return [None if value is None else 100 * value for value in values]

@@ -43,17 +43,17 @@ def lab() -> Lab:
     return state
 
 
-def run(state: Lab, settings: Settings, picture: Picture) -> None:
+def run_in_view(state: Lab, settings: Settings, picture: Picture) -> None:
     """Queue a run."""
     state.job, state.error = queue(run_attack, settings, picture), None
 
 
-def look(state: Lab, settings: Settings, picture: Picture) -> None:
+def look_at(state: Lab, settings: Settings, picture: Picture) -> None:
     """Queue a look at the clean picture."""
     state.job = queue(run_attack, look_only(settings), picture)
 
 
-def look_at_another(state: Lab, settings: Settings, picture: Picture) -> None:
+def look_or_run(state: Lab, settings: Settings, picture: Picture) -> None:
     """Show a picture or a model that is not on screen yet; run the settings if that is asked for, as by a link with some of its own."""
     seen = identity(settings.model, picture)
     if seen != state.seen:
@@ -64,10 +64,10 @@ def look_at_another(state: Lab, settings: Settings, picture: Picture) -> None:
         elif state.asked and settings.region != NOTHING_DRAWN and not tab().lost_model:
             state.job = queue(run_attack, settings, picture)
         else:
-            look(state, settings, picture)
+            look_at(state, settings, picture)
         state.seen, state.error = seen, None
     job = state.job
     if job is not None and job.error is not None and job.latest is None and state.error is None:
         # The message stays, above the picture that was asked for.
         state.error = job.error
-        look(state, settings, picture)
+        look_at(state, settings, picture)

@@ -21,8 +21,8 @@ from segviz.ui.kit.layers import SIX, label_set_of, layer_title, layers, read_ou
 from segviz.ui.kit.pictures import data_url
 from segviz.ui.kit.session import first_trajectory
 from segviz.ui.kit.state import tab
-from segviz.ui.kit.status import Told, problem_of, show_job
-from segviz.ui.kit.words import basis, percentages, points, where_of
+from segviz.ui.kit.status import Told, problem_of_job, show_job
+from segviz.ui.kit.words import basis, in_percent, in_points, where_of
 from segviz.ui.lab.controls import NOTHING_DRAWN
 from segviz.ui.lab.files import curve_csv, snippet
 from segviz.ui.lab.state import Lab
@@ -33,7 +33,7 @@ RESULT = "result"
 FOUR = ("Input", "Clean map", "Adversarial", "Adversarial map")
 
 
-def describe(settings: Settings) -> str:
+def describe_run(settings: Settings) -> str:
     """One line that tells what is on screen."""
     model = short_title(settings.model)
     image = samples()[settings.image].title if settings.image in samples() else "your own picture"
@@ -87,14 +87,14 @@ def show_region_editor(settings: Settings, picture: Picture) -> bool:
     return True
 
 
-def show_status(state: Lab, trajectory: Trajectory) -> None:
+def show_run_status(state: Lab, trajectory: Trajectory) -> None:
     """Progress of a run under way, or what is on screen and how it ended; errors as messages."""
     if state.error is not None:
         st.error(state.error)
-    told_already = state.job is not None and state.error is not None and problem_of(state.job) == state.error
-    if show_job(None if told_already else state.job, progress_of):
+    told_already = state.job is not None and state.error is not None and problem_of_job(state.job) == state.error
+    if show_job(None if told_already else state.job, run_progress):
         return
-    parts = [describe(trajectory.settings)]
+    parts = [describe_run(trajectory.settings)]
     if trajectory is first_trajectory():
         parts.append("This run was made beforehand with the bundled model; **Run** makes it live.")
     if trajectory.report is not None and trajectory.report.stopped:
@@ -102,13 +102,13 @@ def show_status(state: Lab, trajectory: Trajectory) -> None:
     st.markdown(" ".join(parts))
 
 
-def progress_of(trajectory: Trajectory) -> Told:
+def run_progress(trajectory: Trajectory) -> Told:
     """How far a run is."""
     last, total = trajectory.curve[-1], iterations_of(trajectory.settings)
     return last.index / max(total, 1), f"Iteration {last.index} of {total}" + (f", {last.member}" if last.member else "")
 
 
-def show_headline(trajectory: Trajectory) -> None:
+def show_run_figures(trajectory: Trajectory) -> None:
     """The figures of the run: live from the newest iteration, in the end from the 8-bit result."""
     report, point, clean = trajectory.report, trajectory.curve[-1], trajectory.clean
     miou, accuracy, success = point.miou, point.pixel_accuracy, point.success
@@ -119,20 +119,20 @@ def show_headline(trajectory: Trajectory) -> None:
     columns[0].metric(
         "mIoU of this image",
         f"{miou:.1%}",
-        points(miou - clean.miou) if attacked else None,
+        in_points(miou - clean.miou) if attacked else None,
         help="Mean IoU over the classes in the labels or in the prediction of this one picture. A data set's mIoU is another quantity.",
     )
     columns[1].metric(
         "Pixel accuracy",
         f"{accuracy:.1%}",
-        points(accuracy - clean.pixel_accuracy) if attacked else None,
+        in_points(accuracy - clean.pixel_accuracy) if attacked else None,
         help="Share of labelled pixels with the right class.",
     )
     if trajectory.target is not None:
         columns[2].metric(
             "Target reached",
             f"{success:.1%}",
-            points(success - trajectory.curve[0].success) if attacked else None,
+            in_points(success - trajectory.curve[0].success) if attacked else None,
             help="Share of pixels that the model gives the class of the target map; below, how many more than in the clean picture.",
         )
     elif trajectory.settings.goal == "class":
@@ -214,9 +214,9 @@ def show_legend(trajectory: Trajectory, frame: Frame, label_set: LabelSet) -> se
     table = {
         "": [data_url(np.full((16, 16, 3), colour, np.uint8)) for colour in label_set.palette],
         "class": label_set.classes,
-        "IoU before": percentages(trajectory.clean.iou),
-        "IoU after": percentages(after),
-        "pixels": percentages(shares),
+        "IoU before": in_percent(trajectory.clean.iou),
+        "IoU after": in_percent(after),
+        "pixels": in_percent(shares),
     }
     percent = {name: st.column_config.NumberColumn(format="%.1f %%", width=66) for name in ("IoU before", "IoU after", "pixels")}
     chosen = st.dataframe(
@@ -266,7 +266,7 @@ def show_pictures(trajectory: Trajectory, frame: Frame, label_set: LabelSet, sho
         column.image(data_url(found[name]()), caption=name, width="stretch", alt=name)
 
 
-def show_curves(trajectory: Trajectory, cursor: int | None) -> None:
+def show_run_curves(trajectory: Trajectory, cursor: int | None) -> None:
     """Curves of the run so far."""
     st.plotly_chart(
         run_curves(trajectory, iterations_of(trajectory.settings), cursor),
@@ -276,7 +276,7 @@ def show_curves(trajectory: Trajectory, cursor: int | None) -> None:
     )
 
 
-def show_downloads(trajectory: Trajectory) -> None:
+def show_run_files(trajectory: Trajectory) -> None:
     """Adversarial picture, settings, curve and code of a finished run."""
     if trajectory.final is None or trajectory.settings.steps == 0:
         return

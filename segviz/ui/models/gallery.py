@@ -25,7 +25,7 @@ def parameters_of(key: str) -> int | None:
     return entry.parameters if entry.state == "own" else entry.count_parameters()
 
 
-def show_table() -> None:
+def show_models() -> None:
     """Every model with its parameters, size, licence, accuracy and state."""
     entries = [catalogue()[key] for key in model_keys()]
     counts = [parameters_of(entry.key) for entry in entries]

@@ -272,7 +272,7 @@ def target_controls(entry: ModelEntry) -> str:
         if state.targets_photo not in photo_names():
             put(PREFIX, {"photo": photo_names()[0]})
         photo = st.selectbox("Photo", photo_names(), format_func=photo_title, key="targets_photo", persist_state="session")
-        sources = list(SOURCE_TITLES) if opened(photo, entry).labels is not None else ["prediction"]
+        sources = list(SOURCE_TITLES) if opened_photo(photo, entry).labels is not None else ["prediction"]
         if state.targets_source not in sources:
             put(PREFIX, {"source": sources[0]})
         source = st.segmented_control(
@@ -316,7 +316,7 @@ def map_upload(entry: ModelEntry) -> None:
         st.caption(f"In use: **{kept[0]}**.")
 
 
-def opened(name: str, entry: ModelEntry) -> Picture:
+def opened_photo(name: str, entry: ModelEntry) -> Picture:
     """A photo by name at the model's working size; raises UserError where an upload is too small for it."""
     if name in samples():
         return sample_picture(name, entry)
@@ -333,7 +333,7 @@ def target_of(wish: MorphWish) -> TargetMap | None:
     kind, _, name = wish.target.partition(":")
     if kind == "photo":
         photo, _, source = name.rpartition(":")
-        picture = opened(photo, entry)
+        picture = opened_photo(photo, entry)
         return Given(picture.labels) if source == "labels" and picture.labels is not None else PredictionOn(picture)
     if kind == "class":
         return Everywhere(name)

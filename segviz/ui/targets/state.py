@@ -19,7 +19,7 @@ Size = tuple[int, int] | None
 
 
 @dataclass(frozen=True)
-class Shown:
+class MorphShown:
     """What is on screen: the pictures as they stand, the wish that led there, the size of its target map, the identity of the run."""
 
     victims: tuple[Victim, ...]
@@ -42,7 +42,7 @@ class Shown:
 class Morph(Running[tuple[Victim, ...]]):
     """`queued` are the wish of the newest run and the size of its target map, `seen` the identity of what was looked at last."""
 
-    shown: Shown | None = None
+    shown: MorphShown | None = None
     queued: tuple[MorphWish, Size] | None = None
     seen: tuple[object, ...] | None = None
 
@@ -54,7 +54,7 @@ class Morph(Running[tuple[Victim, ...]]):
     def update(self) -> None:
         """Take over what the run has come to."""
         if self.job is not None and self.job.latest is not None and self.queued is not None:
-            self.shown = Shown(self.job.latest, *self.queued, self.job.id)
+            self.shown = MorphShown(self.job.latest, *self.queued, self.job.id)
 
 
 def morphing() -> Morph:
@@ -76,17 +76,17 @@ def look_of(wish: MorphWish) -> MorphWish:
 def show_at_once(state: Morph, wish: MorphWish, pictures: Sequence[Picture]) -> None:
     """On the first visit, show the pictures before any model has looked at them."""
     if state.shown is None:
-        state.shown = Shown(tuple(map(Victim, pictures)), look_of(wish), None, "")
+        state.shown = MorphShown(tuple(map(Victim, pictures)), look_of(wish), None, "")
 
 
-def run(state: Morph, wish: MorphWish, target: TargetMap | None, pictures: Sequence[Picture]) -> None:
+def run_morph_of(state: Morph, wish: MorphWish, target: TargetMap | None, pictures: Sequence[Picture]) -> None:
     """Queue a run or, with no steps, a look, and remember what it is of."""
     state.job = queue(run_morph, wish.settings, target, pictures)
     size = None if target is None else target.size
     state.queued, state.seen = (wish, size), identity_of(wish, pictures, target)
 
 
-def look_at_others(state: Morph, wish: MorphWish, target: TargetMap | None, pictures: Sequence[Picture]) -> None:
+def look_if_others(state: Morph, wish: MorphWish, target: TargetMap | None, pictures: Sequence[Picture]) -> None:
     """Queue a look if pictures, target or model are not those that were looked at last."""
     if identity_of(wish, pictures, target) != state.seen:
-        run(state, look_of(wish), target, pictures)
+        run_morph_of(state, look_of(wish), target, pictures)

@@ -24,7 +24,7 @@ from segviz.ui.region import region_editor
 from segviz.ui.targets.charts import MEAN, target_curves
 from segviz.ui.targets.controls import PRESETS, MorphWish, material, photo_title
 from segviz.ui.targets.files import targets_csv, targets_zip
-from segviz.ui.targets.state import Morph, Shown, choose_preset
+from segviz.ui.targets.state import Morph, MorphShown, choose_preset
 
 PHOTO, ADVERSARIAL, NOW, TARGET, CLEAN, LABELS = "Photo", "Adversarial", "Map now", "Target map", "Clean map", "Label map"
 PICTURES = (NOW, TARGET, ADVERSARIAL, PHOTO, CLEAN, LABELS, PERTURBATION)
@@ -44,12 +44,12 @@ SOURCES = (
 )
 
 
-def colours_of(victims: Sequence[Victim]) -> dict[str, str]:
+def victim_colours(victims: Sequence[Victim]) -> dict[str, str]:
     """The colour of each picture's curve by its name."""
     return {victim.picture.name: COLOURS[number % len(COLOURS)] for number, victim in enumerate(victims)}
 
 
-def preset_buttons() -> None:
+def target_preset_buttons() -> None:
     """A button for each preset."""
     with st.container(horizontal=True, gap="small"):
         for key, preset in PRESETS.items():
@@ -68,20 +68,20 @@ def say_what_is_missing(wish: MorphWish) -> None:
         st.info("Upload the target map on the left. **Run** waits for that.")
 
 
-def show_status(state: Morph, shown: Shown) -> None:
+def show_morph_status(state: Morph, shown: MorphShown) -> None:
     """Progress of a run under way, or what is on screen; errors as messages."""
 
-    def progress_of(victims: Sequence[Victim]) -> Told:
+    def morph_progress(victims: Sequence[Victim]) -> Told:
         if shown.look:
             return None
         able = [victim for victim in victims if victim.error is None]
         return spent_of(sum(max(victim.spent, 0) for victim in able), gradients_of(shown.wish.settings) * len(able))
 
-    if not show_job(state.job, progress_of):
-        st.markdown(INTRODUCTION if shown.look else describe(shown))
+    if not show_job(state.job, morph_progress):
+        st.markdown(INTRODUCTION if shown.look else describe_morph(shown))
 
 
-def describe(shown: Shown) -> str:
+def describe_morph(shown: MorphShown) -> str:
     """One line that tells what was done."""
     settings, count = shown.wish.settings, len(shown.victims)
     unit = "" if settings.norm == "linf" else " (root mean square)"
@@ -138,7 +138,7 @@ def show_editor(state: Morph, picture: Picture, label_set: LabelSet) -> None:
     )
 
 
-def show_headline(victims: Sequence[Victim]) -> None:
+def show_morph_figures(victims: Sequence[Victim]) -> None:
     """Means over the pictures: live from the newest iterates, in the end from the 8-bit results."""
     able = [victim for victim in victims if victim.now is not None]
     columns = st.columns(4)
@@ -159,21 +159,21 @@ def show_headline(victims: Sequence[Victim]) -> None:
         column.metric(title, "–" if value is None else f"{value:.1%}", help=told)
 
 
-def show_cards(shown: Shown, active: bool) -> None:
+def show_cards(shown: MorphShown, active: bool) -> None:
     """A card per picture, side by side: where it stands, and the pictures that were chosen to be seen."""
     bar = st.container(horizontal=True, vertical_alignment="center")
     names = bar.pills(
         "Pictures on the cards", PICTURES, default=SHOWN_FIRST, selection_mode="multi", key="targets_pictures", label_visibility="collapsed"
     )
     on_photo = bar.toggle("Maps over the photo", True, key="targets_on_photo")
-    colours = colours_of(shown.victims)
+    colours = victim_colours(shown.victims)
     with st.grid(min(max(len(shown.victims), 3), 4), min_column_width=180, gap="small"):
         for victim in shown.victims:
             with st.container(border=True):
                 show_card(victim, shown, [name for name in PICTURES if name in names], on_photo, colours[victim.picture.name], active)
 
 
-def show_card(victim: Victim, shown: Shown, names: Sequence[str], on_photo: bool, colour: str, active: bool) -> None:
+def show_card(victim: Victim, shown: MorphShown, names: Sequence[str], on_photo: bool, colour: str, active: bool) -> None:
     """One picture: title, figures, mark of 90 %, its pictures; until its attack has ended the changing ones are small JPEG previews."""
     head = st.container(horizontal=True, vertical_alignment="center", gap="small")
     head.image(swatch(colour), width=16, alt="")
@@ -198,7 +198,7 @@ def show_card(victim: Victim, shown: Shown, names: Sequence[str], on_photo: bool
     st.caption(sizes(victim, shown.size))
 
 
-def pictures_of(victim: Victim, shown: Shown, on_photo: bool) -> dict[str, Callable[[], np.ndarray]]:
+def pictures_of(victim: Victim, shown: MorphShown, on_photo: bool) -> dict[str, Callable[[], np.ndarray]]:
     """Name of each picture that there is to a function that draws it as (H,W,3) uint8."""
     photo, settings = victim.picture.pixels, shown.wish.settings
 
@@ -231,20 +231,20 @@ def sizes(victim: Victim, size: tuple[int, int] | None) -> str:
     return text
 
 
-def show_curves(shown: Shown) -> None:
+def show_morph_curves(shown: MorphShown) -> None:
     """The curves of all pictures."""
     titles = {victim.picture.name: photo_title(victim.picture.name) for victim in shown.victims}
     st.plotly_chart(
-        target_curves(shown.victims, colours_of(shown.victims), titles, iterations_of(shown.wish.settings)),
+        target_curves(shown.victims, victim_colours(shown.victims), titles, iterations_of(shown.wish.settings)),
         key="targets_curves",
         config={"displayModeBar": False},
         alt="Target accuracy, target mIoU, IoU with the original prediction and accuracy of each picture over the iterations",
     )
 
 
-def show_table(shown: Shown, active: bool) -> None:
+def show_victims(shown: MorphShown, active: bool) -> None:
     """A row per picture and their mean: figures of the 8-bit result, or of the newest iterate while it runs."""
-    rows = [table_row(victim, active) for victim in shown.victims]
+    rows = [victim_row(victim, active) for victim in shown.victims]
     if len(rows) > 1:
         mean = {column: mean_now(shown.victims, rate) for column, rate in COLUMNS.items()}
         rows.append({"picture": MEAN} | {column: None if value is None else 100 * value for column, value in mean.items()})
@@ -275,9 +275,9 @@ COLUMNS = {
 """Column of the table to the rate that it shows."""
 
 
-def table_row(victim: Victim, active: bool) -> dict[str, str | float | None]:
+def victim_row(victim: Victim, active: bool) -> dict[str, str | float | None]:
     """One line of the table."""
-    row: dict[str, str | float | None] = {"picture": photo_title(victim.picture.name), "state": state_of(victim, active)}
+    row: dict[str, str | float | None] = {"picture": photo_title(victim.picture.name), "state": state_of_victim(victim, active)}
     for column, rate in COLUMNS.items():
         value = None if victim.now is None else getattr(victim.now, rate)
         row[column] = None if value is None else 100 * value
@@ -288,7 +288,7 @@ def table_row(victim: Victim, active: bool) -> dict[str, str | float | None]:
     return row
 
 
-def state_of(victim: Victim, active: bool) -> str:
+def state_of_victim(victim: Victim, active: bool) -> str:
     """Where a picture stands, in words; `active` says whether the run is under way."""
     if victim.error is not None:
         return victim.error
@@ -297,7 +297,7 @@ def state_of(victim: Victim, active: bool) -> str:
     return f"stopped after {victim.result.moment.index}" if victim.result.stopped else "done"
 
 
-def show_downloads(shown: Shown) -> None:
+def show_morph_files(shown: MorphShown) -> None:
     """Adversarial pictures, curves, settings and results, once the run has ended."""
     settings, target = shown.wish.settings, shown.wish.target
     download_buttons(
