@@ -75,7 +75,7 @@ def press(app: AppTest, label: str) -> AppTest:
     return app
 
 
-def until(app: AppTest, condition: Callable[[], bool]) -> AppTest:
+def until(app: AppTest, condition: Callable[[], Any]) -> AppTest:
     """Draw the page again, as its timer does in a browser, until the condition holds."""
     end = time.monotonic() + LIMIT
     while not condition():
@@ -112,6 +112,11 @@ def record(app: AppTest, kind: type[T]) -> T:
 def text(app: AppTest) -> str:
     """All that the page says."""
     return " ".join(element.value for element in [*app.markdown, *app.caption, *app.info, *app.error, *app.warning, *app.success])
+
+
+def progress(app: AppTest) -> str:
+    """What the bars of progress say."""
+    return " ".join(element.proto.text for element in app.get("progress"))
 
 
 def metric(app: AppTest, label: str) -> str:

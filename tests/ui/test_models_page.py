@@ -63,8 +63,7 @@ def test_one_photo_through_a_model(served, monkeypatch):
     app = open_page("models")
     press(choose(app, Models=["small"]), "Segment and measure")
     until(app, lambda: "forward and backward" in text(app))
-    (view,) = pictures(app)
-    assert max(view.shape[:2]) == 160
+    assert len(pictures(app)) == 1
     forward, both = map(int, re.search(r"forward (\d+) ms, forward and backward (\d+) ms", text(app)).groups())
     assert 0 < forward <= both
     assert re.search(r"\bcat \d+%", text(app))
