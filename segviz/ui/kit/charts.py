@@ -73,12 +73,7 @@ def run_curves(trajectory: Trajectory, total: int, cursor: int | None) -> go.Fig
             row=1,
             col=1,
         )
-    for before, after in pairwise(curve):
-        x = before.index + 0.5
-        if after.stage != before.stage:
-            figure.add_vline(x=x, line_color="#adb5bd", line_width=1)
-        if after.member != before.member:
-            figure.add_annotation(x=x, y=1, yref="y domain", text=after.member, showarrow=False, xanchor="left", font_size=10)
+    mark_beginnings(figure, curve)
     if cursor is not None:
         figure.add_vline(x=cursor, line_dash="dot", line_color="#868e96")
     figure.update_xaxes(range=[-0.02 * total, 1.03 * max(total, 1)])
@@ -93,6 +88,16 @@ def run_curves(trajectory: Trajectory, total: int, cursor: int | None) -> go.Fig
         uirevision="run",
     )
     return figure
+
+
+def mark_beginnings(figure: go.Figure, curve: Sequence[Point]) -> None:
+    """A thin line where the attack begins anew, and its name where another attack of a suite begins."""
+    for before, after in pairwise(curve):
+        x = before.index + 0.5
+        if after.stage != before.stage:
+            figure.add_vline(x=x, line_color="#adb5bd", line_width=1)
+        if after.member != before.member:
+            figure.add_annotation(x=x, y=1, yref="y domain", text=after.member, showarrow=False, xanchor="left", font_size=10)
 
 
 def comparison_curves(runs: Mapping[str, tuple[Trajectory, str]], quantity: str, budget: int) -> go.Figure:
