@@ -6,7 +6,7 @@ from functools import partial
 
 import app_page
 import pytest
-from app_page import control, finish, metric, text
+from app_page import control, finish, go_to, metric, text
 from streamlit.testing.v1 import AppTest
 
 from segviz.lab import attack_picture, sample_picture
@@ -103,7 +103,8 @@ def test_a_study_goes_on_while_the_attack_lab_runs_what_was_clicked():
     app.session_state.curves_clicked = shown.pairs[shown.rows[0].point][0][0]
     app.run()
     assert not app.exception
-    finish(app)
+    # The driver does not follow a page that goes to another one.
+    finish(go_to(app, "attack_lab"))
     assert (control(app, "Attack").value, control(app, "Picture").value, metric(app, "Gradients")) == ("fgsm", "camera", "1")
     app.switch_page("pages/curves.py").run()
     until_done(app)
