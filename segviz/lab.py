@@ -2,8 +2,8 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,16 +11,17 @@ import torch
 from torch import Tensor
 
 from segviz import metrics
-from segviz.attacks.catalog import build_attack
-from segviz.attacks.goals import build_goal, fitted
+from segviz.attacks.catalog import build_attack, check_settings
+from segviz.attacks.goals import build_goal, class_index, classes_of, fitted
+from segviz.attacks.loop import Runnable
 from segviz.attacks.regions import region_mask
 from segviz.data.images import Photo, naming, read_ids, read_label_map, read_photo
 from segviz.data.samples import Sample, samples
 from segviz.models.segmenter import Segmenter
 from segviz.models.zoo import ModelEntry
-from segviz.records import Figures, Frame, Outcome, Picture, Point, Report, Trajectory, figures_of_counts
+from segviz.records import Figures, Frame, LeftOut, Outcome, Picture, Point, Report, Trajectory, figures_of_counts
 from segviz.settings import Settings
-from segviz.types import VOID, Step, UserError
+from segviz.types import VOID, Goal, Step, UserError
 
 MAX_FRAMES = 40
 
@@ -64,6 +65,111 @@ def to_tensor(pixels: np.ndarray, device: torch.device) -> Tensor:
     return x.contiguous(memory_format=torch.channels_last)
 
 
+@dataclass(frozen=True)
+class Task:
+    """Pictures of one shape, ready to be attacked together.
+
+    `numbers` say which they are of those that were given. `x` (N,3,H,W) in [0,1]; `labels` (N,H,W) the label maps, 255 everywhere for a
+    picture without one; `clean` (N,H,W) the attacked model's predictions; `reference` (N,H,W) the labels that the attack is about, the
+    label map or the clean prediction; `region` (N,H,W) bool where the pictures may change.
+    """
+
+    pictures: tuple[Picture, ...]
+    numbers: tuple[int, ...]
+    x: Tensor
+    labels: Tensor
+    clean: Tensor
+    reference: Tensor
+    goal: Goal
+    region: Tensor
+    attack: Runnable
+
+
+def prepare(
+    settings: Settings,
+    pictures: Sequence[Picture],
+    model: Segmenter,
+    target_for: Callable[[Tensor], Tensor] | None = None,
+    clean: Tensor | None = None,
+) -> tuple[Task | None, tuple[LeftOut, ...]]:
+    """What an attack on pictures of one shape needs, for those that it can be made on, and why it cannot for the others.
+
+    A picture is left out if its label map is void everywhere, if it lacks the classes that the goal speaks of (the labels for "class", the
+    model's prediction for "remove" and "swap"), if there is no target map for it, and if the region holds none of its pixels. The task is
+    None where all are left out. `target_for` gives the map (H,W) of the goal "map" for a clean prediction (H,W). `clean` (N,H,W) are the
+    model's predictions where they are known already. Raises UserError for settings that fit no picture: an unknown class, text that is no
+    region, an attack that cannot do what is wished.
+    """
+    for name in classes_of(settings):
+        class_index(model.label_set, name)
+    x = batch_of(pictures, model.mean.device)
+    if clean is None:
+        with torch.no_grad():
+            clean = model(x).argmax(1)
+    labels = torch.stack([label_tensor(picture) for picture in pictures]).to(x.device)
+    own = torch.tensor([settings.against == "prediction" or picture.labels is None for picture in pictures], device=x.device)
+    reference = torch.where(own.view(-1, 1, 1), clean, labels)
+    region = region_mask(settings.region, reference, model.label_set)
+    numbers: list[int] = []
+    goals: list[Goal] = []
+    left_out: list[LeftOut] = []
+    for number, picture in enumerate(pictures):
+        try:
+            check_label_map(picture)
+            given = None if target_for is None else target_for(clean[number]).unsqueeze(0)
+            goal = build_goal(settings, reference[number : number + 1], clean[number : number + 1], model.label_set, given)
+            check_region(settings.region, region[number])
+        except UserError as error:
+            left_out.append(LeftOut(picture.name, str(error)))
+        else:
+            numbers.append(number)
+            goals.append(goal)
+    # An attack that cannot do what is wished is told even where no picture fits.
+    check_settings(settings)
+    if not numbers:
+        return None, tuple(left_out)
+    kept = tuple(pictures[number] for number in numbers)
+    if left_out:
+        x, labels, clean, reference, region = batch_of(kept, x.device), labels[numbers], clean[numbers], reference[numbers], region[numbers]
+    attack = build_attack(settings, *x.shape[2:], label_set=model.label_set, region=region if settings.region else None)
+    return Task(kept, tuple(numbers), x, labels, clean, reference, joined(goals), region, attack), tuple(left_out)
+
+
+def check_label_map(picture: Picture) -> None:
+    """Raise UserError where the picture's label map is void everywhere."""
+    if picture.labels is not None and (picture.labels == VOID).all():
+        raise UserError("The label map is void (255) everywhere, so there is nothing to attack or measure. Choose another one or none.")
+
+
+def check_region(region: str, mask: Tensor) -> None:
+    """Raise UserError where the `mask` (H,W) of a region is empty."""
+    if not mask.any():
+        raise UserError(f"The region '{region}' holds no pixel of the picture. Choose or draw another one.")
+
+
+def joined(goals: Sequence[Goal]) -> Goal:
+    """The goals of single pictures, which all come from the same settings, as the goal of a batch."""
+    masks = [goal.mask for goal in goals if goal.mask is not None]
+    return Goal(torch.cat([goal.labels for goal in goals]), goals[0].targeted, torch.cat(masks) if masks else None)
+
+
+def nothing_left(left_out: Sequence[LeftOut]) -> UserError:
+    """What to raise where a run has left out all its pictures."""
+    if len(left_out) == 1:
+        return UserError(left_out[0].why)
+    return UserError(f"None of the {len(left_out)} pictures can be used. The first, {left_out[0].picture}: {left_out[0].why}")
+
+
+def label_tensor(picture: Picture) -> Tensor:
+    """The picture's label map (H,W) as int64; 255 everywhere where it has none."""
+    return torch.full(picture.pixels.shape[:2], VOID) if picture.labels is None else torch.from_numpy(picture.labels).long()
+
+
+def batch_of(pictures: Sequence[Picture], device: torch.device) -> Tensor:
+    """Pictures of one shape as (N,3,H,W) float in [0,1]."""
+    return torch.cat([to_tensor(picture.pixels, device) for picture in pictures])
+
+
 def attack_picture(
     settings: Settings,
     picture: Picture,
@@ -82,22 +188,11 @@ def attack_picture(
     seconds, resumed = 0.0, time.perf_counter()
     device = model.mean.device
     classes = len(model.label_set.classes)
-    x = to_tensor(picture.pixels, device)
-    with torch.no_grad():
-        clean_prediction = model(x).argmax(1)
-    own_prediction = picture.labels is None or settings.against == "prediction"
-    if picture.labels is None or own_prediction:
-        reference = clean_prediction
-    else:
-        reference = torch.from_numpy(picture.labels).to(device).long().unsqueeze(0)
-        if (reference == VOID).all():
-            raise UserError("Every pixel of the label map is void (255), so there is nothing to attack or measure.")
-    given = None if target_map is None else fitted(torch.from_numpy(target_map).to(device), *picture.pixels.shape[:2]).unsqueeze(0)
-    goal = build_goal(settings, reference, clean_prediction, model.label_set, given)
-    region = region_mask(settings.region, reference, model.label_set)
-    if not region.any():
-        raise UserError(f"The region '{settings.region}' holds no pixel of the picture. Choose or draw another one.")
-    attack = build_attack(settings, *picture.pixels.shape[:2], label_set=model.label_set, region=region if settings.region else None)
+    target_for = None if target_map is None else lambda clean: fitted(torch.from_numpy(target_map).to(device), *clean.shape)
+    task, left_out = prepare(settings, [picture], model, target_for)
+    if task is None:
+        raise nothing_left(left_out)
+    x, reference, goal, attack = task.x, task.reference, task.goal, task.attack
     kept = stored_iterations(attack.iterations, max_frames)
 
     steps = attack.run(model, x, goal)
@@ -107,7 +202,7 @@ def attack_picture(
         settings=settings,
         picture=picture,
         reference=reference[0].byte().cpu().numpy(),
-        own_prediction=own_prediction,
+        own_prediction=picture.labels is None or settings.against == "prediction",
         target=goal.labels[0].byte().cpu().numpy() if goal.targeted else None,
         device=device_name(device),
         clean=clean,

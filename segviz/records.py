@@ -23,6 +23,14 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class LeftOut:
+    """A picture that does not count in a run, by name, and why in words for the user."""
+
+    picture: str
+    why: str
+
+
+@dataclass(frozen=True)
 class Figures:
     """How well a prediction of one picture agrees with the reference labels; rates in [0,1].
 

@@ -63,6 +63,8 @@ def targets_result(victims: Sequence[Victim], settings: Settings, target: str) -
         **attacked,
         "target": target,
         "mean": {rate: mean_now(victims, rate) for rate in RATES},
+        "counted": sum(victim.result is not None for victim in victims),
+        "left_out": [{"picture": victim.picture.name, "why": victim.error} for victim in victims if victim.error is not None],
         "pictures": [
             {"picture": victim.picture.name, "error": victim.error}
             if victim.result is None
@@ -105,6 +107,7 @@ def transfer_result(study: Transfer) -> dict[str, Any]:
         "scope": scope_of(study),
         "pictures": study.pictures,
         "of": study.total,
+        "left_out": [asdict(lacking) for lacking in study.left_out],
         "reference": "own prediction" if study.own_prediction else "label map",
         "stopped_after": study.stopped_after,
         "runs": runs,

@@ -17,20 +17,15 @@ def class_index(label_set: LabelSet, name: str) -> int:
     return label_set.classes.index(name)
 
 
-def fitting(settings: Settings, reference: Tensor, clean_prediction: Tensor, label_set: LabelSet) -> Tensor:
-    """The pictures (N,) bool that have the classes which the goal of `settings` speaks of, for maps as in `build_goal`."""
-    fits = torch.ones(len(reference), dtype=torch.bool, device=reference.device)
-    if settings.goal == "class":
-        fits &= present(reference, [settings.target], label_set)
-    elif settings.goal in ("remove", "swap"):
-        names = [settings.target] if settings.goal == "remove" else [settings.target, settings.other]
-        fits &= present(clean_prediction, names, label_set)
-    return fits
+def classes_of(settings: Settings) -> tuple[str, ...]:
+    """The classes that the goal of `settings` speaks of."""
+    named = {"break": (), GIVEN: (), "swap": (settings.target, settings.other)}.get(settings.goal, (settings.target,))
+    return tuple(name for name in named if name is not None)
 
 
-def present(labels: Tensor, names: list[str | None], label_set: LabelSet) -> Tensor:
+def present(labels: Tensor, names: tuple[str, ...], label_set: LabelSet) -> Tensor:
     """The maps (N,) bool of `labels` (N,H,W) that hold at least one of the classes."""
-    classes = torch.tensor([class_index(label_set, name) for name in names if name is not None]).to(labels)
+    classes = torch.tensor([class_index(label_set, name) for name in names]).to(labels)
     return torch.isin(labels, classes).flatten(1).any(1)
 
 
@@ -47,12 +42,12 @@ def build_goal(settings: Settings, reference: Tensor, clean_prediction: Tensor, 
     assert settings.target is not None
     target = class_index(label_set, settings.target)
     if settings.goal == "class":
-        if not fitting(settings, reference, clean_prediction, label_set).all():
+        if not present(reference, classes_of(settings), label_set).all():
             raise UserError(f"No pixel is labelled {settings.target}, so there is nothing to break. Choose another class.")
         return Goal(reference, mask=reference == target)
     if settings.goal == "everywhere":
         return Goal(torch.full_like(clean_prediction, target), targeted=True)
-    if not fitting(settings, reference, clean_prediction, label_set).all():
+    if not present(clean_prediction, classes_of(settings), label_set).all():
         seen = [label_set.classes[index] for index in clean_prediction.unique().tolist()]
         names = settings.target if settings.goal == "remove" else f"{settings.target} and no {settings.other}"
         raise UserError(f"The model sees no {names} in this picture, so there is none to {settings.goal}. It sees: {', '.join(seen)}.")

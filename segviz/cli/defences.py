@@ -7,7 +7,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from segviz.attacks.catalog import attack_entry
-from segviz.cli.options import Commands, add_data_set, add_settings, data_set_from, make_folders, positive, settings_from
+from segviz.cli.options import Commands, add_data_set, add_settings, data_set_from, make_folders, positive, say_left_out, settings_from
 from segviz.data.samples import samples
 from segviz.defences.catalog import values_of
 from segviz.defences.rows import DEFENCES
@@ -55,6 +55,7 @@ def defences_command(options: argparse.Namespace) -> None:
             bar.total = table.total
             bar.update(table.done - bar.n)
     assert table is not None
+    say_left_out(table.left_out)
     text = survey_csv(table)
     if options.csv is None:
         sys.stdout.write(text)

@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn, TypeAlias
 
@@ -13,6 +14,7 @@ from segviz.attacks.regions import FORMS
 from segviz.attacks.transforms import TRANSFORMS
 from segviz.data.datasets import Pairs, open_data_set
 from segviz.data.label_sets import LabelSet, label_set_named
+from segviz.records import LeftOut
 from segviz.settings import GOALS, LABEL_SOURCES, Settings
 from segviz.types import UserError
 
@@ -131,3 +133,9 @@ def make_folders(*folders: Path | None) -> None:
                 folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UserError(f"Cannot create the folder {folder}: {error.strerror}.") from None
+
+
+def say_left_out(left_out: Sequence[LeftOut]) -> None:
+    """A line on stderr for every picture that does not count."""
+    for lacking in left_out:
+        print(f"left out: {lacking.picture}: {lacking.why}", file=sys.stderr)

@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from segviz import draw
 from segviz.attacks.catalog import attack_entry, iterations_of
-from segviz.cli.options import Commands, add_data_set, add_settings, data_set_from, make_folders, settings_from, write_json
+from segviz.cli.options import Commands, add_data_set, add_settings, data_set_from, make_folders, say_left_out, settings_from, write_json
 from segviz.data.label_sets import LabelSet
 from segviz.data.samples import sample_of_file
 from segviz.lab import attack_picture, device_name, labels_of_sample, open_picture, read_target_map
@@ -118,4 +118,5 @@ def evaluate_command(options: argparse.Namespace) -> None:
         "device": device_name(model.mean.device),
     }
     write_json(result, options.json)
+    say_left_out(evaluation.left_out)
     say_outcome(result)

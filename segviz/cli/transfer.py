@@ -9,7 +9,7 @@ from tqdm import tqdm
 from segviz.attacks.catalog import attack_entry, published
 from segviz.attacks.constraints import NORMS
 from segviz.attacks.transforms import TRANSFORMS
-from segviz.cli.options import Commands, add_data_set, data_set_from, make_folders, positive, write_json
+from segviz.cli.options import Commands, add_data_set, data_set_from, make_folders, positive, say_left_out, write_json
 from segviz.data.label_sets import LabelSet, label_set_named
 from segviz.data.samples import sample_of_file, samples
 from segviz.models.load import default_device
@@ -128,6 +128,7 @@ def transfer_command(options: argparse.Namespace) -> None:
             raise UserError(f"Cannot write {options.csv}: {error.strerror}.") from None
     if options.json or not options.csv:
         write_json(transfer_result(study), options.json)
+    say_left_out(study.left_out)
     print(markdown(study), file=sys.stderr)
 
 

@@ -12,12 +12,10 @@ import torch
 from torch import Tensor
 
 from segviz import metrics
-from segviz.attacks.catalog import build_attack, members_of
+from segviz.attacks.catalog import members_of
 from segviz.attacks.constraints import GREY_LEVELS
-from segviz.attacks.goals import build_goal
-from segviz.attacks.regions import region_mask
 from segviz.data.label_sets import label_set_named
-from segviz.lab import device_name, open_picture, stored_iterations, to_tensor
+from segviz.lab import device_name, open_picture, prepare, stored_iterations
 from segviz.models.load import load_model
 from segviz.models.segmenter import Segmenter
 from segviz.models.zoo import ModelEntry, model_entry
@@ -105,11 +103,10 @@ def compute(
             pictures[number] = picture_of(cell.image, subject.entry)
         except UserError as error:
             results[number] = failed(cell.image.name, str(error))
-    alone: set[int] = set()
     while waiting := [number for number in pictures if number not in results]:
         shape = pictures[waiting[0]].pixels.shape
         place = (str(device), f"{cells[0].settings.model} {cells[0].row.source}", shape)
-        most = 1 if waiting[0] in alone else min(limit, LIMITS.get(place, limit))
+        most = min(limit, LIMITS.get(place, limit))
         batch = [number for number in waiting if pictures[number].pixels.shape == shape][:most]
         try:
             found = yield from attack_batch(cells[0], [pictures[number] for number in batch], subject, stopped)
@@ -119,11 +116,7 @@ def compute(
             LIMITS[place] = len(batch) // 2
             continue
         except UserError as error:
-            if len(batch) > 1:
-                # Which of the pictures it is about shows once each is alone.
-                alone |= set(batch)
-                continue
-            found = [failed(pictures[batch[0]].name, str(error))]
+            found = [failed(pictures[number].name, str(error)) for number in batch]
         results |= dict(zip(batch, found, strict=True))
     return [results[number] for number in range(len(cells))]
 
@@ -131,27 +124,19 @@ def compute(
 def attack_batch(
     cell: Cell, pictures: Sequence[Picture], subject: Subject, stopped: Callable[[], bool]
 ) -> Generator[int, None, list[CellResult]]:
-    """Attack pictures of one shape with the settings of `cell`; yields and raises as `compute`, UserError also as `attack_picture`."""
+    """Attack pictures of one shape with the settings of `cell`; yields and raises as `compute`, UserError also as `prepare`."""
     seconds, resumed = 0.0, time.perf_counter()
     settings, model, source = cell.settings, subject.model, subject.source
     attacked = source or model
-    device = model.mean.device
     classes = len(model.label_set.classes)
-    x = torch.cat([to_tensor(picture.pixels, device) for picture in pictures])
+    task, left_out = prepare(settings, pictures, attacked)
+    if task is None:
+        return [failed(lacking.picture, lacking.why) for lacking in left_out]
+    x, goal, attack, device = task.x, task.goal, task.attack, task.x.device
     with torch.no_grad():
-        clean = model(x).argmax(1)
-        seen = clean if source is None else source(x).argmax(1)
-    maps = [torch.from_numpy(picture.labels) for picture in pictures if picture.labels is not None]
-    own_prediction = not maps
-    labels = torch.stack(maps).to(device).long() if maps else clean
-    if (labels == VOID).flatten(1).all(1).any():
-        raise UserError("Every pixel of the label map is void (255), so there is nothing to attack or measure.")
-    reference = seen if own_prediction or settings.against == "prediction" else labels
-    goal = build_goal(settings, reference, seen, model.label_set)
-    region = region_mask(settings.region, reference, model.label_set)
-    if not region.flatten(1).any(1).all():
-        raise UserError(f"The region '{settings.region}' holds no pixel of the picture. Choose or draw another one.")
-    attack = build_attack(settings, *x.shape[2:], label_set=model.label_set, region=region if settings.region else None)
+        clean = task.clean if source is None else model(x).argmax(1)
+    own = torch.tensor([picture.labels is None for picture in task.pictures], device=device)
+    labels = torch.where(own.view(-1, 1, 1), clean, task.labels)
     kept = stored_iterations(attack.iterations, SPREAD) | set(EARLY)
     leading = torch.zeros(len(x), classes, classes, dtype=torch.int64, device=device)
     looks: list[Look] = []
@@ -182,7 +167,7 @@ def attack_batch(
     truth, before_map, after_map = (tensor.byte().cpu().numpy() for tensor in (labels, clean, prediction))
     counts = torch.stack([look.counts for look in looks]) if looks else adversarial.new_zeros(0, *adversarial.shape)
     accuracy, miou = metrics.pixel_accuracy(counts), metrics.mean_iou(counts)
-    return [
+    found = [
         CellResult(
             image=picture.name,
             classes=model.label_set.classes,
@@ -208,7 +193,7 @@ def attack_batch(
                 )
                 for at, look in enumerate(looks)
             ),
-            own_prediction=own_prediction,
+            own_prediction=picture.labels is None,
             success=success[n],
             linf=linf[n],
             gradient_evaluations=step.gradient_evaluations,
@@ -218,8 +203,10 @@ def attack_batch(
             device=device_name(device),
             smallest=smallest_norms(step, n),
         )
-        for n, picture in enumerate(pictures)
+        for n, picture in enumerate(task.pictures)
     ]
+    there, lacking = dict(zip(task.numbers, found, strict=True)), iter(left_out)
+    return [there[number] if number in there else failed(picture.name, next(lacking).why) for number, picture in enumerate(pictures)]
 
 
 @torch.no_grad()

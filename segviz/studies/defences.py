@@ -2,24 +2,23 @@
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from typing import Self
 
 import torch
 from torch import Tensor
 
 from segviz import metrics
-from segviz.attacks.catalog import build_attack
 from segviz.attacks.goals import build_goal
-from segviz.attacks.regions import region_mask
 from segviz.defences.catalog import wrap
 from segviz.defences.uncertainty import mean_entropy
 from segviz.defences.wrappers import RandomViews
-from segviz.lab import attack_picture, figures_of, to_tensor
+from segviz.lab import Task, attack_picture, figures_of, nothing_left, prepare, to_tensor
 from segviz.models.segmenter import Segmenter
-from segviz.records import Frame, Picture, Trajectory
+from segviz.records import Frame, LeftOut, Picture, Trajectory
 from segviz.settings import Settings
 from segviz.studies.compare import within_budget
-from segviz.types import VOID, UserError
+from segviz.types import UserError
 
 MAX_FRAMES = 10
 """Iterations that are stored of each attack."""
@@ -202,13 +201,16 @@ class DefenceFigures:
 
 @dataclass(frozen=True)
 class Survey:
-    """Defences over pictures at one moment: `done` of `total` trials; mean entropies of the network alone on clean and attacked ones."""
+    """Defences over pictures at one moment: `done` of `total` trials; mean entropies of the network alone on clean and attacked ones.
+
+    Pictures `left_out` count in no row."""
 
     rows: tuple[DefenceFigures, ...]
     done: int
     total: int
     clean_entropy: tuple[float, ...] = ()
     attacked_entropy: tuple[float, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
 
 
 @dataclass
@@ -219,7 +221,13 @@ class Counts:
     naive: Tensor
     adaptive: Tensor
     pictures: int = 0
-    error: str = field(default="")
+    error: str = ""
+
+    @classmethod
+    def of(cls, classes: int) -> Self:
+        """Nothing counted yet."""
+        zero = torch.zeros(classes, classes, dtype=torch.int64)
+        return cls(zero, zero, zero)
 
 
 def survey(
@@ -233,60 +241,81 @@ def survey(
     """Try every defence on every picture, picture by picture, and yield what is known after each trial; the network alone is the first row.
 
     Labels to break are those of the label maps, or the network's own predictions, as the settings say; figures refer to the label maps.
-    Pictures without a label map are left out. All attacks get the same `budget`. Once `stopped` says yes, it ends with what there is.
+    Pictures without a label map, and those that `prepare` leaves out for the network alone or behind any of the defences, are left out of
+    all rows, so that the rows can be compared. All attacks get the same `budget`; a defence that it does not suffice for gets an error.
+    Once `stopped` says yes, it ends with what there is. Raises UserError where no picture is left and where the settings fit no picture.
     """
     classes = len(model.label_set.classes)
-    device = model.mean.device
     names = ["", *defences]
     models = [model, *(wrap(model, name) for name in defences)]
-    zero = torch.zeros(classes, classes, dtype=torch.int64)
-    counts = [Counts(zero, zero, zero) for _ in names]
-    labelled = [picture for picture in pictures if picture.labels is not None and (picture.labels != VOID).any()]
+    counts = [Counts.of(classes) for _ in names]
+    limited: list[Settings] = []
+    for one, count in zip(models, counts, strict=True):
+        try:
+            limited.append(through_budget(settings, budget, one.passes))
+        except UserError as error:
+            limited.append(settings)
+            count.error = str(error)
+    labelled = [picture for picture in pictures if picture.labels is not None]
     if not labelled:
         raise UserError("None of the pictures has a label map in the model's classes, so there is nothing to measure against.")
     total, done = len(labelled) * len(names), 0
     clean_entropy: list[float] = []
     attacked_entropy: list[float] = []
-
-    def attacked(one: Segmenter, x: Tensor, labels: Tensor) -> Tensor:
-        limited = through_budget(settings, budget, one.passes)
-        with torch.no_grad():
-            prediction = one(x).argmax(1)
-        reference = prediction if settings.against == "prediction" else labels
-        goal = build_goal(limited, reference, prediction, one.label_set)
-        region = region_mask(settings.region, reference, one.label_set) if settings.region else None
-        attack = build_attack(limited, *x.shape[2:], label_set=one.label_set, region=region)
-        return deque(attack.run(one, x, goal), maxlen=1).pop().x_adv
+    left_out = [LeftOut(picture.name, "It has no label map in the model's classes.") for picture in pictures if picture.labels is None]
 
     @torch.no_grad()
     def confusion(logits: Tensor, labels: Tensor) -> Tensor:
         return metrics.confusion_matrix(logits.argmax(1), labels, classes)[0].cpu()
 
+    def state() -> Survey:
+        rows = tuple(row_of(name, one.passes, count) for name, one, count in zip(names, models, counts, strict=True))
+        return Survey(rows, done, total, tuple(clean_entropy), tuple(attacked_entropy), tuple(left_out))
+
     for picture in labelled:
-        x = to_tensor(picture.pixels, device)
-        labels = torch.from_numpy(picture.labels).to(device).long().unsqueeze(0)
-        plain = attacked(model, x, labels)
-        for name, one, count in zip(names, models, counts, strict=True):
+        if stopped():
+            return
+        payable = [None if count.error else own for own, count in zip(limited, counts, strict=True)]
+        tasks, lacking = tasks_on(picture, names, models, payable)
+        if lacking is not None:
+            left_out.append(lacking)
+            done += len(names)
+            yield state()
+            continue
+        plain: Tensor | None = None
+        for name, one, count, task in zip(names, models, counts, tasks, strict=True):
             if stopped():
                 return
-            try:
-                adaptive = attacked(one, x, labels) if name else plain
-            except UserError as error:
-                count.error = str(error)
-            else:
+            if task is not None:
+                adaptive = deque(task.attack.run(one, task.x, task.goal), maxlen=1).pop().x_adv
+                plain = adaptive if plain is None else plain
                 with torch.no_grad():
-                    clean_logits, naive_logits = one(x), one(plain)
+                    clean_logits, naive_logits = one(task.x), one(plain)
                     adaptive_logits = one(adaptive) if name else naive_logits
-                count.clean = count.clean + confusion(clean_logits, labels)
-                count.naive = count.naive + confusion(naive_logits, labels)
-                count.adaptive = count.adaptive + confusion(adaptive_logits, labels)
+                count.clean = count.clean + confusion(clean_logits, task.labels)
+                count.naive = count.naive + confusion(naive_logits, task.labels)
+                count.adaptive = count.adaptive + confusion(adaptive_logits, task.labels)
                 count.pictures += 1
                 if not name:
                     clean_entropy.append(mean_entropy(clean_logits).item())
                     attacked_entropy.append(mean_entropy(naive_logits).item())
             done += 1
-            rows = tuple(row_of(name, one.passes, count) for name, one, count in zip(names, models, counts, strict=True))
-            yield Survey(rows, done, total, tuple(clean_entropy), tuple(attacked_entropy))
+            yield state()
+    if len(left_out) == len(pictures):
+        raise nothing_left(left_out)
+
+
+def tasks_on(
+    picture: Picture, names: Sequence[str], models: Sequence[Segmenter], settings: Sequence[Settings | None]
+) -> tuple[list[Task | None], LeftOut | None]:
+    """The attack on each of the models, None where there are no settings for it; or why the picture cannot be attacked on one of them."""
+    tasks: list[Task | None] = []
+    for name, model, own in zip(names, models, settings, strict=True):
+        task, lacking = (None, ()) if own is None else prepare(own, [picture], model)
+        if lacking:
+            return [], LeftOut(picture.name, f"Behind the defence {name}: {lacking[0].why}" if name else lacking[0].why)
+        tasks.append(task)
+    return tasks, None
 
 
 def row_of(name: str, passes: int, count: Counts) -> DefenceFigures:

@@ -12,18 +12,17 @@ import torch
 from torch import Tensor
 
 from segviz import metrics
-from segviz.attacks.catalog import build_attack, members_of
+from segviz.attacks.catalog import members_of
 from segviz.attacks.constraints import GREY_LEVELS
-from segviz.attacks.goals import build_goal, fitting
-from segviz.attacks.loop import Attack
-from segviz.attacks.regions import region_mask
+from segviz.attacks.loop import Attack, Runnable
+from segviz.attacks.suite import Suite
 from segviz.data.images import picture_size
 from segviz.data.label_sets import LabelSet
-from segviz.lab import open_picture, to_tensor
+from segviz.lab import nothing_left, open_picture, prepare
 from segviz.models.adapt import RelabelledSegmenter
 from segviz.models.segmenter import Segmenter
 from segviz.models.zoo import ModelEntry
-from segviz.records import Picture
+from segviz.records import LeftOut, Picture
 from segviz.settings import Settings
 from segviz.studies import worst_case
 from segviz.types import THRESHOLDS, UserError
@@ -78,7 +77,8 @@ class Evaluation:
 
     Of a suite, `adversarial` is the worst case over its `members`: the accuracies with the attack that lowers each image's accuracy most,
     the NmIoU with the one that lowers its mIoU most, and mIoU and IoU with the choice of `worst_case.greedy_miou`.
-    `smallest` is there for an attack that looks for the smallest perturbation.
+    `smallest` is there for an attack that looks for the smallest perturbation. Figures are over `images` images; those `left_out` do not
+    count.
     """
 
     images: int
@@ -92,6 +92,7 @@ class Evaluation:
     seconds: float
     members: tuple[MemberFigures, ...] = ()
     smallest: tuple[SmallestNorm, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
 
 
 BATCH = 8
@@ -108,39 +109,32 @@ def evaluate(
     """Figures of `model` over pairs of photo and label map, and under the attack in `settings` if there is one.
 
     Adversarial figures are those of the 8-bit results. `progress` is told how many images each finished batch held. Images of one size
-    are attacked together; what comes out does not depend on that. Images that lack the classes of the goal or of the region are left out
-    of an attack and of all figures. With `until_won`, an attack ends where it has won every counted pixel; what it costs is then the most
-    that it took for any image. Raises UserError for bad pictures, label maps and settings, and where every image is left out.
+    are attacked together; what comes out does not depend on that. Images that `prepare` leaves out count in no figure. With `until_won`,
+    an attack ends where it has won every counted pixel; what it costs is then the most that it took for any image. Raises UserError for
+    bad pictures, label maps and settings, and where every image is left out.
     """
     start = time.perf_counter()
     classes = len(model.label_set.classes)
     runs = members_of(settings) if settings is not None else {}
     clean: list[Tensor] = []
     adversarial: list[list[Tensor]] = [[] for _ in runs]
+    left_out: list[LeftOut] = []
     smallest: list[Tensor] = []
     success: list[Tensor] = []
     linf, spent, seconds = 0.0, [0] * len(runs), [0.0] * len(runs)
     # On a CPU, an image that is won early is to wait for few others.
     largest = BATCH // 4 if until_won and model.mean.device.type == "cpu" else BATCH
     for batch in same_size_batches(pairs, entry, largest):
-        x = torch.cat([to_tensor(picture.pixels, model.mean.device) for picture in batch])
-        labels = torch.stack([torch.from_numpy(picture.labels) for picture in batch]).to(x.device).long()
-        with torch.no_grad():
-            prediction = model(x).argmax(1)
         progress(len(batch))
-        if settings is not None:
-            reference = prediction if settings.against == "prediction" else labels
-            region = region_mask(settings.region, reference, model.label_set)
-            fits = fitting(settings, reference, prediction, model.label_set) & region.flatten(1).any(1)
-            if not fits.any():
-                continue
-            x, labels, prediction, reference, region = x[fits], labels[fits], prediction[fits], reference[fits], region[fits]
+        task, lacking = prepare(settings or CLEAN, batch, model)
+        left_out += lacking
+        if task is None:
+            continue
+        x, labels, prediction, goal = task.x, task.labels, task.clean, task.goal
         clean.append(metrics.confusion_matrix(prediction, labels, classes).cpu())
         won = torch.zeros(len(x))
-        for number, run in enumerate(runs.values()):
+        for number, attack in enumerate(attacks_of(task.attack) if settings is not None else ()):
             begun = time.perf_counter()
-            goal = build_goal(run, reference, prediction, model.label_set)
-            attack = build_attack(run, *x.shape[2:], label_set=model.label_set, region=region if run.region else None)
             if until_won and isinstance(attack, Attack):
                 attack = replace(attack, until_won=True)
             step = deque(attack.run(model, x, goal), maxlen=1).pop()
@@ -153,9 +147,7 @@ def evaluate(
             seconds[number] += time.perf_counter() - begun
         success.append(won)
     if not clean:
-        raise UserError("No picture of the data set has the classes that the goal or the region speaks of. Choose others.")
-    if not sum(counts.sum() for counts in clean):
-        raise UserError("No pixel is labelled: all label maps are void (255) everywhere.")
+        raise nothing_left(left_out)
     before = set_figures(torch.cat(clean))
     after: SetFigures | None = None
     members: tuple[MemberFigures, ...] = ()
@@ -178,7 +170,17 @@ def evaluate(
         seconds=time.perf_counter() - start,
         members=members,
         smallest=smallest_norms(torch.cat(smallest)) if smallest else (),
+        left_out=tuple(left_out),
     )
+
+
+CLEAN = Settings(steps=0)
+"""What is prepared where nothing is attacked: every picture with a label that is not void counts."""
+
+
+def attacks_of(attack: Runnable) -> list[Runnable]:
+    """The members of a suite, or the attack alone."""
+    return [member for _, member in attack.members] if isinstance(attack, Suite) else [attack]
 
 
 def in_label_set(entry: ModelEntry, model: Segmenter, stored: LabelSet | None, wanted: LabelSet | None) -> tuple[ModelEntry, Segmenter]:

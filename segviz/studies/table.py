@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from segviz.records import LeftOut
 from segviz.studies import worst_case
 from segviz.studies.evaluate import SetFigures, set_figures, worst_figures
 from segviz.studies.grid import Cell, Point, Study, points
@@ -25,9 +26,9 @@ class Row:
     """One point of the curves over the `images` that are there so far; figures as in `SetFigures`, of a suite as in `Evaluation`.
 
     `band` is the 95 % confidence band of `adversarial.miou`, the percentile bootstrap over images; None for fewer than two images.
-    `pending` cells are still to be computed, `errors` say why others cannot be. `gradient_evaluations` and `seconds` are means per image;
-    `linf` is the largest change in grey levels, `success` the mean over images. Figures are None without images. `own_prediction`: there
-    is no label map, so figures refer to the model's clean prediction.
+    `pending` cells are still to be computed; images `left_out` count nowhere, `errors` are the reasons. `gradient_evaluations` and
+    `seconds` are means per image; `linf` is the largest change in grey levels, `success` the mean over images. Figures are None without
+    images. `own_prediction`: there is no label map, so figures refer to the model's clean prediction.
     """
 
     point: Point
@@ -44,6 +45,7 @@ class Row:
     gradient_evaluations: float = 0.0
     seconds: float = 0.0
     own_prediction: bool = False
+    left_out: tuple[LeftOut, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -76,10 +78,11 @@ def table(study: Study, store: Store) -> tuple[Row, ...]:
 def row_of(point: Point, results: Sequence[CellResult | None]) -> Row:
     """The row of one point."""
     there = [result for result in results if result is not None and not result.error]
-    errors = tuple(dict.fromkeys(result.error for result in results if result is not None and result.error))
+    left_out = tuple(LeftOut(result.image, result.error) for result in results if result is not None and result.error)
+    errors = tuple(dict.fromkeys(lacking.why for lacking in left_out))
     pending = sum(result is None for result in results)
     if not there:
-        return Row(point, 0, pending, errors)
+        return Row(point, 0, pending, errors, left_out=left_out)
     clean, adversarial = stacked(there, "clean"), stacked(there, "adversarial")
     before, after = set_figures(clean), set_figures(adversarial)
     drawn = adversarial
@@ -102,6 +105,7 @@ def row_of(point: Point, results: Sequence[CellResult | None]) -> Row:
         gradient_evaluations=float(np.mean([result.gradient_evaluations for result in there])),
         seconds=float(np.mean([result.seconds for result in there])),
         own_prediction=there[0].own_prediction,
+        left_out=left_out,
     )
 
 
@@ -179,6 +183,7 @@ def as_values(rows: Sequence[Row]) -> list[dict[str, Any]]:
             "images": row.images,
             "pending": row.pending,
             "errors": list(row.errors),
+            "left_out": [asdict(lacking) for lacking in row.left_out],
             "clean": figures_as_values(row.clean, row.classes),
             "adversarial": figures_as_values(row.adversarial, row.classes),
             "band": row.band,

@@ -10,14 +10,12 @@ import torch
 from torch import Tensor
 
 from segviz import metrics
-from segviz.attacks.catalog import build_attack
-from segviz.attacks.goals import towards
-from segviz.lab import to_tensor
+from segviz.lab import batch_of, prepare
 from segviz.models.segmenter import Segmenter
 from segviz.records import Picture
-from segviz.settings import Settings
+from segviz.settings import GIVEN, Settings
 from segviz.studies.target_maps import TargetMap
-from segviz.types import VOID, Step, UserError
+from segviz.types import Step
 
 PASSED = 0.9
 """Target accuracy from which on a picture counts as turned."""
@@ -99,7 +97,7 @@ def morph(
     """Attack the pictures towards their target maps and yield where each of them stands, in their order, after every step.
 
     Pictures of one size are attacked as one batch, and come out as they would alone. Batches take turns: the next step is that of the
-    one that has spent the fewest gradient evaluations. A picture for which there is no such target gets an error and the others go on.
+    one that has spent the fewest gradient evaluations. A picture that `prepare` leaves out gets an error and the others go on.
     Without a target the clean pictures are looked at, and that is all. Once `stopped` says yes, each picture's result of what was
     reached is its next and last one. Raises UserError where the settings do not fit the attack or the model.
     """
@@ -124,30 +122,26 @@ def morph_batch(
 ) -> Iterator[list[Victim]]:
     """As `morph`, for pictures of one size."""
     seconds, resumed = 0.0, time.perf_counter()
-    x = torch.cat([to_tensor(picture.pixels, model.mean.device) for picture in pictures])
     with torch.no_grad():
-        clean = model(x).argmax(1)
-    victims, maps, able = [], [], []
-    for number, picture in enumerate(pictures):
-        victim = Victim(picture, clean=array(clean[number]), pixels=picture.pixels, prediction=array(clean[number]))
-        victims.append(victim)
-        if target is None:
-            continue
-        try:
-            wanted = target.for_picture(clean[number], model)
-            towards(wanted.unsqueeze(0))
-        except UserError as error:
-            victims[number] = replace(victim, error=str(error))
-        else:
-            victims[number] = replace(victim, target=array(wanted))
-            maps.append(wanted)
-            able.append(number)
-    if not able:
+        clean = model(batch_of(pictures, model.mean.device)).argmax(1)
+    victims = [
+        Victim(picture, clean=array(seen), pixels=picture.pixels, prediction=array(seen))
+        for picture, seen in zip(pictures, clean, strict=True)
+    ]
+    if target is None:
         yield victims
         return
-    x, goal = x[able], towards(torch.stack(maps))
-    references = (goal.labels, clean[able], torch.stack([true_labels(pictures[number]) for number in able]).to(clean.device))
-    attack = build_attack(settings, *x.shape[2:], label_set=model.label_set)
+    task, left_out = prepare(replace(settings, goal=GIVEN), pictures, model, lambda clean_map: target.for_picture(clean_map, model), clean)
+    able = () if task is None else task.numbers
+    for number, lacking in zip([number for number in range(len(pictures)) if number not in able], left_out, strict=True):
+        victims[number] = replace(victims[number], error=lacking.why)
+    if task is None:
+        yield victims
+        return
+    for number, wanted in zip(able, task.goal.labels, strict=True):
+        victims[number] = replace(victims[number], target=array(wanted))
+    x, goal, attack = task.x, task.goal, task.attack
+    references = (goal.labels, task.clean, task.labels)
     steps = attack.run(model, x, goal)
     step = next(steps)
     while True:
@@ -182,12 +176,6 @@ def morph_batch(
 def array(values: Tensor) -> np.ndarray:
     """Class indices or grey levels as uint8."""
     return values.round().byte().cpu().numpy() if values.is_floating_point() else values.byte().cpu().numpy()
-
-
-def true_labels(picture: Picture) -> Tensor:
-    """The picture's label map (H,W); all void where it has none."""
-    height, width = picture.pixels.shape[:2]
-    return torch.full((height, width), VOID) if picture.labels is None else torch.from_numpy(picture.labels).long()
 
 
 def moments_of(step: Step, references: tuple[Tensor, Tensor, Tensor], classes: int) -> list[Moment]:

@@ -11,15 +11,15 @@ from PIL import ExifTags
 from torch import Tensor
 
 from segviz import metrics
-from segviz.attacks.catalog import attack_entry, build_attack, gradients_of, iterations_of, published
-from segviz.attacks.goals import build_goal
+from segviz.attacks.catalog import attack_entry, gradients_of, iterations_of, published
 from segviz.data.images import FORMATS, opened
 from segviz.data.label_sets import LabelSet, translation
 from segviz.data.samples import samples
-from segviz.lab import frame_of, open_picture, stored_iterations, to_tensor
+from segviz.lab import Task, frame_of, nothing_left, open_picture, prepare, stored_iterations
 from segviz.models.load import load_model
 from segviz.models.segmenter import Segmenter
 from segviz.models.zoo import ModelEntry, model_entry
+from segviz.records import LeftOut
 from segviz.settings import Settings
 from segviz.studies.compare import within_budget
 from segviz.studies.evaluate import BATCH, in_label_set
@@ -108,7 +108,7 @@ class Transfer:
     The `cells` are over the first `pictures` of `total` photos: those that every run has been through, or the first batch while there is no
     such photo yet. `spent` counts gradient evaluations over all pictures, of `budget`. `exhibits` are there if there
     is one photo only: a run's, by its number. `own_prediction`: without label maps a victim is measured against its own clean prediction.
-    `stopped_after` is the iteration that the last run was stopped at, where that is part of the figures.
+    `stopped_after` is the iteration that the last run was stopped at, where that is part of the figures. Photos `left_out` count nowhere.
     """
 
     plan: Plan
@@ -120,11 +120,12 @@ class Transfer:
     own_prediction: bool = False
     ended: bool = False
     stopped_after: int | None = None
+    left_out: tuple[LeftOut, ...] = ()
 
     @property
     def budget(self) -> int:
         """Gradient evaluations of the whole study."""
-        return self.total * self.plan.gradients
+        return (self.total - len(self.left_out)) * self.plan.gradients
 
     def cell(self, run: int, victim: int) -> Cell | None:
         """The cell of a run and a victim, if there is one yet."""
@@ -152,7 +153,7 @@ def transfer(
     All models are read in one label set (`common_label_set`); sources are attacked in it. An attack breaks the label map, or the
     source's own clean prediction where its settings are against that; victims are measured against the label map in either case, and
     against their own clean prediction where there is no label map. Models come from the cache, so that those least recently used may be
-    loaded again if they do not all fit.
+    loaded again if they do not all fit. Photos that `prepare` leaves out in any run are left out in all.
 
     Once `stopped` says yes, the photo at work is dropped; if it is the first one, the run at work ends with the result that it reached.
     Raises UserError for models without a common label set, bad pictures and settings that do not fit.
@@ -167,24 +168,23 @@ def transfer(
     total: Counts = {}
     spent = finished = 0
     for batch in batches(photos, BATCH if device.type == "cuda" else 1):
+        tasks, lacking = tasks_of(plan, batch, loaded)
+        shown = replace(shown, left_out=(*shown.left_out, *lacking))
+        if not tasks:
+            yield shown
+            continue
+        size = len(tasks[0].pictures)
         audience = Audience(plan.victims, loaded)
         exhibits: list[Exhibit] = []
-        for number, run in enumerate(plan.runs):
-            entry, source = loaded(run.settings.model)
-            pictures = [open_picture(file.name, file.photo, file.labels, entry) for file in batch]
-            x = torch.cat([to_tensor(picture.pixels, device) for picture in pictures])
-            maps = [torch.from_numpy(picture.labels) for picture in pictures if picture.labels is not None]
-            labels = torch.stack(maps).to(device).long() if maps else None
-            with torch.no_grad():
-                prediction = source(x).argmax(1)
-            reference = prediction if labels is None or run.settings.against == "prediction" else labels
-            goal = build_goal(run.settings, reference, prediction, label_set)
-            attack = build_attack(run.settings, *x.shape[2:], label_set=label_set)
+        for number, (run, task) in enumerate(zip(plan.runs, tasks, strict=True)):
+            _, source = loaded(run.settings.model)
+            x, goal, attack = task.x, task.goal, task.attack
+            labels = None if task.pictures[0].labels is None else task.labels
             steps = attack.run(source, x, goal)
             step = next(steps)
             interrupted = False
             while not step.concluded:
-                shown = replace(shown, own_prediction=labels is None, spent=spent + len(batch) * step.gradient_evaluations)
+                shown = replace(shown, own_prediction=labels is None, spent=spent + size * step.gradient_evaluations)
                 yield shown
                 interrupted = stopped()
                 if interrupted and (total or (number > 0 and step.index == 0)):
@@ -195,15 +195,15 @@ def transfer(
                     rounded = attack.conclude(replace(step, best=step.x_adv), source, x, goal).x_adv
                     for _ in audience.look(number, step.index, x, rounded, labels):
                         if not total:
-                            shown = replace(shown, pictures=len(batch), cells=cells_of(plan, audience.counts))
+                            shown = replace(shown, pictures=size, cells=cells_of(plan, audience.counts))
                         yield shown
-            spent += len(batch) * step.gradient_evaluations
-            exhibit = Exhibit(pictures[0].pixels, frame_of(step).pixels, (), ())
+            spent += size * step.gradient_evaluations
+            exhibit = Exhibit(task.pictures[0].pixels, frame_of(step).pixels, (), ())
             for before, after in audience.look(number, RESULT, x, step.x_adv, labels):
                 exhibit = replace(exhibit, clean_maps=(*exhibit.clean_maps, as_map(before)), maps=(*exhibit.maps, as_map(after)))
                 shown = replace(shown, spent=spent)
                 if not total:
-                    shown = replace(shown, pictures=len(batch), cells=cells_of(plan, audience.counts))
+                    shown = replace(shown, pictures=size, cells=cells_of(plan, audience.counts))
                 if len(photos) == 1:
                     shown = replace(shown, exhibits=(*exhibits, exhibit))
                 yield shown
@@ -213,10 +213,36 @@ def transfer(
                 return
         for place, counted in audience.counts.items():
             total[place] = total.get(place, 0) + counted
-        finished += len(batch)
+        finished += size
         shown = replace(shown, pictures=finished, cells=cells_of(plan, total))
         yield shown
+    if not total:
+        raise nothing_left(shown.left_out)
     yield replace(shown, ended=True)
+
+
+def tasks_of(
+    plan: Plan, batch: Sequence[PhotoFile], loaded: Callable[[str], tuple[ModelEntry, Segmenter]]
+) -> tuple[list[Task], tuple[LeftOut, ...]]:
+    """What each run does to the photos, which come out alike at any size, and those that are left out: the ones that any run cannot take.
+
+    There are no tasks where none is left. All runs take the same photos, so that their figures can be compared.
+    """
+    files, left_out = list(batch), list[LeftOut]()
+    while files:
+        tasks: list[Task] = []
+        for run in plan.runs:
+            entry, source = loaded(run.settings.model)
+            task, lacking = prepare(run.settings, [open_picture(file.name, file.photo, file.labels, entry) for file in files], source)
+            if lacking:
+                left_out += lacking
+                files = [] if task is None else [files[number] for number in task.numbers]
+                break
+            assert task is not None
+            tasks.append(task)
+        else:
+            return tasks, tuple(left_out)
+    return [], tuple(left_out)
 
 
 class Audience:
