@@ -14,7 +14,8 @@ import torch.nn.functional as F
 
 from segviz.attacks.catalog import build_attack, cost_of
 from segviz.attacks.rows import ATTACKS
-from segviz.models.load import default_device, load_model
+from segviz.defences.load import load_model
+from segviz.models.load import default_device
 from segviz.models.segmenter import Segmenter
 from segviz.settings import Settings
 from segviz.types import Goal

@@ -17,7 +17,8 @@ from segviz.attacks.catalog import attack_entry, gradients_of
 from segviz.attacks.rows import ATTACKS
 from segviz.data.datasets import labelled_pairs
 from segviz.data.samples import samples
-from segviz.models.load import default_device, load_model
+from segviz.defences.load import load_model
+from segviz.models.load import default_device
 from segviz.models.zoo import model_entry
 from segviz.results import evaluation_result
 from segviz.settings import Settings

@@ -21,7 +21,7 @@ from segviz.models.segmenter import Segmenter
 from segviz.models.zoo import ModelEntry
 from segviz.records import Figures, Frame, LeftOut, Outcome, Picture, Point, Report, Trajectory, figures_of_counts
 from segviz.settings import Settings
-from segviz.types import VOID, Goal, Step, UserError
+from segviz.types import VOID, Goal, Step, StepKind, UserError
 
 MAX_FRAMES = 40
 
@@ -210,16 +210,16 @@ def attack_picture(
         frames=(frame_of(step),),
     )
     strongest = 0
-    while not step.concluded:
+    while step.kind is not StepKind.RESULT:
         seconds += time.perf_counter() - resumed
         yield trajectory
         resumed = time.perf_counter()
         step = attack.conclude(step, model, x, goal) if stopped() else next(steps)
-        if step.closing:
+        if step.kind is StepKind.MEMBER_RESULT:
             result = figures_of(step.prediction, reference, classes)
             outcome = Outcome(step.member, step.success.item(), result.pixel_accuracy, result.miou, step.gradient_evaluations)
             trajectory = replace(trajectory, outcomes=(*trajectory.outcomes, outcome))
-        elif not step.concluded:
+        elif step.kind is StepKind.ITERATE:
             if torch.equal(step.x_adv, step.best):
                 strongest = step.index
             point = point_of(step, figures_of(step.prediction, reference, classes))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -59,6 +60,17 @@ class Goal:
         return (reached & self.counted).sum((1, 2)) / self.pixels
 
 
+class StepKind(Enum):
+    """What a Step looks at; all but `ITERATE` are 8-bit pictures."""
+
+    CLEAN = "clean"
+    ITERATE = "iterate"
+    MEMBER_RESULT = "member result"
+    """The result of one attack of a suite, after which the suite goes on."""
+    RESULT = "result"
+    """The last Step of a run."""
+
+
 @dataclass(frozen=True)
 class Step:
     """One look at a running attack; every field belongs to the same forward pass.
@@ -67,9 +79,9 @@ class Step:
     a mean over counted pixels (an untargeted attack makes it larger, a targeted one smaller); `success` (N,) in [0,1] as in
     `Goal.success`; `best` (N,3,H,W), the strongest iterate so far, image by image, and its `best_success` (N,);
     `gradient_evaluations`, the gradients per image that were needed to come here.
-    `concluded` marks the last Step, whose `x_adv` is the result in 8-bit values.
+    `kind` says whether it is the clean picture, an iterate or a result.
     `stage` counts the parts of a run that begin anew from another point (restarts, radii, members of a suite), from 0; `member` is the
-    key of the attack at work in a suite, and `closing` marks that member's own result in 8-bit values, after which the suite goes on.
+    key of the attack at work in a suite.
     `smallest` (N, len(THRESHOLDS)), of attacks that look for the smallest perturbation: the
     smallest L-inf norm, on the [0,1] scale and before rounding, of an iterate so far whose success is at least the threshold;
     inf where there is none.
@@ -84,8 +96,7 @@ class Step:
     best: Tensor
     best_success: Tensor
     gradient_evaluations: int
-    concluded: bool = False
+    kind: StepKind = StepKind.ITERATE
     stage: int = 0
     member: str = ""
-    closing: bool = False
     smallest: Tensor | None = None

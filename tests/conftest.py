@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from segviz.data.label_sets import VOC7
 from segviz.data.samples import samples
-from segviz.models.load import load_model
+from segviz.defences.load import load_model
 from segviz.models.segmenter import Segmenter
 
 # Two torch processes on two cores slow each other down a lot; the suite itself needs no more than these.

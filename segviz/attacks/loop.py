@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from segviz.attacks.constraints import GREY_LEVELS, Constraint
 from segviz.attacks.objectives import CROSS_ENTROPY, ObjectiveBuilder, Problem, Seen
 from segviz.attacks.rules import RuleBuilder, SteepestStep, per_image
-from segviz.types import Goal, Step
+from segviz.types import Goal, Step, StepKind
 
 
 class Runnable(Protocol):
@@ -104,7 +104,7 @@ class Attack:
         stages = list(self.stages())
         from_clean = bool(stages) and stages[0].start == "clean"
         seen = objective(x, 1, stages[0].steps if stages else 1, with_gradient=from_clean)
-        clean = step = leader = record(x, seen, goal, None)
+        clean = step = leader = replace(record(x, seen, goal, None), kind=StepKind.CLEAN)
         yield clean
         generator = torch.Generator().manual_seed(self.seed)
         kept: Step | None = None
@@ -139,7 +139,7 @@ class Attack:
         objective = self.objective(Problem(model, x, goal, self.seed, self.class_pixels))
         result = record(x_adv, objective(x_adv, 1, 1, with_gradient=False), goal, None)
         spent = step.gradient_evaluations
-        return replace(result, index=step.index, gradient_evaluations=spent, stage=step.stage, member=step.member, concluded=True)
+        return replace(result, index=step.index, gradient_evaluations=spent, stage=step.stage, member=step.member, kind=StepKind.RESULT)
 
 
 def check(x: Tensor, goal: Goal) -> None:

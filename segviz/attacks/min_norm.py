@@ -11,7 +11,7 @@ from segviz.attacks.constraints import GREY_LEVELS, Constraint, add_levels
 from segviz.attacks.loop import check
 from segviz.attacks.regions import Within
 from segviz.attacks.rules import per_image
-from segviz.types import THRESHOLDS, Goal, Step
+from segviz.types import THRESHOLDS, Goal, Step, StepKind
 
 Advance = Callable[[Tensor, Tensor, Tensor, Step], Tensor]
 """One iteration of an attack: from x_adv, which wants a gradient, its logits, its margins and its Step, to the next iterate."""
@@ -69,7 +69,7 @@ class MinimumNormAttack(ABC):
                 step = self.look(index, x_adv.detach(), logits.detach(), margins.detach(), x, goal, step)
                 if go_on:
                     ahead = advance(x_adv, logits, margins, step)
-            yield step
+            yield step if index else replace(step, kind=StepKind.CLEAN)
         assert step is not None
         yield self.conclude(step, model, x, goal)
 
@@ -86,7 +86,7 @@ class MinimumNormAttack(ABC):
             x_adv = add_levels(x, torch.round((step.best - x) * GREY_LEVELS))
         logits = model(x_adv)
         result = self.look(step.index, x_adv, logits, margin(logits, goal), x, goal, None)
-        return replace(result, concluded=True, smallest=step.smallest)
+        return replace(result, kind=StepKind.RESULT, smallest=step.smallest)
 
     def look(self, index: int, x_adv: Tensor, logits: Tensor, margins: Tensor, x: Tensor, goal: Goal, previous: Step | None) -> Step:
         """The Step of one forward pass."""

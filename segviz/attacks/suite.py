@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from segviz.attacks.loop import Runnable
 from segviz.attacks.rules import per_image
-from segviz.types import Goal, Step
+from segviz.types import Goal, Step, StepKind
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class Suite:
     """Attacks by name, run one after the other; each begins anew from the clean images.
 
     The result of an image is the 8-bit result, among those of the members, with most pixels as the goal wants them: the worst case over
-    the attacks by accuracy (2306.12941). A member's own result is the Step marked `closing`.
+    the attacks by accuracy (2306.12941). A member's own result is a Step of that kind.
     """
 
     members: tuple[tuple[str, Runnable], ...]
@@ -45,15 +45,14 @@ class Suite:
                     member=name,
                     best=ahead,
                     best_success=torch.maximum(worst.best_success, step.best_success),
-                    concluded=False,
-                    closing=step.concluded,
+                    kind=StepKind.MEMBER_RESULT if step.kind is StepKind.RESULT else step.kind,
                 )
                 yield moved
             index, spent, stage = moved.index, moved.gradient_evaluations, moved.stage + 1
             # The clean images are no member, so the first result always replaces them.
             worst = moved if worst.member == "" else stronger(worst, moved)
         assert worst is not None
-        yield replace(worst, index=index, gradient_evaluations=spent, closing=False, concluded=True)
+        yield replace(worst, index=index, gradient_evaluations=spent, kind=StepKind.RESULT)
 
     def conclude(self, step: Step, model: nn.Module, x: Tensor, goal: Goal) -> Step:
         """As in `Runnable`; the best iterate lies in the ball of the members, which is the same for all of them."""

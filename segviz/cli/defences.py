@@ -10,9 +10,10 @@ from segviz.attacks.catalog import attack_entry
 from segviz.cli.options import Commands, add_data_set, add_settings, data_set_from, make_folders, positive, say_left_out, settings_from
 from segviz.data.samples import samples
 from segviz.defences.catalog import values_of
+from segviz.defences.load import load_model
 from segviz.defences.rows import DEFENCES
 from segviz.lab import open_picture, sample_picture
-from segviz.models.load import default_device, load_model
+from segviz.models.load import default_device
 from segviz.models.zoo import model_entry
 from segviz.results import survey_csv
 from segviz.studies.defences import survey

@@ -13,8 +13,9 @@ from segviz.attacks.catalog import attack_entry, iterations_of
 from segviz.cli.options import Commands, add_data_set, add_settings, data_set_from, make_folders, say_left_out, settings_from, write_json
 from segviz.data.label_sets import LabelSet
 from segviz.data.samples import sample_of_file
+from segviz.defences.load import load_model
 from segviz.lab import attack_picture, device_name, labels_of_sample, open_picture, read_target_map
-from segviz.models.load import default_device, load_model
+from segviz.models.load import default_device
 from segviz.models.zoo import model_entry
 from segviz.records import Trajectory
 from segviz.results import attack_result, evaluation_result

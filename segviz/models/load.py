@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import torch
 
-from segviz.defences.catalog import wrap
 from segviz.models.adapt import as_segmenter, check_network
 from segviz.models.checkpoint import load_weights, read_checkpoint
 from segviz.models.entry import ModelEntry
@@ -15,8 +14,6 @@ from segviz.models.fetch import Progress, digest, fetch
 from segviz.models.fold import fold
 from segviz.models.pointwise import make_repeatable
 from segviz.models.segmenter import Segmenter
-from segviz.models.wrappers import split_key
-from segviz.models.zoo import model_entry
 from segviz.types import UserError
 
 DEFAULT_BUDGET_MB = 1024
@@ -103,22 +100,11 @@ def loaded() -> list[Loaded]:
     return CACHE.loaded()
 
 
-def load_model(key: str, device: torch.device, progress: Progress = lambda done, total: None) -> Segmenter:
-    """The model of a catalogue entry: weights there and verified, in eval mode and frozen. The same object for everyone who asks.
-
-    A key may end in wrappers and defences, applied from left to right: `voc7-lraspp+multiscale+jpeg=50`; they share the network inside.
-    Weights that are not on this machine are downloaded; `progress` is told how far that is. Raises UserError for an unknown key or
-    wrapper and for weights that are missing, damaged or cannot be downloaded.
-    """
-    base, names = split_key(key)
-    model = CACHE.get(model_entry(base), device, progress)
-    for name in names:
-        model = wrap(model, name)
-    return model
-
-
 def load_entry(entry: ModelEntry, device: torch.device, progress: Progress = lambda done, total: None) -> Segmenter:
-    """`load_model` for an entry that need not be in the catalogue, not cached."""
+    """The network of an entry, which need not be in the catalogue: weights there and verified, in eval mode and frozen; not cached.
+
+    Raises UserError for weights that are missing, damaged or cannot be downloaded.
+    """
     file = entry.file
     if entry.url is not None and file is not None:
         fetch(entry.url, file, entry.sha256, progress)

@@ -15,15 +15,15 @@ from segviz import metrics
 from segviz.attacks.catalog import members_of
 from segviz.attacks.constraints import GREY_LEVELS
 from segviz.data.label_sets import label_set_named
+from segviz.defences.load import load_model
 from segviz.lab import device_name, open_picture, prepare, stored_iterations
-from segviz.models.load import load_model
 from segviz.models.segmenter import Segmenter
 from segviz.models.zoo import ModelEntry, model_entry
 from segviz.records import Picture
 from segviz.studies.evaluate import in_label_set
 from segviz.studies.grid import Cell, ImageRef
 from segviz.studies.store import SIZE_EDGES, CellResult, CurvePoint, failed
-from segviz.types import VOID, Step, UserError
+from segviz.types import VOID, Step, StepKind, UserError
 
 EARLY = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50)
 """Iterations that every curve has a point at, beside those that are evenly spread."""
@@ -143,10 +143,10 @@ def attack_batch(
     members: list[Tensor] = []
     gradients: list[int] = []
     for step in attack.run(attacked, x, goal):
-        if step.closing:
+        if step.kind is StepKind.MEMBER_RESULT:
             members.append(metrics.confusion_matrix(shown(model, source, step), labels, classes).cpu())
             gradients.append(step.gradient_evaluations - sum(gradients))
-        elif not step.concluded and source is None:
+        elif step.kind is not StepKind.RESULT and source is None:
             ahead = (step.x_adv == step.best).flatten(1).all(1)
             leading = torch.where(ahead.view(-1, 1, 1), metrics.confusion_matrix(step.prediction, labels, classes), leading)
             if step.index in kept:
@@ -154,7 +154,7 @@ def attack_batch(
                 looks.append(Look(step.index, spent, step.stage, step.member, step.best_success.cpu(), leading.cpu()))
         seconds += time.perf_counter() - resumed
         yield step.gradient_evaluations * len(x)
-        if not step.concluded and stopped():
+        if step.kind is not StepKind.RESULT and stopped():
             raise StoppedError
         resumed = time.perf_counter()
     prediction = shown(model, source, step)

@@ -8,7 +8,8 @@ from pathlib import Path
 from tqdm import tqdm
 
 from segviz.data.datasets import labelled_pairs
-from segviz.models.load import default_device, load_model, parameter_count
+from segviz.defences.load import load_model
+from segviz.models.load import default_device, parameter_count
 from segviz.models.zoo import FAMILY_KEYS, model_entry
 from segviz.studies.evaluate import Evaluation, evaluate
 

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from segviz.defences.load import load_model
 from segviz.lab import attack_picture, sample_picture
-from segviz.models.load import default_device, load_model
+from segviz.models.load import default_device
 from segviz.models.zoo import model_entry
 from segviz.places import ASSETS
 from segviz.records import Figures, Frame, Point, Report, Trajectory

@@ -11,8 +11,9 @@ from torch import Tensor
 
 from segviz.data.images import read_photo
 from segviz.data.samples import Sample
+from segviz.defences.load import load_model
 from segviz.lab import to_tensor
-from segviz.models.load import load_model, parameter_count
+from segviz.models.load import parameter_count
 from segviz.models.segmenter import Segmenter
 from segviz.models.zoo import model_entry
 from segviz.types import UserError

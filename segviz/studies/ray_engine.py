@@ -2,18 +2,16 @@
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
 from segviz.models.load import default_device
 from segviz.studies.cell import LARGEST, compute
 from segviz.studies.grid import Cell
+from segviz.studies.ledger import Ledger, Progress
 from segviz.studies.store import CellResult, Store
 from segviz.types import UserError
-
-if TYPE_CHECKING:
-    from segviz.studies.run import Ledger, Progress
 
 RETRIES = 3
 """How often cells go to another worker after theirs died."""
@@ -24,7 +22,7 @@ MEMORY = 2**30
 WAIT_SECONDS = 0.5
 
 
-def work(ledger: "Ledger", store: Store, stopped: Callable[[], bool]) -> Iterator["Progress"]:
+def work(ledger: Ledger, store: Store, stopped: Callable[[], bool]) -> Iterator[Progress]:
     """Have Ray's workers compute what the ledger has to do, one GPU or CPU each, and store the results in this process.
 
     Joins the Ray cluster that the environment variable RAY_ADDRESS names, else starts one on this machine. Models and pictures are read on

@@ -10,8 +10,9 @@ import numpy as np
 
 from segviz.data.label_sets import LabelSet
 from segviz.data.samples import samples
+from segviz.defences.load import load_model
 from segviz.lab import attack_picture, sample_picture
-from segviz.models.load import default_device, load_model
+from segviz.models.load import default_device
 from segviz.models.zoo import model_entry
 from segviz.records import Picture, Trajectory
 from segviz.settings import Settings
@@ -19,7 +20,8 @@ from segviz.studies.compare import Entrant, compare
 from segviz.studies.defences import Ladder, Survey, Trial, growing_eps, on_trial, survey
 from segviz.studies.gallery import NoView, View, view_photo
 from segviz.studies.grid import Study
-from segviz.studies.run import Progress, run
+from segviz.studies.ledger import Progress
+from segviz.studies.run import run
 from segviz.studies.scaling import DetectionStudy, ScalingSettings, ScalingStudy, detection_study, sample_full_size, scaling_study
 from segviz.studies.smallest import Damage, Search, search
 from segviz.studies.store import Store

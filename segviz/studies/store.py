@@ -17,8 +17,9 @@ from typing import IO
 import numpy as np
 
 from segviz.attacks.catalog import alpha_of, steps_of
+from segviz.defences.load import load_model
 from segviz.models.fetch import cache_folder, digest
-from segviz.models.load import default_device, load_model
+from segviz.models.load import default_device
 from segviz.models.wrappers import split_key
 from segviz.models.zoo import model_entry
 from segviz.studies.grid import Cell

@@ -14,7 +14,7 @@ from segviz.records import LeftOut
 from segviz.studies import worst_case
 from segviz.studies.evaluate import SetFigures, set_figures, worst_figures
 from segviz.studies.grid import Cell, Point, Study, points
-from segviz.studies.run import keyed_cells
+from segviz.studies.ledger import keyed_cells
 from segviz.studies.store import CellResult, Store
 
 RESAMPLES = 1000

@@ -15,7 +15,7 @@ from segviz.models.segmenter import Segmenter
 from segviz.records import Picture
 from segviz.settings import GIVEN, Settings
 from segviz.studies.target_maps import TargetMap
-from segviz.types import Step
+from segviz.types import Step, StepKind
 
 PASSED = 0.9
 """Target accuracy from which on a picture counts as turned."""
@@ -150,7 +150,7 @@ def morph_batch(
             victim = replace(
                 victims[number], pixels=array(255 * step.x_adv[place].permute(1, 2, 0)), prediction=array(step.prediction[place])
             )
-            if not step.concluded:
+            if step.kind is not StepKind.RESULT:
                 victim = replace(victim, curve=(*victim.curve, moments[place]))
             else:
                 psnr = metrics.psnr(step.x_adv, x)[place].item()
@@ -167,7 +167,7 @@ def morph_batch(
             victims[number] = victim
         seconds += time.perf_counter() - resumed
         yield list(victims)
-        if step.concluded:
+        if step.kind is StepKind.RESULT:
             return
         resumed = time.perf_counter()
         step = attack.conclude(step, model, x, goal) if stopped() else next(steps)

@@ -15,15 +15,15 @@ from segviz.attacks.catalog import attack_entry, gradients_of, iterations_of, pu
 from segviz.data.images import FORMATS, opened
 from segviz.data.label_sets import LabelSet, translation
 from segviz.data.samples import samples
+from segviz.defences.load import load_model
 from segviz.lab import Task, frame_of, nothing_left, open_picture, prepare, stored_iterations
-from segviz.models.load import load_model
 from segviz.models.segmenter import Segmenter
 from segviz.models.zoo import ModelEntry, model_entry
 from segviz.records import LeftOut
 from segviz.settings import Settings
 from segviz.studies.compare import within_budget
 from segviz.studies.evaluate import BATCH, in_label_set
-from segviz.types import UserError
+from segviz.types import StepKind, UserError
 
 
 @dataclass(frozen=True)
@@ -183,7 +183,7 @@ def transfer(
             steps = attack.run(source, x, goal)
             step = next(steps)
             interrupted = False
-            while not step.concluded:
+            while step.kind is not StepKind.RESULT:
                 shown = replace(shown, own_prediction=labels is None, spent=spent + size * step.gradient_evaluations)
                 yield shown
                 interrupted = stopped()
@@ -191,7 +191,7 @@ def transfer(
                     yield replace(shown, ended=True)
                     return
                 step = attack.conclude(step, source, x, goal) if interrupted else next(steps)
-                if step.index in plan.looks and not step.concluded and not step.closing:
+                if step.index in plan.looks and step.kind is StepKind.ITERATE:
                     rounded = attack.conclude(replace(step, best=step.x_adv), source, x, goal).x_adv
                     for _ in audience.look(number, step.index, x, rounded, labels):
                         if not total:

@@ -9,7 +9,8 @@ from pathlib import Path
 from tqdm import tqdm
 
 from segviz.data.datasets import labelled_pairs
-from segviz.models.load import default_device, load_model
+from segviz.defences.load import load_model
+from segviz.models.load import default_device
 from segviz.models.zoo import MODELS, model_entry
 from segviz.places import ASSETS
 from segviz.settings import Settings

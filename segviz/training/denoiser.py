@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from segviz.defences.denoiser import Denoiser
-from segviz.models.load import load_model
+from segviz.defences.load import load_model
 from segviz.training.augment import TrainingPairs
 from segviz.training.recipe import learning_rate_factor
 from segviz.types import VOID

@@ -14,7 +14,7 @@ from segviz.attacks.rows import ATTACKS
 from segviz.data.samples import samples
 from segviz.lab import to_tensor
 from segviz.settings import Settings
-from segviz.types import VOID, Goal
+from segviz.types import VOID, Goal, StepKind
 
 ROWS = [(key, norm) for key, entry in ATTACKS.items() for norm in entry.norms]
 VARIANTS = [(key, variant) for key, entry in ATTACKS.items() for variant in entry.variants or [""]]
@@ -96,10 +96,10 @@ def test_steps_are_counted_and_the_best_is_never_lost(net, images, key, variant)
     first, *between, last = build_attack(settings, 10, 14).run(net, images, goal)
     assert torch.equal(first.x_adv, images)
     assert first.gradient_evaluations == 0
-    iterates = [step for step in between if not step.closing]
+    iterates = [step for step in between if step.kind is StepKind.ITERATE]
     assert [step.index for step in iterates] == list(range(1, iterations_of(settings) + 1))
     assert last.gradient_evaluations == gradients_of(settings)
-    assert last.concluded
+    assert last.kind is StepKind.RESULT
     spent = [step.gradient_evaluations for step in iterates]
     assert spent == sorted(spent)
     assert spent[0] > 0
@@ -122,7 +122,7 @@ def test_a_run_may_end_at_any_step(net, images, key):
     for count in sorted({0, 1, total // 3, total // 2, total - 2}):
         step = next(itertools.islice(attack.run(net, images, goal), count, None))
         result = attack.conclude(step, net, images, goal)
-        assert result.concluded
+        assert result.kind is StepKind.RESULT
         assert (sizes(result.x_adv, images, "linf") <= 3).all()
         assert result.gradient_evaluations == step.gradient_evaluations
 

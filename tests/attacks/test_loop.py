@@ -12,7 +12,7 @@ from segviz.attacks.catalog import build_attack
 from segviz.attacks.constraints import L2, Linf
 from segviz.attacks.loop import RED_EPS, Attack, Runnable
 from segviz.settings import Settings
-from segviz.types import VOID, Goal
+from segviz.types import VOID, Goal, StepKind
 
 
 def last(steps):
@@ -150,7 +150,7 @@ def test_stopping_early_gives_a_valid_result(model):
     attack = attack_for("pgd", "linf", x.shape, eps=3, steps=100)
     step = next(itertools.islice(attack.run(model, x, goal), 2, None))
     result = attack.conclude(step, model, x, goal)
-    assert result.concluded
+    assert result.kind is StepKind.RESULT
     assert result.index == 2
     assert ((result.x_adv - x) * 255).round().abs().max() <= 3
 
@@ -181,7 +181,7 @@ def test_until_won_ends_a_stage_once_no_pixel_is_left_to_win(linear, eight_bit):
     assert whole[-1].success.tolist() == early[-1].success.tolist() == [1, 1]
     assert len(whole) == 22
     assert len(early) < 8
-    assert early[-1].concluded
+    assert early[-1].kind is StepKind.RESULT
 
 
 def test_until_won_changes_nothing_where_pixels_are_left(linear, eight_bit):

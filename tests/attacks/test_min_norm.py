@@ -15,7 +15,7 @@ from segviz.attacks.dag import DAG
 from segviz.attacks.min_norm import MinimumNormAttack, linf_norm, margin, prox_linf
 from segviz.attacks.pdpgd import PDPGD, PDPGDSearch
 from segviz.attacks.regions import Within
-from segviz.types import THRESHOLDS, VOID, Goal
+from segviz.types import THRESHOLDS, VOID, Goal, StepKind
 from tests.conftest import LinearSegmenter
 
 EVERYWHERE = Linf(1.0)
@@ -416,7 +416,7 @@ def test_one_forward_and_one_backward_per_iteration(even, x, attack):
     assert attack.iterations == 4
     assert [step.index for step in steps] == [0, 1, 2, 3, 4, 4]
     assert [step.gradient_evaluations for step in steps] == [0, 1, 2, 3, 4, 4]
-    assert [step.concluded for step in steps] == [False] * 5 + [True]
+    assert [step.kind for step in steps] == [StepKind.CLEAN, *[StepKind.ITERATE] * 4, StepKind.RESULT]
     assert (counting.forwards, counting.backwards) == (6, 4)
     assert torch.equal(steps[0].x_adv, x)
 
@@ -436,7 +436,7 @@ def test_no_iteration_waits_for_the_device(even, x, attack):
     next(run)  # checks the input first, and may wait there
     with NoWaiting():
         steps = list(run)
-    assert steps[-1].concluded
+    assert steps[-1].kind is StepKind.RESULT
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=by_name)
@@ -445,7 +445,7 @@ def test_stopping_early_gives_a_valid_result(even, x, attack):
     goal = broken(even, x)
     step = next(itertools.islice(attack.run(even, x, goal), 9, None))
     result = attack.conclude(step, even, x, goal)
-    assert result.concluded
+    assert result.kind is StepKind.RESULT
     assert result.index == 9
     assert linf_norm(result.x_adv - x).max() <= 3 / 255 + 1e-6
     assert torch.equal(result.smallest, step.smallest)

@@ -9,7 +9,7 @@ from segviz.attacks.catalog import build_attack, gradients_of, iterations_of
 from segviz.attacks.constraints import Linf
 from segviz.attacks.loop import RED_EPS, Attack
 from segviz.settings import Settings
-from segviz.types import Goal
+from segviz.types import Goal, StepKind
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def test_a_larger_ball_cannot_be_the_result_even_when_stopped_in_it(model, batch
         step = next(itertools.islice(attack.run(model, x, goal), count, None))
         result = attack.conclude(step, model, x, goal)
         assert radius(result, x) <= 1 + 1e-3
-        assert result.concluded
+        assert result.kind is StepKind.RESULT
 
 
 def test_stopping_in_the_second_restart_keeps_the_result_of_the_first(model, batch):
@@ -79,7 +79,7 @@ def test_suite_is_the_worst_of_its_members(model, batch, key):
     settings = Settings(attack=key, eps=1, steps=4)
     suite = build_attack(settings, 48, 48)
     first, *between, last = suite.run(model, x, goal)
-    closing = [step for step in between if step.closing]
+    closing = [step for step in between if step.kind is StepKind.MEMBER_RESULT]
     assert [step.member for step in closing] == [name for name, _ in suite.members]
     for step, (_, attack) in zip(closing, suite.members, strict=True):
         *_, alone = attack.run(model, x, goal)
@@ -87,7 +87,7 @@ def test_suite_is_the_worst_of_its_members(model, batch, key):
     torch.testing.assert_close(last.success, torch.stack([step.success for step in closing]).amax(0))
     torch.testing.assert_close(goal.success(model(last.x_adv).argmax(1)), last.success)
     assert radius(last, x) <= 1 + 1e-3
-    iterates = [step for step in between if not step.closing]
+    iterates = [step for step in between if step.kind is StepKind.ITERATE]
     assert [step.index for step in iterates] == list(range(1, iterations_of(settings) + 1))
     assert last.gradient_evaluations == gradients_of(settings) == suite.iterations
     kept = torch.stack([step.best_success for step in iterates])

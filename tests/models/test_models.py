@@ -9,11 +9,12 @@ import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 
 from segviz.data.samples import samples
+from segviz.defences.load import load_model
 from segviz.lab import figures_of, sample_picture, to_tensor
 from segviz.models.build import FAMILY, build_voc7
 from segviz.models.encoder import CHANNELS, STRIDES, EfficientNetLite0
 from segviz.models.heads import FrontEnd, FrontEndWithContext
-from segviz.models.load import load_entry, load_model
+from segviz.models.load import load_entry
 from segviz.models.zoo import FAMILY_KEYS, MODELS
 from segviz.training.__main__ import load_part
 from segviz.types import UserError

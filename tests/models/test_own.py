@@ -11,8 +11,9 @@ from safetensors.torch import save_file
 from torch import nn
 
 from segviz.cli import main
+from segviz.defences.load import load_model
 from segviz.models.checkpoint import read_checkpoint
-from segviz.models.load import load_entry, load_model
+from segviz.models.load import load_entry
 from segviz.models.own import OwnModel, run_factory
 from segviz.models.zoo import catalogue, configured, model_entry
 from segviz.places import ASSETS

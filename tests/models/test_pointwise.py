@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from segviz.models.load import load_model
+from segviz.defences.load import load_model
 from segviz.models.pointwise import PointConv2d, make_repeatable
 
 

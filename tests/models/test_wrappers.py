@@ -4,10 +4,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from segviz.defences.load import load_model
 from segviz.lab import sample_picture, to_tensor
 from segviz.models.crf import MeanField
 from segviz.models.encoder import EfficientNetLite0
-from segviz.models.load import load_model
 from segviz.models.wrappers import WRAPPERS, MultiScale, split_key
 from segviz.models.zoo import MODELS
 from segviz.types import UserError

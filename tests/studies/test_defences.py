@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
+from segviz.defences.load import load_model
 from segviz.lab import attack_picture, sample_picture
-from segviz.models.load import load_model
 from segviz.models.zoo import MODELS
 from segviz.records import Picture
 from segviz.settings import Settings

@@ -19,7 +19,8 @@ from segviz.settings import Settings
 from segviz.studies import cell as cell_module
 from segviz.studies.cell import compute, picture_of, size_counts
 from segviz.studies.grid import AttackRow, Images, Study, cells
-from segviz.studies.run import cost, keyed_cells, run
+from segviz.studies.ledger import keyed_cells
+from segviz.studies.run import cost, run
 from segviz.studies.store import ARRAYS, SIZE_EDGES, Store
 from segviz.studies.table import as_csv, table
 from segviz.types import UserError

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from segviz.studies.grid import AttackRow, cells
-from segviz.studies.run import keyed_cells, run
+from segviz.studies.ledger import keyed_cells
+from segviz.studies.run import run
 from segviz.studies.store import ARRAYS, Store, default_folder, failed, key_of
 from segviz.types import UserError
 

@@ -14,8 +14,8 @@ from segviz.attacks.catalog import gradients_of
 from segviz.data.datasets import labelled_pairs
 from segviz.data.label_sets import CITYSCAPES19, VOC7, VOC21
 from segviz.data.samples import samples
+from segviz.defences.load import load_model
 from segviz.lab import attack_picture, figures_of, open_picture
-from segviz.models.load import load_model
 from segviz.models.zoo import MODELS, model_entry
 from segviz.results import csv_text, transfer_rows
 from segviz.settings import Settings

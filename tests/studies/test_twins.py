@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from segviz.data.datasets import labelled_pairs
-from segviz.models.load import load_model
+from segviz.defences.load import load_model
 from segviz.models.zoo import model_entry
 from segviz.studies import twins
 from segviz.studies.evaluate import evaluate

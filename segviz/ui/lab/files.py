@@ -32,8 +32,9 @@ from pathlib import Path
 
 from PIL import Image
 
+from segviz.defences.load import load_model
 from segviz.lab import attack_picture, open_picture, sample_picture
-from segviz.models.load import default_device, load_model
+from segviz.models.load import default_device
 {imported}from segviz.models.zoo import model_entry
 from segviz.settings import Settings
 

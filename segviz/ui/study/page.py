@@ -8,7 +8,8 @@ import streamlit as st
 from segviz.engine.jobs import Job, State
 from segviz.studies import precomputed
 from segviz.studies.grid import Point, Study
-from segviz.studies.run import Cost, Progress, cost
+from segviz.studies.ledger import Progress
+from segviz.studies.run import Cost, cost
 from segviz.studies.runs import run_study
 from segviz.studies.store import CellResult, Store
 from segviz.studies.table import Pairs, Row, results_at, row_of
