@@ -22,6 +22,7 @@ from segviz.models.fetch import cache_folder, digest
 from segviz.models.load import default_device
 from segviz.models.wrappers import split_key
 from segviz.models.zoo import model_entry
+from segviz.settings import Settings
 from segviz.studies.grid import Cell
 from segviz.types import UserError
 
@@ -219,14 +220,15 @@ def read_result(file: Path) -> CellResult:
 def key_of(cell: Cell) -> str:
     """What a result is found by: sha256 over settings, weights, picture, label map, working size and `NUMERICS`.
 
-    The settings count with the steps and the step size that they lead to, and without the names of the picture and of the attack row.
+    The settings count with the steps and the step size that they lead to, and without the names of the picture and of the attack row. A
+    field that is not in `ALWAYS` counts only where it differs from its default, so that results from before it was added are still found.
     Raises UserError where a model or a file is missing.
     """
     settings = replace(cell.settings, image="", steps=steps_of(cell.settings), alpha=alpha_of(cell.settings))
     entry = model_entry(settings.model)
     facts = {
         "numerics": NUMERICS,
-        "settings": asdict(settings),
+        "settings": {name: value for name, value in asdict(settings).items() if name in ALWAYS or value != DEFAULTS[name]},
         "weights": weights_hash(settings.model),
         "source": [cell.row.source, weights_hash(cell.row.source)] if cell.row.source else None,
         "photo": file_hash(cell.image.photo),
@@ -236,6 +238,14 @@ def key_of(cell: Cell) -> str:
         "working_size": entry.working_size,
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+ALWAYS = (
+    *("model", "image", "goal", "target", "other", "region", "against", "attack", "norm"),
+    *("eps", "steps", "alpha", "restarts", "seed", "variant", "layer", "transforms", "clip"),
+)
+"""The settings that every key was made of from the beginning. This list does not grow."""
+DEFAULTS = asdict(Settings())
 
 
 HASHES: dict[tuple[str, int, int], str] = {}

@@ -1,13 +1,16 @@
 """Results on disk: found by content, whole, shared by processes."""
 
 import multiprocessing
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from segviz.studies.grid import AttackRow, cells
+from segviz.data.label_sets import VOC21
+from segviz.settings import Settings
+from segviz.studies import store as store_module
+from segviz.studies.grid import AttackRow, Cell, ImageRef, cells
 from segviz.studies.ledger import keyed_cells
 from segviz.studies.run import run
 from segviz.studies.store import ARRAYS, Store, default_folder, failed, key_of
@@ -48,6 +51,55 @@ def test_steps_and_step_size_count_as_they_turn_out(study):
     cell = next(cell for cell in cells(study) if cell.row.attack == "fgsm")
     assert key_of(replace(cell, settings=replace(cell.settings, steps=7))) == key_of(cell)
     assert key_of(replace(cell, settings=replace(cell.settings, alpha=cell.settings.eps))) == key_of(cell)
+
+
+PHOTO = ImageRef("photo", Path("photo.png"), Path("labels.png"), VOC21, sample=True)
+KEYS = {
+    "cdef1d63fe9a5f03690988a81e04ce44063427133694c8e9243b8a3ae959e08b": Cell(Settings(image="chelsea"), PHOTO, AttackRow("pgd")),
+    "85e3df3ac305f6bf3bcb9e83e6c6b2be11637f3c0c14ef71aa53672ec26127cc": Cell(
+        Settings(
+            attack="fgsm",
+            eps=8,
+            steps=5,
+            goal="remove",
+            target="cat",
+            region="class:cat",
+            against="prediction",
+            seed=3,
+            transforms=("ti",),
+        ),
+        replace(PHOTO, labels=None, stored=None),
+        AttackRow("fgsm", transforms=("ti",), source="voc7-fcn8s", name="own"),
+        "VOC7",
+    ),
+    "2aadd4c8c833f40cd44526749310b38b351111c8c909596f31c21101c07cff54": Cell(
+        Settings(attack="pdpgd", clip=False, alpha=0.5, restarts=2), PHOTO, AttackRow("pdpgd")
+    ),
+}
+"""Keys as they were made in November 2026, for files and weights whose content hashes are their names."""
+
+
+@dataclass(frozen=True)
+class LaterSettings(Settings):
+    """Settings as they may be one day, with one more field."""
+
+    patience: int = 3
+
+
+@pytest.fixture
+def named_content(monkeypatch):
+    monkeypatch.setattr(store_module, "file_hash", lambda file: f"content of {file.name}")
+    monkeypatch.setattr(store_module, "weights_hash", lambda key: f"weights of {key}")
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_results_stored_before_a_setting_was_added_are_found(key, named_content, tmp_path, monkeypatch):
+    Store(tmp_path).put(key, failed("photo", "stored long ago"))
+    assert Store(tmp_path).get(key_of(KEYS[key])).error == "stored long ago"
+    monkeypatch.setitem(store_module.DEFAULTS, "patience", 3)
+    later = replace(KEYS[key], settings=LaterSettings(**asdict(KEYS[key].settings)))
+    assert Store(tmp_path).get(key_of(later)).error == "stored long ago"
+    assert key_of(replace(later, settings=replace(later.settings, patience=4))) != key
 
 
 @pytest.mark.parametrize("damage", ["cut", "empty", "changed", "other"])
