@@ -275,11 +275,11 @@ def point_of(step: Step, figures: Figures) -> Point:
     )
 
 
-def smallest_of(step: Step) -> tuple[float | None, ...]:
-    """The smallest norms of the first image of a Step, in grey levels; empty where the attack does not look for them."""
+def smallest_of(step: Step, image: int = 0) -> tuple[float | None, ...]:
+    """The smallest norms of one image of a Step, in grey levels; empty where the attack does not look for them."""
     if step.smallest is None:
         return ()
-    return tuple(norm * 255 if math.isfinite(norm) else None for norm in step.smallest[0].tolist())
+    return tuple(norm * 255 if math.isfinite(norm) else None for norm in step.smallest[image].tolist())
 
 
 def device_name(device: torch.device) -> str:

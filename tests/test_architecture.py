@@ -67,6 +67,20 @@ def test_no_files_import_each_other_in_a_circle():
     TopologicalSorter(graph).prepare()
 
 
+SAME_MEANING = {"add", "main", "load", "save"}
+"""Names that stand for the same in every module: a command and its options, a program, a file of results."""
+
+
+def test_no_name_means_two_things():
+    """Of classes and public functions below the ui."""
+    places: dict[str, list[str]] = {}
+    for name, file in modules().items():
+        for node in ast.parse(file.read_text()).body:
+            if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_") and not name.startswith("segviz.ui."):
+                places.setdefault(node.name, []).append(name)
+    assert {name: where for name, where in places.items() if len(where) > 1 and name not in SAME_MEANING} == {}
+
+
 def test_only_the_app_knows_streamlit():
     users = [name for name, file in modules().items() if any(module.split(".")[0] == "streamlit" for module in imports_of(file))]
     assert users

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from segviz.attacks.constraints import GREY_LEVELS, L2, Constraint, Linf
-from segviz.attacks.entry import AttackEntry, Plan
+from segviz.attacks.entry import AttackEntry, Blueprint
 from segviz.attacks.loop import Runnable
 from segviz.attacks.regions import Within
 from segviz.attacks.rows import ATTACKS
@@ -112,4 +112,4 @@ def build_attack(
     if region is not None:
         constraint = Within(constraint, region.unsqueeze(1))
     class_pixels = None if label_set is None or label_set.training_pixels is None else torch.tensor(label_set.training_pixels)
-    return entry.build(Plan(settings, constraint, alpha_of(settings) * unit, steps_of(settings), class_pixels))
+    return entry.build(Blueprint(settings, constraint, alpha_of(settings) * unit, steps_of(settings), class_pixels))

@@ -22,7 +22,7 @@ FAMILIES = {
 
 
 @dataclass(frozen=True)
-class Plan:
+class Blueprint:
     """Settings made concrete for pictures of one size: `constraint` and `alpha` are on the [0,1] scale, in units of the norm."""
 
     settings: Settings
@@ -52,7 +52,7 @@ class AttackEntry:
     paper: str
     url: str
     auto_alpha: Callable[[float, int], float]
-    build: Callable[[Plan], Runnable] | None = None
+    build: Callable[[Blueprint], Runnable] | None = None
     members: Callable[[Settings], dict[str, Settings]] | None = None
     family: str = "bounded"
     one_step: bool = False
@@ -76,10 +76,10 @@ def bounded(
     rule: RuleBuilder = SteepestStep,
     random_start: bool = False,
     radii: Callable[[Settings], Radii] = lambda settings: ((1.0, 1.0),),
-) -> Callable[[Plan], Runnable]:
+) -> Callable[[Blueprint], Runnable]:
     """A builder for attacks of the one loop."""
 
-    def build(plan: Plan) -> Attack:
+    def build(plan: Blueprint) -> Attack:
         return Attack(
             constraint=plan.constraint,
             alpha=plan.alpha,

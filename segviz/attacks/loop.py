@@ -104,7 +104,7 @@ class Attack:
         stages = list(self.stages())
         from_clean = bool(stages) and stages[0].start == "clean"
         seen = objective(x, 1, stages[0].steps if stages else 1, with_gradient=from_clean)
-        clean = step = leader = replace(record(x, seen, goal, None), kind=StepKind.CLEAN)
+        clean = step = leader = replace(step_of(x, seen, goal, None), kind=StepKind.CLEAN)
         yield clean
         generator = torch.Generator().manual_seed(self.seed)
         kept: Step | None = None
@@ -115,14 +115,14 @@ class Attack:
             if stage.start != "clean":
                 x_adv = constraint.random_point(x, generator) if stage.start == "random" else constraint.project(leader.best, x)
                 seen = objective(x_adv, 1, stage.steps, with_gradient=True)
-            leader = record(x_adv, seen, goal, (kept or clean) if stage.final else None)
+            leader = step_of(x_adv, seen, goal, (kept or clean) if stage.final else None)
             rule = self.rule(constraint, stage.radius * self.alpha, stage.steps)
             for iteration in range(1, stage.steps + 1):
                 if self.until_won and (leader.best_success == 1).all():
                     break
                 x_adv = rule.step(x_adv, seen, x)
                 seen = objective(x_adv, min(iteration + 1, stage.steps), stage.steps, with_gradient=iteration < stage.steps)
-                leader = record(x_adv, seen, goal, leader)
+                leader = step_of(x_adv, seen, goal, leader)
                 index, spent = index + 1, spent + objective.cost
                 step = replace(leader, index=index, gradient_evaluations=spent, stage=number)
                 if kept is not None and not stage.final:
@@ -137,7 +137,7 @@ class Attack:
         """As in `Runnable`; the loss of the result is again that of the objective."""
         x_adv = self.constraint.to_8bit(self.constraint.project(step.best, x), x)
         objective = self.objective(Problem(model, x, goal, self.seed, self.class_pixels))
-        result = record(x_adv, objective(x_adv, 1, 1, with_gradient=False), goal, None)
+        result = step_of(x_adv, objective(x_adv, 1, 1, with_gradient=False), goal, None)
         spent = step.gradient_evaluations
         return replace(result, index=step.index, gradient_evaluations=spent, stage=step.stage, member=step.member, kind=StepKind.RESULT)
 
@@ -150,7 +150,7 @@ def check(x: Tensor, goal: Goal) -> None:
         raise ValueError(f"labels are {tuple(goal.labels.shape)}, images {tuple(x.shape)}: expected (N,H,W) and (N,3,H,W).")
 
 
-def record(x_adv: Tensor, seen: Seen, goal: Goal, previous: Step | None) -> Step:
+def step_of(x_adv: Tensor, seen: Seen, goal: Goal, previous: Step | None) -> Step:
     """A Step for one look; its best iterates are those of `previous` where `x_adv` is not at least as strong."""
     success = goal.success(seen.prediction)
     best, best_success = x_adv, success

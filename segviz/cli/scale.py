@@ -52,7 +52,7 @@ def scale_attack(options: argparse.Namespace) -> None:
             bar.set_postfix(off=f"{look.violation:.2f} grey levels")
     assert look.result is not None
     if options.out:
-        save(look.result.pixels, options.out)
+        save_scaled(look.result.pixels, options.out)
     write_json({"source": str(options.source), "target": str(options.target), **look.result.figures()}, options.json)
     print(outcome(look.result), file=sys.stderr)
 
@@ -92,7 +92,7 @@ def width_and_height(text: str) -> tuple[int, int]:
     return height, width
 
 
-def save(pixels: np.ndarray, file: Path) -> None:
+def save_scaled(pixels: np.ndarray, file: Path) -> None:
     """Write a PNG; raises UserError where that is not possible."""
     try:
         file.write_bytes(draw.png(pixels))

@@ -25,7 +25,7 @@ def text(value: object) -> str:
     return value
 
 
-def positive(value: object) -> int:
+def positive_number(value: object) -> int:
     """A whole number above 0; raises ValueError otherwise."""
     if type(value) is not int or value < 1:
         raise ValueError
@@ -36,7 +36,7 @@ def size(value: Any) -> tuple[int, int]:
     """Width and height; raises TypeError or ValueError otherwise."""
     if not isinstance(value, list):
         raise TypeError
-    width, height = map(positive, value)
+    width, height = map(positive_number, value)
     return width, height
 
 
@@ -72,8 +72,8 @@ FIELDS: dict[str, tuple[Callable[[Any], Any], str]] = {
     "mean": (triple, "a list of three numbers of 0 to 1; divide those of grey levels by 255"),
     "std": (deviations, "a list of three numbers above 0 and up to 1; divide those of grey levels by 255"),
     "input_size": (size, "[width, height] in pixels"),
-    "working_size": (positive, "a whole number above 0"),
-    "multiple": (positive, "a whole number above 0"),
+    "working_size": (positive_number, "a whole number above 0"),
+    "multiple": (positive_number, "a whole number above 0"),
     "layers": (layers, "a list of module names"),
 }
 """What else a table may say of its model: how it is read, and what it must be."""

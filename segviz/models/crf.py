@@ -51,17 +51,17 @@ class MeanField(nn.Module):
         """`forward` for one image."""
         grid = BilateralGrid(image[0], self.theta_alpha, self.theta_beta)
         ones = torch.ones_like(unary[:, :1])
-        appearance_norm, smoothness_norm = grid.filter(ones[0]), gaussian_blur(ones, self.theta_gamma)
+        appearance_norm, smoothness_norm = grid.filter(ones[0]), gaussian_filter(ones, self.theta_gamma)
         x = unary
         for _ in range(self.iterations):
             q = x.softmax(1)
             appearance = grid.filter(q[0]) / appearance_norm
-            message = self.smoothness * gaussian_blur(q, self.theta_gamma) / smoothness_norm + self.appearance * appearance
+            message = self.smoothness * gaussian_filter(q, self.theta_gamma) / smoothness_norm + self.appearance * appearance
             x = unary - (message.sum(1, keepdim=True) - message)
         return x
 
 
-def gaussian_blur(x: Tensor, sigma: float) -> Tensor:
+def gaussian_filter(x: Tensor, sigma: float) -> Tensor:
     """Convolve every channel of (N,C,H,W) with an unnormalised Gaussian of `sigma` pixels, zeros outside."""
     reach = math.ceil(4 * sigma)
     kernel = torch.exp(-(torch.arange(-reach, reach + 1, device=x.device, dtype=x.dtype) ** 2) / (2 * sigma**2))

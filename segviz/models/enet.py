@@ -20,7 +20,7 @@ class Activation(nn.Module):
         return self.activation(x)
 
 
-def conv_bn(
+def conv_bn_act(
     inputs: int, outputs: int, kernel: int | tuple[int, int] = 3, stride: int = 1, dilation: int = 1, prelu: bool = False
 ) -> nn.Sequential:
     """Convolution without bias, batch normalisation, ReLU or PReLU; keeps the side at stride 1."""
@@ -35,7 +35,7 @@ class Initial(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.conv = conv_bn(3, 13, 3, 2, prelu=True)
+        self.conv = conv_bn_act(3, 13, 3, 2, prelu=True)
         self.pool = nn.MaxPool2d(3, 2, 1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -48,10 +48,10 @@ class Bottleneck(nn.Module):
     def __init__(self, channels: int, dilation: int = 1, asymmetric: bool = False):
         super().__init__()
         hidden = channels // 4
-        middle = [conv_bn(hidden, hidden, dilation=dilation)]
+        middle = [conv_bn_act(hidden, hidden, dilation=dilation)]
         if asymmetric:
-            middle = [conv_bn(hidden, hidden, (5, 1)), conv_bn(hidden, hidden, (1, 5))]
-        self.right_init_conv = nn.Sequential(conv_bn(channels, hidden, 1), *middle)
+            middle = [conv_bn_act(hidden, hidden, (5, 1)), conv_bn_act(hidden, hidden, (1, 5))]
+        self.right_init_conv = nn.Sequential(conv_bn_act(channels, hidden, 1), *middle)
         self.right_last_conv = nn.Sequential(nn.Conv2d(hidden, channels, 1, bias=False), nn.Dropout(0.1))
         self.act = Activation()
 
@@ -66,8 +66,8 @@ class Down(nn.Module):
         super().__init__()
         hidden = inputs // 4
         self.left_pool = nn.MaxPool2d(2, 2, return_indices=True)
-        self.left_conv = conv_bn(inputs, outputs, 1)
-        self.right_init_conv = nn.Sequential(conv_bn(inputs, hidden, 3, 2), conv_bn(hidden, hidden))
+        self.left_conv = conv_bn_act(inputs, outputs, 1)
+        self.right_init_conv = nn.Sequential(conv_bn_act(inputs, hidden, 3, 2), conv_bn_act(hidden, hidden))
         self.right_last_conv = nn.Sequential(nn.Conv2d(hidden, outputs, 1, bias=False), nn.Dropout(0.1))
         self.act = Activation()
 
@@ -93,9 +93,9 @@ class Up(nn.Module):
     def __init__(self, inputs: int, outputs: int):
         super().__init__()
         hidden = inputs // 4
-        self.left_conv = conv_bn(inputs, outputs, 1)
+        self.left_conv = conv_bn_act(inputs, outputs, 1)
         self.left_pool = nn.MaxUnpool2d(2, 2)
-        self.right_init_conv = nn.Sequential(conv_bn(inputs, hidden, 1), Deconvolution(hidden))
+        self.right_init_conv = nn.Sequential(conv_bn_act(inputs, hidden, 1), Deconvolution(hidden))
         self.right_last_conv = nn.Sequential(nn.Conv2d(hidden, outputs, 1, bias=False), nn.Dropout(0.1))
         self.act = Activation()
 
@@ -103,7 +103,7 @@ class Up(nn.Module):
         return self.act(self.left_pool(self.left_conv(x), indices) + self.right_last_conv(self.right_init_conv(x)))
 
 
-class Stage(nn.Module):
+class ENetStage(nn.Module):
     """Encoder stage: a downsampling bottleneck, unless `inputs` is None, and further bottlenecks."""
 
     def __init__(self, inputs: int | None, outputs: int, blocks: list[Bottleneck]):
@@ -131,7 +131,7 @@ class FullConv(nn.Module):
 
     def __init__(self, inputs: int, classes: int):
         super().__init__()
-        self.up_conv = nn.Sequential(conv_bn(inputs, classes, 1, prelu=True), nn.Upsample(scale_factor=2, mode="bilinear"))
+        self.up_conv = nn.Sequential(conv_bn_act(inputs, classes, 1, prelu=True), nn.Upsample(scale_factor=2, mode="bilinear"))
 
     def forward(self, x: Tensor) -> Tensor:
         return self.up_conv(x)
@@ -149,9 +149,9 @@ class ENet(nn.Module):
     def __init__(self, classes: int):
         super().__init__()
         self.initial = Initial()
-        self.bottleneck1 = Stage(16, 64, [Bottleneck(64) for _ in range(4)])
-        self.bottleneck2 = Stage(64, 128, context())
-        self.bottleneck3 = Stage(None, 128, context())
+        self.bottleneck1 = ENetStage(16, 64, [Bottleneck(64) for _ in range(4)])
+        self.bottleneck2 = ENetStage(64, 128, context())
+        self.bottleneck3 = ENetStage(None, 128, context())
         self.bottleneck4 = UpStage(128, 64, extra=True)
         self.bottleneck5 = UpStage(64, 16, extra=False)
         self.fullconv = FullConv(16, classes)

@@ -84,7 +84,7 @@ def download(url: str, part: Path, file: Path, progress: Progress, removed: str)
             time.sleep(0.2 * 2**attempt)
         have = part.stat().st_size if part.is_file() else 0
         try:
-            if transfer(url, part, have, progress):
+            if receive(url, part, have, progress):
                 return
         except urllib.error.HTTPError as error:
             if error.code == http.client.REQUESTED_RANGE_NOT_SATISFIABLE and have:
@@ -108,7 +108,7 @@ class ConnectionLostError(Exception):
     """The network failed, as opposed to the disk."""
 
 
-def transfer(url: str, part: Path, have: int, progress: Progress) -> bool:
+def receive(url: str, part: Path, have: int, progress: Progress) -> bool:
     """One request that appends to `part`, which holds `have` bytes; says whether all bytes came.
 
     Raises HTTPError for an answer that is a refusal and ConnectionLostError where there is no answer.

@@ -14,7 +14,7 @@ from torch import Tensor
 from segviz import metrics
 from segviz.scaling.kernels import Scaler
 from segviz.scaling.rounding import eight_bit, to_pixels
-from segviz.scaling.solver import Banded, Problem, Verdict, solve
+from segviz.scaling.solver import Banded, ScalingProblem, Verdict, solve
 from segviz.types import UserError
 
 MAX_PIXELS = 2**23
@@ -87,7 +87,7 @@ class Scaled:
 
 
 @dataclass(frozen=True)
-class Look:
+class ScalingLook:
     """One look at a running attack: `pixels` (H,W,3) uint8 so far; the largest `violation` of the slack, in grey levels before rounding.
 
     The last look has the `result`.
@@ -101,7 +101,7 @@ class Look:
 
 def attack(
     source: np.ndarray, target: np.ndarray, scaler: Scaler, eps: float, stopped: Callable[[], bool] = lambda: False
-) -> Iterator[Look]:
+) -> Iterator[ScalingLook]:
     """The smallest change of `source` (H,W,3) uint8 that `scaler` turns into `target` (h,w,3) uint8 within `eps` grey levels.
 
     Every channel is solved by itself. Looks come while it runs; the last one has the result, also after `stopped`. Raises UserError at
@@ -110,23 +110,25 @@ def attack(
     return looks(problem_of(source, target, scaler, eps), source, target, scaler, stopped)
 
 
-def looks(problem: Problem, source: np.ndarray, target: np.ndarray, scaler: Scaler, stopped: Callable[[], bool]) -> Iterator[Look]:
+def looks(
+    problem: ScalingProblem, source: np.ndarray, target: np.ndarray, scaler: Scaler, stopped: Callable[[], bool]
+) -> Iterator[ScalingLook]:
     """Solve, round, measure."""
     start = time.perf_counter()
     spent = 0.0
     for progress in solve(problem, stopped):
         spent += time.perf_counter() - start
         if progress.verdict is None:
-            yield Look(progress.iteration, to_pixels(progress.image), float(progress.violation.max()))
+            yield ScalingLook(progress.iteration, to_pixels(progress.image), float(progress.violation.max()))
         start = time.perf_counter()
     assert progress.verdict is not None
     pixels, repairs = eight_bit(progress.image, problem, scaler, stopped)
     spent += time.perf_counter() - start
     result = measured(source, target, scaler, problem.eps, pixels, progress.verdict, problem.disjoint, progress.iteration, repairs, spent)
-    yield Look(progress.iteration, pixels, float(progress.violation.max()), result)
+    yield ScalingLook(progress.iteration, pixels, float(progress.violation.max()), result)
 
 
-def finish(run: Iterator[Look]) -> Scaled:
+def finish(run: Iterator[ScalingLook]) -> Scaled:
     """Run an attack to its end."""
     for look in run:
         result = look.result
@@ -134,14 +136,14 @@ def finish(run: Iterator[Look]) -> Scaled:
     return result
 
 
-def problem_of(source: np.ndarray, target: np.ndarray, scaler: Scaler, eps: float) -> Problem:
+def problem_of(source: np.ndarray, target: np.ndarray, scaler: Scaler, eps: float) -> ScalingProblem:
     """The problem behind `attack`; raises the same errors."""
     size, scaled = source.shape[:2], target.shape[:2]
     check_sizes(size, scaled)
     if not (math.isfinite(eps) and eps >= 0):
         raise UserError(f"eps is {eps:g}; it must be 0 or more grey levels.")
     left, right = operators(scaler, size, scaled)
-    return Problem(planes(source), planes(target), left, right, eps)
+    return ScalingProblem(planes(source), planes(target), left, right, eps)
 
 
 def check_sizes(source: tuple[int, int], target: tuple[int, int]) -> None:
@@ -161,7 +163,7 @@ def check_sizes(source: tuple[int, int], target: tuple[int, int]) -> None:
 
 @lru_cache(maxsize=8)
 def operators(scaler: Scaler, source: tuple[int, int], target: tuple[int, int]) -> tuple[Banded, Banded]:
-    """L and R transposed of `Scaler.matrices` for `Problem`."""
+    """L and R transposed of `Scaler.matrices` for `ScalingProblem`."""
     left, right = scaler.matrices(source, target)
     return Banded(torch.tensor(left)), Banded(torch.tensor(right.T))
 

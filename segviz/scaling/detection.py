@@ -47,7 +47,7 @@ def mse(one: np.ndarray, other: np.ndarray) -> float:
     return float(np.square(one.astype(np.float32) - other).mean())
 
 
-def ssim(one: np.ndarray, other: np.ndarray) -> float:
+def picture_ssim(one: np.ndarray, other: np.ndarray) -> float:
     """Structural similarity of two pictures (H,W,3) uint8, as `segviz.metrics.ssim`."""
     a, b = (torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 255 for picture in (one, other))
     return metrics.ssim(a, b).item()
@@ -127,7 +127,7 @@ DETECTORS = {
         "Down and up, SSIM",
         "One minus the structural similarity to the picture scaled down and up again.",
         KIM,
-        lambda pixels, scaler, size: 1 - ssim(pixels, down_and_up(pixels, scaler, size)),
+        lambda pixels, scaler, size: 1 - picture_ssim(pixels, down_and_up(pixels, scaler, size)),
     ),
     "minimum-mse": Detector(
         "Minimum filter, MSE",
@@ -139,7 +139,7 @@ DETECTORS = {
         "Minimum filter, SSIM",
         "One minus the structural similarity to the picture after a 3x3 minimum filter.",
         KIM,
-        lambda pixels, scaler, size: 1 - ssim(pixels, smallest_near(pixels)),
+        lambda pixels, scaler, size: 1 - picture_ssim(pixels, smallest_near(pixels)),
     ),
     "maximum-mse": Detector(
         "Maximum filter, MSE",
@@ -190,7 +190,7 @@ class Roc:
     auc: float
 
 
-def roc(benign: Sequence[float], attacked: Sequence[float]) -> Roc:
+def detector_roc(benign: Sequence[float], attacked: Sequence[float]) -> Roc:
     """The curve of "attacked from this score on" over all thresholds; ties count half in the area.
 
     Raises ValueError where either side has no score.

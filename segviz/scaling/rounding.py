@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from segviz.scaling.kernels import Scaler
-from segviz.scaling.solver import Problem
+from segviz.scaling.solver import ScalingProblem
 
 MAX_ROUNDS = 300
 PATIENCE = 40
@@ -22,7 +22,7 @@ def to_pixels(image: Tensor) -> np.ndarray:
     return image.round().byte().permute(1, 2, 0).contiguous().numpy()
 
 
-def eight_bit(image: Tensor, problem: Problem, scaler: Scaler, stopped: Callable[[], bool]) -> tuple[np.ndarray, int]:
+def eight_bit(image: Tensor, problem: ScalingProblem, scaler: Scaler, stopped: Callable[[], bool]) -> tuple[np.ndarray, int]:
     """Round `image` (C,H,W) and repair it: the 8-bit picture (H,W,C) and the rounds of repair.
 
     In each round, every output value of `scaler.resize` further than eps + 0.5 from the target gets some of its source values moved by
@@ -52,7 +52,7 @@ def eight_bit(image: Tensor, problem: Problem, scaler: Scaler, stopped: Callable
     return to_pixels(best), rounds
 
 
-def nudged(values: Tensor, image: Tensor, problem: Problem, error: Tensor, chosen: Tensor, limit: int) -> Tensor:
+def nudged(values: Tensor, image: Tensor, problem: ScalingProblem, error: Tensor, chosen: Tensor, limit: int) -> Tensor:
     """`values` (C,H,W) with source values of the `chosen` outputs moved by one grey level against their `error`, both (C,h,w)."""
     rows, row_weights = problem.left.taps
     columns, column_weights = problem.right.taps

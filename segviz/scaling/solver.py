@@ -81,7 +81,7 @@ class Banded:
 
 
 @dataclass(frozen=True)
-class Problem:
+class ScalingProblem:
     """`source` S (C,H,W) and `target` T (C,h,w), float64 grey levels 0..255; `left` is L and `right` R transposed; `eps` in grey levels."""
 
     source: Tensor
@@ -113,7 +113,7 @@ class Problem:
 
 
 @dataclass(frozen=True)
-class Progress:
+class SolverProgress:
     """One look at a solution that is under way.
 
     `image` (C,H,W) float64 in 0..255 before rounding; `violation` (C,h,w), by how many grey levels its scaled version misses the slack;
@@ -127,12 +127,12 @@ class Progress:
     verdict: Verdict | None = None
 
 
-def solve(problem: Problem, stopped: Callable[[], bool] = lambda: False) -> Iterator[Progress]:
+def solve(problem: ScalingProblem, stopped: Callable[[], bool] = lambda: False) -> Iterator[SolverProgress]:
     """Solve exactly where every output pixel has source pixels of its own, else by the dual; the last look has a verdict."""
     return closed_form(problem, stopped) if problem.disjoint else dual_ascent(problem, stopped)
 
 
-def closed_form(problem: Problem, stopped: Callable[[], bool]) -> Iterator[Progress]:
+def closed_form(problem: ScalingProblem, stopped: Callable[[], bool]) -> Iterator[SolverProgress]:
     """A part of the output rows at a time: one multiplier per output value, from sorted breakpoints."""
     rows, row_weights = problem.left.taps
     columns, column_weights = problem.right.taps
@@ -146,7 +146,7 @@ def closed_form(problem: Problem, stopped: Callable[[], bool]) -> Iterator[Progr
         y[:, part] = multipliers(patches, weights.expand_as(patches), problem.target[:, part], problem.eps)
         verdict = Verdict.OPTIMAL if number == len(parts) else Verdict.STOPPED if stopped() else None
         image = problem.image(y)
-        yield Progress(number, image, problem.violation(image), verdict)
+        yield SolverProgress(number, image, problem.violation(image), verdict)
         if verdict:
             return
 
@@ -172,7 +172,7 @@ def multipliers(s: Tensor, weights: Tensor, target: Tensor, eps: float) -> Tenso
     return torch.where(wanted == now, 0, y)
 
 
-def dual_ascent(problem: Problem, stopped: Callable[[], bool]) -> Iterator[Progress]:
+def dual_ascent(problem: ScalingProblem, stopped: Callable[[], bool]) -> Iterator[SolverProgress]:
     """Accelerated proximal gradient ascent on the dual, restarted where the momentum turns against it.
 
     The dual is <Y,T> - eps |Y|_1 + min over X in the box of 1/2 ||X-S||^2 - <L'YR', X>: a smooth part, with gradient T - L X(Y) R, and an
@@ -205,7 +205,7 @@ def dual_ascent(problem: Problem, stopped: Callable[[], bool]) -> Iterator[Progr
                 verdict = Verdict.INFEASIBLE if infeasible else Verdict.UNFINISHED
             else:
                 verdict = Verdict.STOPPED if stopped() else None
-            yield Progress(iteration, image, violation, verdict)
+            yield SolverProgress(iteration, image, violation, verdict)
             if verdict:
                 return
         risen = ahead + step * (problem.target - problem.scale(problem.image(ahead)))
@@ -216,12 +216,12 @@ def dual_ascent(problem: Problem, stopped: Callable[[], bool]) -> Iterator[Progr
         y, pace = new, quicker
 
 
-def dual_value(problem: Problem, y: Tensor, spread: Tensor, image: Tensor, distance: Tensor) -> Tensor:
+def dual_value(problem: ScalingProblem, y: Tensor, spread: Tensor, image: Tensor, distance: Tensor) -> Tensor:
     """The dual at multipliers Y per channel (C,): no picture that keeps the slack has a smaller ||d||^2 / 2."""
     return (y * problem.target).sum((1, 2)) - problem.eps * y.abs().sum((1, 2)) + distance - (spread * image).sum((1, 2))
 
 
-def no_solution(problem: Problem, y: Tensor) -> bool:
+def no_solution(problem: ScalingProblem, y: Tensor) -> bool:
     """Whether `y` proves that no picture keeps the slack: <Y,Z> over the slack stays above <L'YR',X> over all pictures X in 0..255."""
     least = (y * problem.target).sum((1, 2)) - problem.eps * y.abs().sum((1, 2))
     most = 255 * problem.spread(y).clamp(min=0).sum((1, 2))

@@ -1,6 +1,5 @@
 """Computing cells: one attack on a batch of pictures, measured as the attack lab measures it, image by image."""
 
-import math
 import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
@@ -13,10 +12,9 @@ from torch import Tensor
 
 from segviz import metrics
 from segviz.attacks.catalog import members_of
-from segviz.attacks.constraints import GREY_LEVELS
 from segviz.data.label_sets import label_set_named
 from segviz.defences.load import load_model
-from segviz.lab import device_name, open_picture, prepare, stored_iterations
+from segviz.lab import device_name, open_picture, prepare, smallest_of, stored_iterations
 from segviz.models.segmenter import Segmenter
 from segviz.models.zoo import ModelEntry, model_entry
 from segviz.records import Picture
@@ -52,7 +50,7 @@ class Subject:
 
 
 @dataclass(frozen=True)
-class Look:
+class BatchLook:
     """The strongest iterates of a batch after `index` iterations: their `success` (N,) and confusion matrices `counts` (N,C,C)."""
 
     index: int
@@ -139,25 +137,25 @@ def attack_batch(
     labels = torch.where(own.view(-1, 1, 1), clean, task.labels)
     kept = stored_iterations(attack.iterations, SPREAD) | set(EARLY)
     leading = torch.zeros(len(x), classes, classes, dtype=torch.int64, device=device)
-    looks: list[Look] = []
+    looks: list[BatchLook] = []
     members: list[Tensor] = []
     gradients: list[int] = []
     for step in attack.run(attacked, x, goal):
         if step.kind is StepKind.MEMBER_RESULT:
-            members.append(metrics.confusion_matrix(shown(model, source, step), labels, classes).cpu())
+            members.append(metrics.confusion_matrix(seen_by(model, source, step), labels, classes).cpu())
             gradients.append(step.gradient_evaluations - sum(gradients))
         elif step.kind is not StepKind.RESULT and source is None:
             ahead = (step.x_adv == step.best).flatten(1).all(1)
             leading = torch.where(ahead.view(-1, 1, 1), metrics.confusion_matrix(step.prediction, labels, classes), leading)
             if step.index in kept:
                 spent = step.gradient_evaluations
-                looks.append(Look(step.index, spent, step.stage, step.member, step.best_success.cpu(), leading.cpu()))
+                looks.append(BatchLook(step.index, spent, step.stage, step.member, step.best_success.cpu(), leading.cpu()))
         seconds += time.perf_counter() - resumed
         yield step.gradient_evaluations * len(x)
         if step.kind is not StepKind.RESULT and stopped():
             raise StoppedError
         resumed = time.perf_counter()
-    prediction = shown(model, source, step)
+    prediction = seen_by(model, source, step)
     success = goal.success(prediction).tolist()
     adversarial = metrics.confusion_matrix(prediction, labels, classes).cpu()
     before = metrics.confusion_matrix(clean, labels, classes).cpu()
@@ -201,7 +199,7 @@ def attack_batch(
             width=x.shape[3],
             height=x.shape[2],
             device=device_name(device),
-            smallest=smallest_norms(step, n),
+            smallest=smallest_of(step, n),
         )
         for n, picture in enumerate(task.pictures)
     ]
@@ -210,7 +208,7 @@ def attack_batch(
 
 
 @torch.no_grad()
-def shown(model: Segmenter, source: Segmenter | None, step: Step) -> Tensor:
+def seen_by(model: Segmenter, source: Segmenter | None, step: Step) -> Tensor:
     """What `model` predicts (N,H,W) for the pictures of a Step, which came from the attack on `source`, or on itself if that is None."""
     return step.prediction if source is None else model(step.x_adv).argmax(1)
 
@@ -226,10 +224,3 @@ def size_counts(labels: np.ndarray, clean: np.ndarray, adversarial: np.ndarray, 
         bins = np.searchsorted(SIZE_EDGES, area, side="right") - 1
         np.add.at(counts[index], bins, np.stack([np.ones_like(area), area, before, after], 1))
     return counts
-
-
-def smallest_norms(step: Step, image: int) -> tuple[float | None, ...]:
-    """The smallest norms of one image of a Step, in grey levels; empty where the attack does not look for them."""
-    if step.smallest is None:
-        return ()
-    return tuple(norm * GREY_LEVELS if math.isfinite(norm) else None for norm in step.smallest[image].tolist())

@@ -269,7 +269,7 @@ def survey(
         return metrics.confusion_matrix(logits.argmax(1), labels, classes)[0].cpu()
 
     def state() -> Survey:
-        rows = tuple(row_of(name, one.passes, count) for name, one, count in zip(names, models, counts, strict=True))
+        rows = tuple(defence_figures(name, one.passes, count) for name, one, count in zip(names, models, counts, strict=True))
         return Survey(rows, done, total, tuple(clean_entropy), tuple(attacked_entropy), tuple(left_out))
 
     for picture in labelled:
@@ -318,7 +318,7 @@ def tasks_on(
     return tasks, None
 
 
-def row_of(name: str, passes: int, count: Counts) -> DefenceFigures:
+def defence_figures(name: str, passes: int, count: Counts) -> DefenceFigures:
     """The figures of a defence so far."""
     if count.pictures == 0:
         return DefenceFigures(name, passes, error=count.error)

@@ -16,11 +16,11 @@ from segviz.models.load import default_device
 from segviz.places import ASSETS
 from segviz.settings import Settings
 from segviz.studies.transfer import (
-    Cell,
     Plan,
     Rates,
     Run,
     Transfer,
+    TransferCell,
     by_scale,
     by_source,
     by_transform,
@@ -56,15 +56,15 @@ def save(studies: dict[str, Transfer], file: Path) -> None:
 
 def load(file: Path = FILE) -> dict[str, Transfer]:
     """Read what `save` wrote."""
-    return {view: study_of(facts) for view, facts in json.loads(file.read_text()).items()}
+    return {view: transfer_of(facts) for view, facts in json.loads(file.read_text()).items()}
 
 
-def study_of(facts: dict[str, Any]) -> Transfer:
+def transfer_of(facts: dict[str, Any]) -> Transfer:
     """A study from its JSON values."""
     runs = tuple(Run(run["group"], run["name"], Settings(**run["settings"])) for run in facts["plan"]["runs"])
     plan = Plan(runs, tuple(facts["plan"]["victims"]), tuple(facts["plan"]["looks"]))
     cells = tuple(
-        Cell(one["run"], one["victim"], Rates(**one["clean"]), Rates(**one["adversarial"]), tuple(map(tuple, one["curve"])))
+        TransferCell(one["run"], one["victim"], Rates(**one["clean"]), Rates(**one["adversarial"]), tuple(map(tuple, one["curve"])))
         for one in facts["cells"]
     )
     return Transfer(**facts | {"plan": plan, "cells": cells, "exhibits": ()})

@@ -22,7 +22,7 @@ REPEATS = 3
 
 
 @dataclass(frozen=True)
-class View:
+class PhotoView:
     """A photo as a model sees it: `pixels` (H,W,3) uint8 at its working size, `prediction` (H,W) uint8 class indices.
 
     `forward` and `gradient` are medians in seconds, the latter of a forward and a backward pass to the picture.
@@ -44,9 +44,11 @@ class NoView:
     error: str
 
 
-def view_photo(keys: list[str], sample: Sample, device: torch.device, stopped: Callable[[], bool]) -> Iterator[tuple[View | NoView, ...]]:
+def view_photo(
+    keys: list[str], sample: Sample, device: torch.device, stopped: Callable[[], bool]
+) -> Iterator[tuple[PhotoView | NoView, ...]]:
     """Yield the views that there are, first none, then one more after every model; ends early once `stopped` says yes."""
-    views: tuple[View | NoView, ...] = ()
+    views: tuple[PhotoView | NoView, ...] = ()
     yield views
     for key in keys:
         if stopped():
@@ -58,7 +60,7 @@ def view_photo(keys: list[str], sample: Sample, device: torch.device, stopped: C
         yield views
 
 
-def view(key: str, sample: Sample, device: torch.device) -> View:
+def view(key: str, sample: Sample, device: torch.device) -> PhotoView:
     """One model's view; raises UserError for a model that cannot be used."""
     pixels = read_photo(sample.photo, model_entry(key).working_size).pixels
     model = load_model(key, device)
@@ -67,7 +69,7 @@ def view(key: str, sample: Sample, device: torch.device) -> View:
         prediction = model(x).argmax(1)[0].byte().cpu().numpy()
     parameters = parameter_count(model_entry(key), model)
     forward, gradient = seconds_per_pass(model, x)
-    return View(key, pixels, prediction, forward, gradient, parameters)
+    return PhotoView(key, pixels, prediction, forward, gradient, parameters)
 
 
 def seconds_per_pass(model: Segmenter, x: Tensor) -> tuple[float, float]:

@@ -106,7 +106,7 @@ class ImageRef:
 
 
 @dataclass(frozen=True)
-class Point:
+class GridPoint:
     """One point of the curves: all that a cell is except its image. The `image` in the settings is empty."""
 
     settings: Settings
@@ -128,17 +128,17 @@ class Cell:
         return self.row.source or self.settings.model
 
     @property
-    def point(self) -> Point:
+    def point(self) -> GridPoint:
         """The point of the curves that this cell is a part of."""
-        return Point(replace(self.settings, image=""), self.row)
+        return GridPoint(replace(self.settings, image=""), self.row)
 
 
-def points(study: Study) -> tuple[Point, ...]:
+def points(study: Study) -> tuple[GridPoint, ...]:
     """All points of a study's curves, each once: an attack with steps of its own, or of one step, has no curve over steps.
 
     Raises UserError for an unknown model or attack and for settings that do not fit the attack.
     """
-    found: dict[Point, None] = {}
+    found: dict[GridPoint, None] = {}
     for model in study.models:
         model_entry(model)
         for row in study.attacks:
@@ -149,7 +149,7 @@ def points(study: Study) -> tuple[Point, ...]:
                     for seed in study.seeds:
                         settings = row.applied(replace(study.base, model=model, image="", eps=eps, steps=steps, seed=seed))
                         check_settings(settings)
-                        found[Point(replace(settings, steps=steps_of(settings)), row)] = None
+                        found[GridPoint(replace(settings, steps=steps_of(settings)), row)] = None
     return tuple(found)
 
 

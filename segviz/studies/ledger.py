@@ -9,7 +9,7 @@ from functools import lru_cache
 from segviz.attacks.catalog import gradients_of
 from segviz.lab import device_name
 from segviz.models.load import default_device
-from segviz.studies.grid import Cell, Point, Study, cells, images_of
+from segviz.studies.grid import Cell, GridPoint, Study, cells, images_of
 from segviz.studies.store import CellResult, Store, file_hash, key_of
 
 
@@ -56,7 +56,7 @@ class Ledger:
         self.total = len(keyed)
         self.reused = self.done = sum(result is not None for _, result in stored)
         self.failed = sum(result is not None and result.error != "" for _, result in stored)
-        self.pending: dict[Point, deque[tuple[Cell, str]]] = {}
+        self.pending: dict[GridPoint, deque[tuple[Cell, str]]] = {}
         for (cell, key), (_, result) in zip(keyed, stored, strict=True):
             if result is None:
                 self.pending.setdefault(cell.point, deque()).append((cell, key))

@@ -9,7 +9,7 @@ from segviz.attacks.rows import ATTACKS
 from segviz.attacks.transforms import TRANSFORMS
 from segviz.defences.titles import short_title
 from segviz.studies.evaluate import SetFigures
-from segviz.studies.grid import AttackRow, Point
+from segviz.studies.grid import AttackRow, GridPoint
 from segviz.studies.smallest import Found, cumulative
 from segviz.studies.store import CellResult
 from segviz.studies.table import Row, accuracy_by_size, curve_over_iterations
@@ -21,7 +21,7 @@ ON_THE_WAY = "on the way"
 """The note of a mark that is no run of its own."""
 CLEAN = "clean"
 
-Results = Mapping[Point, Sequence[CellResult | None]]
+Results = Mapping[GridPoint, Sequence[CellResult | None]]
 """The results of each point of a study, image by image; None where there is none yet."""
 
 
@@ -151,14 +151,14 @@ def clean_values(rows: Sequence[Row], quantity: str, name: str = "") -> dict[str
     return {model: value for model, (_, value) in found.items()}
 
 
-def line_name(point: Point) -> str:
+def line_name(point: GridPoint) -> str:
     """What a line over eps is called: the attack with its steps."""
     title, steps = attack_name(point.row), point.settings.steps
     own = point.row.steps is not None or ATTACKS[point.row.attack].one_step
     return title if own else f"{title}, {steps} step{'s' if steps != 1 else ''}"
 
 
-def broken_over_eps(found: Mapping[Point, Sequence[Found]]) -> dict[str, list[tuple[float, float]]]:
+def broken_over_eps(found: Mapping[GridPoint, Sequence[Found]]) -> dict[str, list[tuple[float, float]]]:
     """The share of images that an eps of at most x breaks, for every model and attack, from 0 to the largest eps that was tried."""
     lines = {}
     for point, images in found.items():

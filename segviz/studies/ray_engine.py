@@ -22,7 +22,7 @@ MEMORY = 2**30
 WAIT_SECONDS = 0.5
 
 
-def work(ledger: Ledger, store: Store, stopped: Callable[[], bool]) -> Iterator[Progress]:
+def work_on_ray(ledger: Ledger, store: Store, stopped: Callable[[], bool]) -> Iterator[Progress]:
     """Have Ray's workers compute what the ledger has to do, one GPU or CPU each, and store the results in this process.
 
     Joins the Ray cluster that the environment variable RAY_ADDRESS names, else starts one on this machine. Models and pictures are read on

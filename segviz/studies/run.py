@@ -62,12 +62,14 @@ def run(
     ledger = Ledger(study, store)
     yield ledger.progress()
     if engine == "ray":
-        yield from ray_engine.work(ledger, store, stopped)
+        yield from ray_engine.work_on_ray(ledger, store, stopped)
         return
-    yield from work(ledger, store, device or default_device(), stopped, largest)
+    yield from work_here(ledger, store, device or default_device(), stopped, largest)
 
 
-def work(ledger: Ledger, store: Store, device: torch.device, stopped: Callable[[], bool], largest: int | None = None) -> Iterator[Progress]:
+def work_here(
+    ledger: Ledger, store: Store, device: torch.device, stopped: Callable[[], bool], largest: int | None = None
+) -> Iterator[Progress]:
     """Compute in this process what the ledger has to do."""
     most = largest or (LARGEST if device.type == "cuda" else 1)
     while batch := ledger.take(most):

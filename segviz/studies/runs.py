@@ -18,7 +18,7 @@ from segviz.records import Picture, Trajectory
 from segviz.settings import Settings
 from segviz.studies.compare import Entrant, compare
 from segviz.studies.defences import Ladder, Survey, Trial, growing_eps, on_trial, survey
-from segviz.studies.gallery import NoView, View, view_photo
+from segviz.studies.gallery import NoView, PhotoView, view_photo
 from segviz.studies.grid import Study
 from segviz.studies.ledger import Progress
 from segviz.studies.run import run
@@ -47,7 +47,7 @@ def run_morph(settings: Settings, target: TargetMap | None, pictures: Sequence[P
     return morph(settings, target, pictures, load_model(settings.model, default_device()), stopped)
 
 
-def run_views(keys: Sequence[str], sample: str, stopped: Stopped) -> Iterator[tuple[View | NoView, ...]]:
+def run_views(keys: Sequence[str], sample: str, stopped: Stopped) -> Iterator[tuple[PhotoView | NoView, ...]]:
     """A sample photo, by name, through several models, as `view_photo`."""
     return view_photo(list(keys), samples()[sample], default_device(), stopped)
 

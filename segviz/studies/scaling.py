@@ -73,7 +73,7 @@ class ScalingSettings:
 
 
 @dataclass(frozen=True)
-class Cell:
+class ScalerCell:
     """What one scaler makes of the attack image: a look at it, at the target size, and errors to the hidden picture in grey levels.
 
     `map_share` is the share of its pixels in [0,1] to which the model gives the same class as in the hidden picture. `hidden_share` says
@@ -96,7 +96,7 @@ class Prevented:
     """An attack image against a prevention: a look at what comes out, at the target size.
 
     Errors are means over all values, in grey levels: `to_hidden`, and `to_source` to what the same scaling makes of the source;
-    `hidden_share` and `map_share` as in `Cell`.
+    `hidden_share` and `map_share` as in `ScalerCell`.
     """
 
     title: str
@@ -126,7 +126,7 @@ class ScalingStudy:
     honest: np.ndarray
     hidden: np.ndarray | None = None
     result: Scaled | None = None
-    grid: tuple[Cell, ...] = ()
+    grid: tuple[ScalerCell, ...] = ()
     frames: Mapping[str, Frame] = field(default_factory=dict)
     adaptive: np.ndarray | None = None
     prevention: tuple[Prevented, ...] = ()
@@ -189,7 +189,7 @@ def target_size(text: str, full: tuple[int, int], least: int = MIN_TARGET) -> tu
     return size
 
 
-def fitted(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def middle_of(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """A photo as the hidden picture: its middle in the shape of the target `size` (h,w), scaled to it (Pillow, Lanczos, antialiased)."""
     height, width = pixels.shape[:2]
     scale = min(height / size[0], width / size[1])
@@ -217,13 +217,13 @@ def hidden_share(scaled: np.ndarray, honest: np.ndarray, hidden: np.ndarray) -> 
     return min(max(float((way * (scaled - honest.astype(np.float64))).sum()) / length, 0.0), 1.0) if length > 0 else 1.0
 
 
-def cell_of(scaler: Scaler, study: ScalingStudy, model: Segmenter) -> Cell:
+def cell_of(scaler: Scaler, study: ScalingStudy, model: Segmenter) -> ScalerCell:
     """What a scaler makes of the attack image of a study."""
     assert study.hidden is not None
     assert study.result is not None
     frame = look(model, scaler.resize(study.result.pixels, study.size))
     error = np.abs(frame.pixels.astype(np.int16) - study.hidden)
-    return Cell(
+    return ScalerCell(
         key=scaler.key,
         frame=frame,
         map_share=agreement(frame, study.frames["hidden"]),
@@ -294,7 +294,7 @@ def scaling_study(
     elif settings.hidden == "photo":
         if other is None:
             raise UserError("Choose the photo to hide.")
-        hidden = fitted(other, size)
+        hidden = middle_of(other, size)
     else:
         hidden = flat(settings.colour, size)
     frames = {**frames, "hidden": look(model, hidden)}
@@ -418,7 +418,7 @@ def detection_study(
         hidden: list[np.ndarray] = []
         if settings.hidden == "photo":
             others = (names[(number + 1 + (turn + k) % (len(names) - 1)) % len(names)] for k in range(each))
-            hidden = [fitted(photos[other], size) for other in others]
+            hidden = [middle_of(photos[other], size) for other in others]
         elif settings.hidden == "colour":
             hidden = [flat(settings.colour, size)]
         else:

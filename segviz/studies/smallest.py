@@ -9,7 +9,7 @@ import torch
 from segviz import metrics
 from segviz.models.load import default_device
 from segviz.studies.cell import StoppedError, compute
-from segviz.studies.grid import Point, Study, cells
+from segviz.studies.grid import GridPoint, Study, cells
 from segviz.studies.store import CellResult, Store, key_of
 from segviz.studies.table import Pairs
 from segviz.types import UserError
@@ -63,7 +63,7 @@ class Search:
     `done` of `total` bisections are done; `computed` is how many runs were not stored before.
     """
 
-    found: dict[Point, tuple[Found, ...]]
+    found: dict[GridPoint, tuple[Found, ...]]
     done: int
     total: int
     computed: int
@@ -90,7 +90,7 @@ def search(
     start = time.perf_counter()
     count = max(round(max(study.eps) / tolerance), 1)
     todo = cells(replace(study, eps=(count * tolerance,)))
-    found: dict[Point, tuple[Found, ...]] = {cell.point: () for cell in todo}
+    found: dict[GridPoint, tuple[Found, ...]] = {cell.point: () for cell in todo}
     done = computed = 0
     yield Search(dict(found), done, len(todo), computed, 0.0)
     for cell in todo:
@@ -133,17 +133,17 @@ def search(
         yield Search(dict(found), done, len(todo), computed, time.perf_counter() - start)
 
 
-def found_in(pairs: Pairs, damage: Damage) -> dict[Point, tuple[Found, ...]]:
+def found_in(pairs: Pairs, damage: Damage) -> dict[GridPoint, tuple[Found, ...]]:
     """What a study that was run tells: of its eps the smallest that does the damage, image by image; by point, whose eps is the largest.
 
     Images with a result at every eps count.
     """
     largest = max((point.settings.eps for point in pairs), default=0.0)
-    groups: dict[Point, list[tuple[float, list[CellResult | None]]]] = {}
+    groups: dict[GridPoint, list[tuple[float, list[CellResult | None]]]] = {}
     for point, of_point in pairs.items():
         place = replace(point, settings=replace(point.settings, eps=largest))
         groups.setdefault(place, []).append((point.settings.eps, [result for _, result in of_point]))
-    found: dict[Point, tuple[Found, ...]] = {}
+    found: dict[GridPoint, tuple[Found, ...]] = {}
     for place, by_eps in groups.items():
         images = []
         for results in zip(*(results for _, results in sorted(by_eps, key=lambda one: one[0])), strict=True):

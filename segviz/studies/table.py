@@ -13,7 +13,7 @@ from torch import Tensor
 from segviz.records import LeftOut
 from segviz.studies import worst_case
 from segviz.studies.evaluate import SetFigures, set_figures, worst_figures
-from segviz.studies.grid import Cell, Point, Study, points
+from segviz.studies.grid import Cell, GridPoint, Study, points
 from segviz.studies.ledger import keyed_cells
 from segviz.studies.store import CellResult, Store
 
@@ -31,7 +31,7 @@ class Row:
     images. `own_prediction`: there is no label map, so figures refer to the model's clean prediction.
     """
 
-    point: Point
+    point: GridPoint
     images: int
     pending: int
     errors: tuple[str, ...]
@@ -49,7 +49,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Moment:
+class IterationPoint:
     """A point of the curve over iterations: data-set mIoU and accuracy of the strongest iterates after `index` iterations."""
 
     index: int
@@ -58,7 +58,7 @@ class Moment:
     pixel_accuracy: float
 
 
-Pairs = dict[Point, list[tuple[Cell, CellResult | None]]]
+Pairs = dict[GridPoint, list[tuple[Cell, CellResult | None]]]
 """The cells of each point, image by image, with their results; None where there is none yet."""
 
 
@@ -75,7 +75,7 @@ def table(study: Study, store: Store) -> tuple[Row, ...]:
     return tuple(row_of(point, [result for _, result in pairs]) for point, pairs in results_at(study, store).items())
 
 
-def row_of(point: Point, results: Sequence[CellResult | None]) -> Row:
+def row_of(point: GridPoint, results: Sequence[CellResult | None]) -> Row:
     """The row of one point."""
     there = [result for result in results if result is not None and not result.error]
     left_out = tuple(LeftOut(result.image, result.error) for result in results if result is not None and result.error)
@@ -136,7 +136,7 @@ def bootstrap_band(counts: Tensor, seed: int = 0, resamples: int = RESAMPLES) ->
     return float(low), float(high)
 
 
-def curve_over_iterations(results: Sequence[CellResult]) -> tuple[Moment, ...]:
+def curve_over_iterations(results: Sequence[CellResult]) -> tuple[IterationPoint, ...]:
     """The data set's curve of one point over the iterations of its runs, from results without errors; empty for transfer attacks."""
     if not results or not results[0].curve:
         return ()
@@ -145,7 +145,7 @@ def curve_over_iterations(results: Sequence[CellResult]) -> tuple[Moment, ...]:
     miou = worst_case.miou(hits.numpy(), (labelled + predicted - hits).numpy())
     accuracy = hits.sum(1) / labelled.sum(1)
     looks = zip(results[0].curve, miou.tolist(), accuracy.tolist(), strict=True)
-    return tuple(Moment(look.index, look.gradients, now, right) for look, now, right in looks)
+    return tuple(IterationPoint(look.index, look.gradients, now, right) for look, now, right in looks)
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,7 @@ class Rates:
 
 
 @dataclass(frozen=True)
-class Cell:
+class TransferCell:
     """What victim number `victim` makes of the pictures of run number `run`.
 
     `clean` is measured on the very pictures, at the very size, that were attacked. `adversarial` is measured on the 8-bit results, None
@@ -115,7 +115,7 @@ class Transfer:
     total: int
     pictures: int = 0
     spent: int = 0
-    cells: tuple[Cell, ...] = ()
+    cells: tuple[TransferCell, ...] = ()
     exhibits: tuple[Exhibit, ...] = ()
     own_prediction: bool = False
     ended: bool = False
@@ -127,7 +127,7 @@ class Transfer:
         """Gradient evaluations of the whole study."""
         return (self.total - len(self.left_out)) * self.plan.gradients
 
-    def cell(self, run: int, victim: int) -> Cell | None:
+    def cell(self, run: int, victim: int) -> TransferCell | None:
         """The cell of a run and a victim, if there is one yet."""
         return next((cell for cell in self.cells if (cell.run, cell.victim) == (run, victim)), None)
 
@@ -274,11 +274,11 @@ def as_map(maps: Tensor) -> np.ndarray:
     return maps[0].byte().cpu().numpy()
 
 
-def cells_of(plan: Plan, counts: Counts) -> tuple[Cell, ...]:
+def cells_of(plan: Plan, counts: Counts) -> tuple[TransferCell, ...]:
     """The cells that have been looked at, run by run."""
     rates = {place: Rates(metrics.mean_iou(of).item(), metrics.pixel_accuracy(of).item()) for place, of in counts.items()}
     return tuple(
-        Cell(
+        TransferCell(
             run,
             victim,
             clean=rates[run, victim, 0],

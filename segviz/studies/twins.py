@@ -66,7 +66,7 @@ def measure(folder: Path, keys: list[str], attacks: list[str], eps: list[float],
     for key in keys:
         for name in attacks:
             for radius in eps:
-                if found(read(file), key, name, radius, images) is not None:
+                if measurement(read(file), key, name, radius, images) is not None:
                     continue
                 settings = replace(ATTACKS[name], model=key, eps=radius)
                 with tqdm(total=len(pairs), desc=f"{key}, {name}, {radius:g}/255", unit="image", file=sys.stderr) as bar:
@@ -84,7 +84,7 @@ def measure(folder: Path, keys: list[str], attacks: list[str], eps: list[float],
                     lines.write(json.dumps(asdict(Measured(key, weights_of(key), name, radius, images, *rounded))) + "\n")
 
 
-def found(measured: list[Measured], key: str, attack: str, eps: float, images: int) -> Measured | None:
+def measurement(measured: list[Measured], key: str, attack: str, eps: float, images: int) -> Measured | None:
     """The figures of a model's present weights under an attack, if they are there."""
     wanted = (key, weights_of(key), attack, eps, images)
     return next((one for one in measured if (one.model, one.weights, one.attack, one.eps, one.images) == wanted), None)
@@ -99,7 +99,7 @@ def twins_table(measured: list[Measured], keys: list[str], attacks: list[str], e
     heading = ["model", "clean", *(f"{name} at {radii}" for name in attacks)]
     rows = [heading, ["---", *["---:"] * (len(heading) - 1)]]
     for key in keys:
-        of_model = [[found(measured, key, name, radius, images) for radius in eps] for name in attacks]
+        of_model = [[measurement(measured, key, name, radius, images) for radius in eps] for name in attacks]
         clean = next((percent(one.clean_miou) for cells in of_model for one in cells if one is not None), "–")
         attacked = [" / ".join("–" if one is None else percent(one.miou) for one in cells) for cells in of_model]
         rows.append([f"`{key}`", clean, *attacked])

@@ -23,7 +23,7 @@ NOISE = 2.0
 """Radius of N-FGSM's noise in units of eps (de Jorge et al., 2202.01181, Sec. 5)."""
 
 
-def attack_batch(model: Segmenter, x: Tensor, labels: Tensor, settings: Settings, fraction: float) -> Tensor:
+def adversarial_batch(model: Segmenter, x: Tensor, labels: Tensor, settings: Settings, fraction: float) -> Tensor:
     """The batch `x` (N,3,H,W) in [0,1], brought to 8-bit values, with its first `fraction` attacked against `labels` (N,H,W).
 
     The attack sees the network in eval mode. An attacked picture is the last iterate, as in the papers, in 8-bit values; which iterate is

@@ -42,7 +42,7 @@ class DenoiserRecipe:
     seed: int = 0
 
 
-def attacked(guide: nn.Module, x: Tensor, labels: Tensor, eps: Tensor, steps: int) -> Tensor:
+def attacked_pictures(guide: nn.Module, x: Tensor, labels: Tensor, eps: Tensor, steps: int) -> Tensor:
     """PGD on the guide's cross-entropy, from a random point unless it takes one step (FGSM); `eps` (N,1,1,1) on the [0,1] scale."""
     alpha = eps if steps == 1 else 2 * eps / steps
     start = torch.zeros_like(x) if steps == 1 else eps * (2 * torch.rand_like(x) - 1)
@@ -91,7 +91,7 @@ def train_denoiser(folder: Path, out: Path, recipe: DenoiserRecipe, device: torc
         labels = torch.stack([labels for _, labels in pairs]).to(device)
         eps = torch.from_numpy(rng.uniform(recipe.min_eps, recipe.max_eps, (recipe.batch, 1, 1, 1))).to(x) / 255
         eps[:: recipe.clean_every] = 0
-        x_adv = attacked(guide, x, labels, eps, int(rng.integers(1, recipe.max_attack_steps + 1)))
+        x_adv = attacked_pictures(guide, x, labels, eps, int(rng.integers(1, recipe.max_attack_steps + 1)))
         denoised = denoiser(x_adv)
         loss = (255 * (denoised - x)).square().mean()
         loss = loss + recipe.guidance * F.cross_entropy(guide(denoised), labels, ignore_index=VOID)

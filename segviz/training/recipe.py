@@ -22,7 +22,7 @@ from segviz.models.wrappers import MultiScale
 from segviz.models.zoo import model_entry
 from segviz.settings import Settings
 from segviz.studies.evaluate import evaluate
-from segviz.training.adversarial import N_FGSM, attack_batch, n_fgsm_batch
+from segviz.training.adversarial import N_FGSM, adversarial_batch, n_fgsm_batch
 from segviz.training.augment import TrainingPairs
 from segviz.types import VOID
 
@@ -172,7 +172,7 @@ def attacked(model: Segmenter, x: Tensor, labels: Tensor, recipe: Recipe, step: 
     eps = radius(recipe, step, total)
     if recipe.adversarial == N_FGSM:
         return n_fgsm_batch(model, x, labels, eps, step, recipe.fraction)
-    return attack_batch(model, x, labels, adversary(recipe, eps, step), recipe.fraction)
+    return adversarial_batch(model, x, labels, adversary(recipe, eps, step), recipe.fraction)
 
 
 def radius(recipe: Recipe, step: int, total: int) -> float:

@@ -6,7 +6,7 @@ import pytest
 from segviz.data.images import read_photo
 from segviz.data.samples import samples
 from segviz.scaling.attack import attack, finish
-from segviz.scaling.detection import DETECTORS, roc, scores, threshold_at
+from segviz.scaling.detection import DETECTORS, detector_roc, scores, threshold_at
 from segviz.scaling.kernels import SCALERS
 
 SIZE = (64, 64)
@@ -37,15 +37,15 @@ def test_detectors_that_do_not_apply_are_left_out(crop):
 
 
 def test_roc_of_known_scores():
-    perfect = roc([1, 2, 3], [4, 5])
+    perfect = detector_roc([1, 2, 3], [4, 5])
     assert perfect.auc == 1
     assert (perfect.false_positive_rate[0], perfect.true_positive_rate[0]) == (0, 0)
     assert (perfect.false_positive_rate[-1], perfect.true_positive_rate[-1]) == (1, 1)
     # Of the four pairs the attacked one is larger in three.
-    assert roc([1, 3], [2, 4]).auc == pytest.approx(0.75)
-    assert roc([1, 1], [1, 1]).auc == pytest.approx(0.5)
+    assert detector_roc([1, 3], [2, 4]).auc == pytest.approx(0.75)
+    assert detector_roc([1, 1], [1, 1]).auc == pytest.approx(0.5)
     with pytest.raises(ValueError, match="scores"):
-        roc([], [1])
+        detector_roc([], [1])
 
 
 def test_threshold_lets_one_percent_of_the_benign_pass():

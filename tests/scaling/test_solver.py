@@ -8,22 +8,22 @@ import torch
 
 from segviz.scaling.attack import operators
 from segviz.scaling.kernels import SCALERS
-from segviz.scaling.solver import Problem, Verdict, dual_ascent, solve
+from segviz.scaling.solver import ScalingProblem, Verdict, dual_ascent, solve
 
 EPS = 1.0
 SIDE = 32
 
 
-def problem_of(key: str, side: int, contrast: float, eps: float = EPS) -> Problem:
+def problem_of(key: str, side: int, contrast: float, eps: float = EPS) -> ScalingProblem:
     """Noise of full range to be turned into smooth noise whose values reach `contrast` on both sides of the middle."""
     generator = torch.Generator().manual_seed(side)
     source = torch.randint(0, 256, (1, SIDE, SIDE), generator=generator).double()
     noise = torch.rand(1, 1, side, side, generator=generator, dtype=torch.float64)
     target = 127.5 + contrast * (2 * noise[0] - 1)
-    return Problem(source, target.round(), *operators(SCALERS[key], (SIDE, SIDE), (side, side)), eps)
+    return ScalingProblem(source, target.round(), *operators(SCALERS[key], (SIDE, SIDE), (side, side)), eps)
 
 
-def by_osqp(problem: Problem) -> tuple[str, np.ndarray]:
+def by_osqp(problem: ScalingProblem) -> tuple[str, np.ndarray]:
     """Status and picture of the whole problem, every source pixel a variable, without use of its structure."""
     rows = sparse.kron(problem.left.weights.numpy(), problem.right.weights.numpy())
     s, t = problem.source.numpy().ravel(), problem.target.numpy().ravel()
@@ -74,12 +74,12 @@ def test_no_solution_is_proved():
     """Neighbours share pixels in an antialiased kernel: black cannot stand next to white."""
     problem = problem_of("pillow-linear", 8, contrast=0)
     target = 255 * (torch.arange(8)[:, None] + torch.arange(8)).remainder(2).double()[None]
-    hard = Problem(problem.source, target, problem.left, problem.right, EPS)
+    hard = ScalingProblem(problem.source, target, problem.left, problem.right, EPS)
     *_, last = solve(hard)
     assert last.verdict is Verdict.INFEASIBLE
     assert last.violation.max() > 10
     assert by_osqp(hard)[0] == "primal infeasible"
-    wide = Problem(problem.source, target, problem.left, problem.right, 127.0)
+    wide = ScalingProblem(problem.source, target, problem.left, problem.right, 127.0)
     *_, last = solve(wide)
     assert last.verdict is Verdict.OPTIMAL
 

@@ -2,7 +2,7 @@
 
 from segviz.settings import Settings
 from segviz.studies.evaluate import SetFigures
-from segviz.studies.grid import AttackRow, Point
+from segviz.studies.grid import AttackRow, GridPoint
 from segviz.studies.table import Row
 
 CLASSES = ("background", "cat")
@@ -16,7 +16,7 @@ def row(attack: str | AttackRow, eps: float, miou: float, *, model="voc7-lraspp"
     attack_row = AttackRow(attack) if isinstance(attack, str) else attack
     settings = Settings(model=model, image="", attack=attack_row.attack, eps=eps, steps=steps, seed=seed)
     return Row(
-        point=Point(settings, attack_row),
+        point=GridPoint(settings, attack_row),
         images=images,
         pending=0,
         errors=(),

@@ -5,7 +5,7 @@ import pytest
 from table_rows import row
 
 from segviz.settings import Settings
-from segviz.studies.grid import AttackRow, Point
+from segviz.studies.grid import AttackRow, GridPoint
 from segviz.studies.lines import broken_over_eps, classes_over_eps, clean_values, lines_over_cost, lines_over_eps, sizes_over_eps
 from segviz.studies.smallest import Found
 from segviz.studies.store import CellResult, CurvePoint
@@ -88,6 +88,6 @@ def test_sizes_pool_pixels_and_leave_empty_bins_out():
 
 
 def test_pictures_broken_go_from_nothing_to_the_largest_eps():
-    point = Point(Settings(attack="pgd", eps=8), AttackRow("pgd"))
+    point = GridPoint(Settings(attack="pgd", eps=8), AttackRow("pgd"))
     found = [Found("a", 1, ()), Found("b", 4, ()), Found("c", None, ()), Found("d", 4, ())]
     assert broken_over_eps({point: found}) == {"LR-ASPP · PGD, 20 steps": [(0, 0), (1, 0.25), (4, 0.75), (8, 0.75)]}

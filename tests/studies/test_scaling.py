@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from segviz.scaling.detection import DETECTORS, roc
+from segviz.scaling.detection import DETECTORS, detector_roc
 from segviz.scaling.kernels import SCALERS
 from segviz.studies.scaling import (
     ScalingSettings,
@@ -16,7 +16,7 @@ from segviz.studies.scaling import (
     crops_of,
     detection_settings,
     detection_study,
-    fitted,
+    middle_of,
     open_full_size,
     sample_full_size,
     scaling_study,
@@ -59,9 +59,9 @@ def test_pictures_are_taken_as_they_are_or_not_at_all():
 def test_a_hidden_photo_keeps_its_proportions():
     photo = np.zeros((100, 300, 3), np.uint8)
     photo[:, 100:200] = 255
-    assert fitted(photo, (40, 40)).min() > 200
+    assert middle_of(photo, (40, 40)).min() > 200
     for shape in ((451, 300), (773, 512), (301, 299)):
-        assert fitted(np.zeros((*shape, 3), np.uint8), (85, 128)).shape == (85, 128, 3)
+        assert middle_of(np.zeros((*shape, 3), np.uint8), (85, 128)).shape == (85, 128, 3)
 
 
 def test_a_hidden_photo_works_for_its_kernel_and_is_seen_by_the_model(model, source, other):
@@ -132,11 +132,11 @@ def test_detectors_over_photos(model):
     *_, study = detection_study(ScalingSettings(size="/4"), photos, model, side=128)
     assert (study.finished, len(study.benign), len(study.attacked)) == (True, 18, 36)
     assert set(study.benign[0]) == set(DETECTORS)
-    assert roc(*study.values("down-up-mse")).auc > 0.95
+    assert detector_roc(*study.values("down-up-mse")).auc > 0.95
     settings = ScalingSettings(hidden="adversarial", size="/3", steps=2)
     *_, harder = detection_study(settings, {"dog": photos["dog"]}, model, side=128)
     assert (harder.finished, len(harder.attacked)) == (True, 6)
-    assert roc(*harder.values("down-up-mse")).auc < 0.8
+    assert detector_roc(*harder.values("down-up-mse")).auc < 0.8
 
 
 def test_only_what_matters_for_the_detectors_counts():

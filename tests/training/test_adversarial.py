@@ -14,7 +14,7 @@ from segviz.models.segmenter import Segmenter
 from segviz.models.zoo import MODELS
 from segviz.settings import Settings
 from segviz.training.__main__ import load_part
-from segviz.training.adversarial import ADVERSARIES, N_FGSM, attack_batch, n_fgsm_batch
+from segviz.training.adversarial import ADVERSARIES, N_FGSM, adversarial_batch, n_fgsm_batch
 from segviz.training.augment import TrainingPairs
 from segviz.training.recipe import Recipe, radius, segmentation_loss, train
 from segviz.types import VOID
@@ -49,7 +49,7 @@ def eight_pictures(small_data, tmp_path) -> Path:
 
 
 def robust_loss(model: Segmenter, x: Tensor, labels: Tensor) -> float:
-    attacked = attack_batch(model, x, labels, Settings(attack="pgd", eps=2, steps=10), 1.0)
+    attacked = adversarial_batch(model, x, labels, Settings(attack="pgd", eps=2, steps=10), 1.0)
     with torch.no_grad():
         return segmentation_loss(model(attacked), labels).item()
 
@@ -98,7 +98,7 @@ def test_an_interrupted_run_ends_like_an_uninterrupted_one(eight_pictures):
 @pytest.mark.parametrize("adversary", ADVERSARIES)
 def test_the_first_part_of_a_batch_is_attacked_within_the_ball(model, small_data, adversary):
     x, labels = batch_of(small_data, model, 4)
-    attacked = attack_batch(model, x, labels, Settings(attack=adversary, eps=4, steps=3), 0.5)
+    attacked = adversarial_batch(model, x, labels, Settings(attack=adversary, eps=4, steps=3), 0.5)
     change = ((attacked - x).abs() * 255).amax((1, 2, 3))
     assert (change[:2] > 3).all()
     assert (change[:2] <= 4.5 + 1e-3).all()
@@ -110,14 +110,14 @@ def test_the_first_part_of_a_batch_is_attacked_within_the_ball(model, small_data
 
 def test_no_share_changes_nothing_but_the_rounding(model, small_data):
     x, labels = batch_of(small_data, model, 2)
-    attacked = attack_batch(model, x, labels, Settings(attack="pgd", eps=4, steps=3), 0.0)
+    attacked = adversarial_batch(model, x, labels, Settings(attack="pgd", eps=4, steps=3), 0.0)
     assert (attacked - x).abs().max() <= 0.5 / 255 + 1e-6
 
 
 def test_a_crop_of_nothing_but_void_survives(model):
     x = torch.full((1, 3, 64, 64), 127 / 255)
     labels = torch.full((1, 64, 64), VOID)
-    assert attack_batch(model, x, labels, Settings(attack="pgd", eps=4, steps=2), 1.0).isfinite().all()
+    assert adversarial_batch(model, x, labels, Settings(attack="pgd", eps=4, steps=2), 1.0).isfinite().all()
 
 
 def test_n_fgsm_steps_by_eps_from_noise_of_twice_eps(model, small_data):

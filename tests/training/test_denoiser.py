@@ -6,7 +6,7 @@ import shutil
 import pytest
 import torch
 
-from segviz.training.denoiser import DenoiserRecipe, attacked, train_denoiser
+from segviz.training.denoiser import DenoiserRecipe, attacked_pictures, train_denoiser
 
 CPU = torch.device("cpu")
 RECIPE = DenoiserRecipe(steps=3, batch=2, crop=48, max_attack_steps=2)
@@ -26,7 +26,7 @@ def test_an_interrupted_run_ends_at_the_same_weights(run, small_data, tmp_path, 
         seen.append(arguments)
         if len(seen) == 3:
             raise KeyboardInterrupt
-        return attacked(*arguments)
+        return attacked_pictures(*arguments)
 
     monkeypatch.setattr("segviz.training.denoiser.attacked", until_the_third)
     with pytest.raises(KeyboardInterrupt):
@@ -51,6 +51,6 @@ def test_training_pictures_stay_in_their_balls(model):
     labels = torch.zeros(2, 32, 32, dtype=torch.long)
     eps = torch.tensor([0.0, 8 / 255]).view(2, 1, 1, 1)
     for steps in (1, 3):
-        x_adv = attacked(model, x, labels, eps, steps)
+        x_adv = attacked_pictures(model, x, labels, eps, steps)
         assert torch.equal(x_adv[0], x[0])
         assert 7.5 < (x_adv[1] - x[1]).abs().max() * 255 < 8.001

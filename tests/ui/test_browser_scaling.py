@@ -9,7 +9,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from segviz.scaling.kernels import SCALERS
-from segviz.studies.scaling import fitted, sample_full_size
+from segviz.studies.scaling import middle_of, sample_full_size
 
 RUN, STOP = ".st-key-scaling_run button", ".st-key-scaling_stop button"
 
@@ -37,6 +37,6 @@ def test_an_attack_runs_and_its_grid_can_be_read(page, address):
     assert "✗ fails" in mark(page, "torch linear, antialiased")
     image = np.array(Image.open(io.BytesIO(download(page, "Attack image (PNG)"))))
     settings = json.loads(download(page, "Figures (JSON)"))["settings"]
-    hidden = fitted(sample_full_size(settings["other"]).pixels, (image.shape[0] // 6, image.shape[1] // 6))
+    hidden = middle_of(sample_full_size(settings["other"]).pixels, (image.shape[0] // 6, image.shape[1] // 6))
     scaled = SCALERS["torch-linear"].resize(image, hidden.shape[:2])
     assert np.abs(scaled.astype(int) - hidden).max() <= 1

@@ -20,10 +20,10 @@ from segviz.engine.jobs import Job, State
 from segviz.models.zoo import model_entry
 from segviz.records import Frame
 from segviz.scaling.attack import Scaled
-from segviz.scaling.detection import DETECTORS, Roc, roc, threshold_at
+from segviz.scaling.detection import DETECTORS, Roc, detector_roc, threshold_at
 from segviz.scaling.kernels import SCALERS
 from segviz.scaling.solver import Verdict
-from segviz.studies.scaling import ROUNDING, Cell, DetectionStudy, Prevented, ScalingSettings, ScalingStudy, agreement
+from segviz.studies.scaling import ROUNDING, DetectionStudy, Prevented, ScalerCell, ScalingSettings, ScalingStudy, agreement
 from segviz.ui.kit.layers import read_out
 from segviz.ui.kit.pictures import COLOURS, encoded
 from segviz.ui.kit.session import engine
@@ -258,7 +258,7 @@ def drawing(study: ScalingStudy, on_photo: bool) -> Callable[[Frame], np.ndarray
     return lambda frame: enlarged(over(frame, label_set) if on_photo else frame.pixels)
 
 
-def mark_of(cell: Cell, adversarial: bool) -> str:
+def mark_of(cell: ScalerCell, adversarial: bool) -> str:
     """How the trick fares with a scaler, as a mark and words; an adversarial picture need not come out exactly to fool the model."""
     if cell.works:
         return "✓ works"
@@ -379,7 +379,7 @@ def show_detection(study: ScalingStudy, samples_study: DetectionStudy | None, ac
     )
     if finished and samples_study is not None:
         st.caption(basis_of(samples_study))
-        curves = {key: roc(*samples_study.values(key)) for key in study.scores if all(samples_study.values(key))}
+        curves = {key: detector_roc(*samples_study.values(key)) for key in study.scores if all(samples_study.values(key))}
         st.plotly_chart(
             roc_curves(curves), key="scaling_roc", config={"displayModeBar": False}, alt="ROC curve of each detector over the samples"
         )
@@ -409,7 +409,7 @@ def row_of(key: str, source: float, attacked: float, samples_study: DetectionStu
         "samples below source": 100 * float(np.mean(np.array(benign) < source)),
         "samples below attack": 100 * float(np.mean(np.array(benign) < attacked)),
         "threshold": threshold,
-        "AUC": roc(benign, hidden).auc,
+        "AUC": detector_roc(benign, hidden).auc,
         "says": says,
     }
 
@@ -482,6 +482,6 @@ def grid_csv(study: ScalingStudy) -> str:
     return text.getvalue()
 
 
-def without(record: Cell | Prevented, names: set[str]) -> dict[str, Any]:
+def without(record: ScalerCell | Prevented, names: set[str]) -> dict[str, Any]:
     """The fields of a record but those in `names`."""
     return {name: value for name, value in vars(record).items() if name not in names}

@@ -10,7 +10,7 @@ from segviz import draw
 from segviz.models.load import CACHE, default_device, loaded
 from segviz.models.uploads import upload
 from segviz.models.zoo import ModelEntry, catalogue, model_entry
-from segviz.studies.gallery import NoView, View
+from segviz.studies.gallery import NoView, PhotoView
 from segviz.types import UserError
 from segviz.ui.kit.models import is_here, megabytes, model_keys, model_title, show_faults
 from segviz.ui.kit.pictures import data_url
@@ -99,7 +99,7 @@ def choose_models() -> list[str]:
 
 
 @dataclass
-class Views(Running[tuple[View | NoView, ...]]):
+class Views(Running[tuple[PhotoView | NoView, ...]]):
     """The photo as models see it, so far, of `count` models."""
 
     count: int = 0
@@ -118,7 +118,7 @@ def show_views(state: Views) -> None:
                     show_view(view, model_entry(view.key))
 
 
-def show_view(view: View, entry: ModelEntry) -> None:
+def show_view(view: PhotoView, entry: ModelEntry) -> None:
     """One model's map over the photo, the classes that it sees, and its speed."""
     colours = draw.colour_map(view.prediction, entry.label_set)
     st.image(data_url(draw.over_photo(colours, view.pixels)), caption=entry.title, width="stretch", alt=entry.title)

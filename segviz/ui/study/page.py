@@ -7,7 +7,7 @@ import streamlit as st
 
 from segviz.engine.jobs import Job, State
 from segviz.studies import precomputed
-from segviz.studies.grid import Point, Study
+from segviz.studies.grid import GridPoint, Study
 from segviz.studies.ledger import Progress
 from segviz.studies.run import Cost, cost
 from segviz.studies.runs import run_study
@@ -35,7 +35,7 @@ class Shown:
     made_before: bool = False
 
     @property
-    def results(self) -> dict[Point, list[CellResult | None]]:
+    def results(self) -> dict[GridPoint, list[CellResult | None]]:
         """The results of each point, image by image."""
         return {point: [result for _, result in pairs] for point, pairs in self.pairs.items()}
 

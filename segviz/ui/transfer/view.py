@@ -14,7 +14,7 @@ from segviz.models.wrappers import split_key
 from segviz.models.zoo import MODELS, catalogue
 from segviz.results import csv_text, transfer_rows
 from segviz.studies import arnab
-from segviz.studies.transfer import SCALES, Cell, Plan, Transfer, common_label_set
+from segviz.studies.transfer import SCALES, Plan, Transfer, TransferCell, common_label_set
 from segviz.ui.kit.pictures import encoded
 from segviz.ui.kit.session import engine
 from segviz.ui.kit.status import AWAY
@@ -32,7 +32,7 @@ READING = {
 }
 BEFOREHAND = "beforehand"
 """The origin of a study that ships with the project."""
-QUANTITIES: dict[str, Callable[[Cell], float | None]] = {
+QUANTITIES: dict[str, Callable[[TransferCell], float | None]] = {
     "IoU ratio": lambda cell: cell.iou_ratio,
     "adversarial mIoU": lambda cell: cell.adversarial.miou if cell.adversarial is not None else None,
     "clean mIoU": lambda cell: cell.clean.miou,
@@ -174,7 +174,7 @@ def shown(picture: np.ndarray) -> Callable[[], np.ndarray]:
     return lambda: picture
 
 
-def ratio_of(cell: Cell | None) -> str:
+def ratio_of(cell: TransferCell | None) -> str:
     """An IoU ratio for people."""
     return f"{cell.iou_ratio:.2f}" if cell is not None and cell.iou_ratio is not None else "–"
 
