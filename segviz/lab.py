@@ -225,23 +225,28 @@ def attack_picture(
             point = point_of(step, figures_of(step.prediction, reference, classes))
             frames = trajectory.frames + ((frame_of(step),) if step.index in kept else ())
             trajectory = replace(trajectory, curve=(*trajectory.curve, point), frames=frames)
-    adversarial = figures_of(step.prediction, reference, classes)
-    psnr = metrics.psnr(step.x_adv, x).item()
-    report = Report(
+    report = report_of(step, task, clean, strongest, seconds + time.perf_counter() - resumed)
+    yield replace(trajectory, final=frame_of(step), report=report)
+
+
+def report_of(step: Step, task: Task, clean: Figures, strongest: int, seconds: float) -> Report:
+    """The report of a run on one picture that ended with `step`."""
+    adversarial = figures_of(step.prediction, task.reference, len(clean.iou))
+    psnr = metrics.psnr(step.x_adv, task.x).item()
+    return Report(
         adversarial=adversarial,
         iou_ratio=adversarial.miou / clean.miou if clean.miou > 0 else None,
         success=step.success.item(),
-        linf=metrics.linf(step.x_adv, x).item(),
-        l2=metrics.l2(step.x_adv, x).item(),
+        linf=metrics.linf(step.x_adv, task.x).item(),
+        l2=metrics.l2(step.x_adv, task.x).item(),
         psnr=psnr if math.isfinite(psnr) else None,
         iterations=step.index,
         gradient_evaluations=step.gradient_evaluations,
-        seconds=seconds + time.perf_counter() - resumed,
-        stopped=step.index < attack.iterations,
+        seconds=seconds,
+        stopped=step.index < task.attack.iterations,
         smallest=smallest_of(step),
         strongest=strongest,
     )
-    yield replace(trajectory, final=frame_of(step), report=report)
 
 
 def stored_iterations(total: int, frames: int = MAX_FRAMES) -> set[int]:

@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 from segviz.data.datasets import labelled_pairs
+from segviz.data.samples import samples
 from segviz.lab import attack_picture, open_picture, prepare
 from segviz.models.zoo import MODELS
 from segviz.records import LeftOut
@@ -27,26 +28,26 @@ from segviz.types import VOID, UserError
 CPU = torch.device("cpu")
 KEY = "voc7-lraspp"
 ENTRY = MODELS[KEY]
-HAVE, LACK, BLANK = "horses", "chelsea", "void"
-"""The pictures: one that has horses, one that has none, one whose label map is void."""
+HAVE, LACK, BLANK = "astronaut", "chelsea", "void"
+"""The pictures: one with a person, one without, one whose label map is void."""
 
 CASES = {
-    "class": (Settings(model=KEY, image="", attack="fgsm", goal="class", target="horse"), "No pixel is labelled horse"),
-    "remove": (Settings(model=KEY, image="", attack="fgsm", goal="remove", target="horse"), "The model sees no horse"),
-    "region": (Settings(model=KEY, image="", attack="fgsm", region="class:horse"), "holds no pixel of the picture"),
+    "class": (Settings(model=KEY, image="", attack="fgsm", goal="class", target="person"), "No pixel is labelled person"),
+    "remove": (Settings(model=KEY, image="", attack="fgsm", goal="remove", target="person"), "The model sees no person"),
+    "region": (Settings(model=KEY, image="", attack="fgsm", region="class:person"), "holds no pixel of the picture"),
 }
 
 
 @pytest.fixture(scope="module")
-def folder(small_data, tmp_path_factory) -> Path:
+def folder(tmp_path_factory) -> Path:
     """Three pictures of one size, so that they share a batch wherever there are batches."""
     folder = tmp_path_factory.mktemp("three")
-    for part in ("images", "labels"):
-        (folder / part).mkdir()
-        for name in (HAVE, LACK):
-            (folder / part / f"{name}.png").write_bytes((small_data / part / f"{name}.png").read_bytes())
-    (folder / "images" / f"{BLANK}.png").write_bytes((small_data / "images" / f"{HAVE}.png").read_bytes())
-    Image.new("L", (128, 96), VOID).save(folder / "labels" / f"{BLANK}.png")
+    (folder / "images").mkdir()
+    (folder / "labels").mkdir()
+    for name, key in ((HAVE, HAVE), (LACK, LACK), (BLANK, HAVE)):
+        Image.open(samples()[key].photo).convert("RGB").resize((128, 96)).save(folder / "images" / f"{name}.png")
+        labels = Image.fromarray(np.array(Image.open(samples()[key].labels))).resize((128, 96), Image.Resampling.NEAREST)
+        (labels if name != BLANK else Image.new("L", (128, 96), VOID)).save(folder / "labels" / f"{name}.png")
     return folder
 
 
@@ -109,7 +110,7 @@ def test_pictures_that_lack_what_the_settings_speak_of_are_left_out_alike(attack
 
 
 def test_target_maps_leave_pictures_out_by_the_same_rules(pictures, model):
-    settings = Settings(goal=GIVEN, attack="fgsm", region="class:horse")
+    settings = Settings(goal=GIVEN, attack="fgsm", region="class:person")
     last = deque(morph(settings, Mirrored(), list(pictures.values()), model), maxlen=1).pop()
     found = {victim.picture.name: victim.error for victim in last}
     assert found[HAVE] is None
@@ -118,19 +119,19 @@ def test_target_maps_leave_pictures_out_by_the_same_rules(pictures, model):
     result = targets_result(last, settings, "mirrored")
     assert result["counted"] == 1
     assert {one["picture"]: one["why"] for one in result["left_out"]} == {LACK: found[LACK], BLANK: found[BLANK]}
-    without = deque(morph(replace(settings, region=""), Without("horse"), list(pictures.values()), model), maxlen=1).pop()
-    assert "sees no horse" in {victim.picture.name: victim.error for victim in without}[LACK]
+    without = deque(morph(replace(settings, region=""), Without("person"), list(pictures.values()), model), maxlen=1).pop()
+    assert "sees no person" in {victim.picture.name: victim.error for victim in without}[LACK]
 
 
 def outside(picture, changed) -> bool:
-    """Whether anything outside the horse has changed."""
-    return bool((changed != picture.pixels).any(2)[picture.labels != ENTRY.label_set.classes.index("horse")].any())
+    """Whether anything outside the person has changed."""
+    return bool((changed != picture.pixels).any(2)[picture.labels != ENTRY.label_set.classes.index("person")].any())
 
 
 def test_transfer_and_target_maps_keep_to_the_region(folder, pictures, model):
     settings, _ = CASES["region"]
     photo = next(PhotoFile(photo.stem, photo, labels) for photo, labels in labelled_pairs(folder) if photo.stem == HAVE)
-    for region, expected in (("class:horse", False), ("", True)):
+    for region, expected in (("class:person", False), ("", True)):
         study = deque(transfer(by_source([replace(settings, region=region)], [KEY], [KEY]), [photo], CPU), maxlen=1).pop()
         assert outside(pictures[HAVE], study.exhibits[0].adversarial) == expected
         target = replace(settings, goal=GIVEN, region=region)
@@ -141,7 +142,7 @@ def test_transfer_and_target_maps_keep_to_the_region(folder, pictures, model):
 
 def test_where_no_picture_is_left_it_says_why(folder, pictures, model):
     settings = Settings(attack="fgsm", goal="class", target="sheep")
-    told = r"None of the 3 pictures can be used\. The first, horses: No pixel is labelled sheep"
+    told = r"None of the 3 pictures can be used\. The first, astronaut: No pixel is labelled sheep"
     with pytest.raises(UserError, match=told):
         evaluate(labelled_pairs(folder), ENTRY, model, settings, lambda _: None)
     photos = [PhotoFile(photo.stem, photo, labels) for photo, labels in labelled_pairs(folder)]
@@ -162,7 +163,7 @@ def test_what_fits_no_picture_is_told_at_once(pictures, model):
 
 
 def test_a_batch_is_prepared_as_its_pictures_are_alone(pictures, model):
-    settings = Settings(goal="remove", target="horse", region="outside:horse")
+    settings = Settings(goal="remove", target="person", region="outside:person")
     both = [pictures[HAVE], replace(pictures[HAVE], pixels=np.ascontiguousarray(pictures[HAVE].pixels[:, ::-1]), labels=None)]
     together, left_out = prepare(settings, both, model)
     assert left_out == ()

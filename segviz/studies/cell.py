@@ -14,7 +14,7 @@ from segviz import metrics
 from segviz.attacks.catalog import members_of
 from segviz.data.label_sets import label_set_named
 from segviz.defences.load import load_model
-from segviz.lab import device_name, open_picture, prepare, smallest_of, stored_iterations
+from segviz.lab import Task, device_name, open_picture, prepare, smallest_of, stored_iterations
 from segviz.models.segmenter import Segmenter
 from segviz.models.zoo import ModelEntry, model_entry
 from segviz.records import Picture
@@ -59,6 +59,19 @@ class BatchLook:
     member: str
     success: Tensor
     counts: Tensor
+
+
+@dataclass(frozen=True)
+class Course:
+    """What a batch's run went through: the judging model's `clean` predictions, the `labels` that it is judged by (both (N,H,W)), the
+    `looks` of the curve, the counts (N,C,C) of the results of a suite's `members`, the gradient evaluations of each, and the seconds."""
+
+    clean: Tensor
+    labels: Tensor
+    looks: tuple[BatchLook, ...]
+    members: list[Tensor]
+    gradients: tuple[int, ...]
+    seconds: float
 
 
 def subject_of(cell: Cell, device: torch.device) -> Subject:
@@ -155,30 +168,40 @@ def attack_batch(
         if step.kind is not StepKind.RESULT and stopped():
             raise StoppedError
         resumed = time.perf_counter()
-    prediction = seen_by(model, source, step)
-    success = goal.success(prediction).tolist()
-    adversarial = metrics.confusion_matrix(prediction, labels, classes).cpu()
-    before = metrics.confusion_matrix(clean, labels, classes).cpu()
-    agreement = metrics.confusion_matrix(prediction, clean, classes).cpu()
+    course = Course(clean, labels, tuple(looks), members, tuple(gradients), seconds + time.perf_counter() - resumed)
+    found = batch_results(task, step, course, subject, tuple(members_of(settings)))
+    there, lacking = dict(zip(task.numbers, found, strict=True)), iter(left_out)
+    return [there[number] if number in there else failed(picture.name, next(lacking).why) for number, picture in enumerate(pictures)]
+
+
+def batch_results(task: Task, step: Step, course: Course, subject: Subject, names: tuple[str, ...]) -> list[CellResult]:
+    """The results of a batch whose run ended with `step`; `names` are those of a suite's attacks."""
+    # Long: a result has many fields.
+    model, x = subject.model, task.x
+    classes = len(model.label_set.classes)
+    prediction = seen_by(model, subject.source, step)
+    success = task.goal.success(prediction).tolist()
+    adversarial = metrics.confusion_matrix(prediction, course.labels, classes).cpu()
+    before = metrics.confusion_matrix(course.clean, course.labels, classes).cpu()
+    agreement = metrics.confusion_matrix(prediction, course.clean, classes).cpu()
     linf = metrics.linf(step.x_adv, x).tolist()
-    seconds += time.perf_counter() - resumed
-    truth, before_map, after_map = (tensor.byte().cpu().numpy() for tensor in (labels, clean, prediction))
-    counts = torch.stack([look.counts for look in looks]) if looks else adversarial.new_zeros(0, *adversarial.shape)
+    truth, before_map, after_map = (tensor.byte().cpu().numpy() for tensor in (course.labels, course.clean, prediction))
+    counts = torch.stack([look.counts for look in course.looks]) if course.looks else adversarial.new_zeros(0, *adversarial.shape)
     accuracy, miou = metrics.pixel_accuracy(counts), metrics.mean_iou(counts)
-    found = [
+    return [
         CellResult(
             image=picture.name,
             classes=model.label_set.classes,
             clean=before[n].numpy(),
             adversarial=adversarial[n].numpy(),
             agreement=agreement[n].numpy(),
-            members=(torch.stack(members)[:, n] if members else adversarial[:0]).numpy(),
+            members=(torch.stack(course.members)[:, n] if course.members else adversarial[:0]).numpy(),
             hits=counts[:, n].diagonal(dim1=-2, dim2=-1).numpy(),
             labelled=counts[:, n].sum(-1).numpy(),
             predicted=counts[:, n].sum(-2).numpy(),
             sizes=size_counts(truth[n], before_map[n], after_map[n], classes),
-            member_names=tuple(members_of(settings)) if members else (),
-            member_gradients=tuple(gradients),
+            member_names=names if course.members else (),
+            member_gradients=course.gradients,
             curve=tuple(
                 CurvePoint(
                     index=look.index,
@@ -189,22 +212,20 @@ def attack_batch(
                     stage=look.stage,
                     member=look.member,
                 )
-                for at, look in enumerate(looks)
+                for at, look in enumerate(course.looks)
             ),
             own_prediction=picture.labels is None,
             success=success[n],
             linf=linf[n],
             gradient_evaluations=step.gradient_evaluations,
-            seconds=seconds / len(x),
+            seconds=course.seconds / len(x),
             width=x.shape[3],
             height=x.shape[2],
-            device=device_name(device),
+            device=device_name(x.device),
             smallest=smallest_of(step, n),
         )
         for n, picture in enumerate(task.pictures)
     ]
-    there, lacking = dict(zip(task.numbers, found, strict=True)), iter(left_out)
-    return [there[number] if number in there else failed(picture.name, next(lacking).why) for number, picture in enumerate(pictures)]
 
 
 @torch.no_grad()

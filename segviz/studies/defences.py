@@ -245,6 +245,7 @@ def survey(
     all rows, so that the rows can be compared. All attacks get the same `budget`; a defence that it does not suffice for gets an error.
     Once `stopped` says yes, it ends with what there is. Raises UserError where no picture is left and where the settings fit no picture.
     """
+    # Long: what is summed up belongs to all of it.
     classes = len(model.label_set.classes)
     names = ["", *defences]
     models = [model, *(wrap(model, name) for name in defences)]

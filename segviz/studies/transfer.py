@@ -158,6 +158,7 @@ def transfer(
     Once `stopped` says yes, the photo at work is dropped; if it is the first one, the run at work ends with the result that it reached.
     Raises UserError for models without a common label set, bad pictures and settings that do not fit.
     """
+    # Long: what is shown after every look follows from all that came before it.
     label_set = common_label_set([run.settings.model for run in plan.runs] + list(plan.victims), stored, wanted)
 
     def loaded(key: str) -> tuple[ModelEntry, Segmenter]:

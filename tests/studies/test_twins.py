@@ -52,5 +52,5 @@ def test_what_is_in_the_box_belongs_to_the_bundled_weights():
     assert {one.weights for one in measured} == {twins.weights_of(one.model) for one in measured}
     sea = {(one.model, one.eps): one for one in measured if one.attack == "SEA"}
     for (key, eps), one in sea.items():
-        weaker = twins.found(measured, key, "PGD-3", eps, one.images)
+        weaker = twins.measurement(measured, key, "PGD-3", eps, one.images)
         assert weaker is None or one.miou <= weaker.miou + 0.01
