@@ -197,18 +197,7 @@ def attack_picture(
 
     steps = attack.run(model, x, goal)
     step = next(steps)
-    clean = figures_of(step.prediction, reference, classes)
-    trajectory = Trajectory(
-        settings=settings,
-        picture=picture,
-        reference=reference[0].byte().cpu().numpy(),
-        own_prediction=picture.labels is None or settings.against == "prediction",
-        target=goal.labels[0].byte().cpu().numpy() if goal.targeted else None,
-        device=device_name(device),
-        clean=clean,
-        curve=(point_of(step, clean),),
-        frames=(frame_of(step),),
-    )
+    trajectory = opening(settings, task, step, classes)
     strongest = 0
     while step.kind is not StepKind.RESULT:
         seconds += time.perf_counter() - resumed
@@ -225,8 +214,25 @@ def attack_picture(
             point = point_of(step, figures_of(step.prediction, reference, classes))
             frames = trajectory.frames + ((frame_of(step),) if step.index in kept else ())
             trajectory = replace(trajectory, curve=(*trajectory.curve, point), frames=frames)
-    report = report_of(step, task, clean, strongest, seconds + time.perf_counter() - resumed)
+    report = report_of(step, task, trajectory.clean, strongest, seconds + time.perf_counter() - resumed)
     yield replace(trajectory, final=frame_of(step), report=report)
+
+
+def opening(settings: Settings, task: Task, step: Step, classes: int) -> Trajectory:
+    """The clean look at one picture."""
+    (picture,) = task.pictures
+    clean = figures_of(step.prediction, task.reference, classes)
+    return Trajectory(
+        settings=settings,
+        picture=picture,
+        reference=task.reference[0].byte().cpu().numpy(),
+        own_prediction=picture.labels is None or settings.against == "prediction",
+        target=task.goal.labels[0].byte().cpu().numpy() if task.goal.targeted else None,
+        device=device_name(task.x.device),
+        clean=clean,
+        curve=(point_of(step, clean),),
+        frames=(frame_of(step),),
+    )
 
 
 def report_of(step: Step, task: Task, clean: Figures, strongest: int, seconds: float) -> Report:

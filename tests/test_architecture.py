@@ -81,6 +81,19 @@ def test_no_name_means_two_things():
     assert {name: where for name, where in places.items() if len(where) > 1 and name not in SAME_MEANING} == {}
 
 
+def test_long_functions_say_why():
+    """Of more than 50 lines, below the ui: a comment `# Long: ...` gives the reason."""
+    silent = []
+    for name, file in modules().items():
+        lines = file.read_text().splitlines()
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.FunctionDef) and node.end_lineno is not None and not name.startswith("segviz.ui."):
+                body = lines[node.lineno - 1 : node.end_lineno]
+                if len(body) > 50 and not any(line.strip().startswith("# Long: ") for line in body):
+                    silent.append(f"{name}.{node.name}: {len(body)} lines")
+    assert silent == []
+
+
 def test_only_the_app_knows_streamlit():
     users = [name for name, file in modules().items() if any(module.split(".")[0] == "streamlit" for module in imports_of(file))]
     assert users

@@ -118,6 +118,7 @@ def check_network(model: Segmenter, key: str) -> None:
     that of the label set or not 2 to 255, the scores do not cover the picture evenly, are not finite or have no gradient, or a layer to
     report has no output.
     """
+    # Long: one check after the other, each with a message of its own.
     x = picture_for_trial(96, 128).to(model.mean.device).requires_grad_()
     try:
         scores = scores_of_trial(model, x)

@@ -3,8 +3,8 @@
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from segviz.attacks.loop import Attack, Runnable
 from segviz.attacks.suite import Suite
 from segviz.data.images import picture_size
 from segviz.data.label_sets import LabelSet
-from segviz.lab import nothing_left, open_picture, prepare
+from segviz.lab import Task, nothing_left, open_picture, prepare
 from segviz.models.adapt import RelabelledSegmenter
 from segviz.models.segmenter import Segmenter
 from segviz.models.zoo import ModelEntry
@@ -115,13 +115,9 @@ def evaluate(
     """
     start = time.perf_counter()
     classes = len(model.label_set.classes)
-    runs = members_of(settings) if settings is not None else {}
+    runs = [MemberRun(name) for name in (members_of(settings) if settings is not None else ())]
     clean: list[Tensor] = []
-    adversarial: list[list[Tensor]] = [[] for _ in runs]
     left_out: list[LeftOut] = []
-    smallest: list[Tensor] = []
-    success: list[Tensor] = []
-    linf, spent, seconds = 0.0, [0] * len(runs), [0.0] * len(runs)
     # On a CPU, an image that is won early is to wait for few others.
     largest = BATCH // 4 if until_won and model.mean.device.type == "cpu" else BATCH
     for batch in same_size_batches(pairs, entry, largest):
@@ -130,47 +126,73 @@ def evaluate(
         left_out += lacking
         if task is None:
             continue
-        x, labels, prediction, goal = task.x, task.labels, task.clean, task.goal
-        clean.append(metrics.confusion_matrix(prediction, labels, classes).cpu())
-        won = torch.zeros(len(x))
-        for number, attack in enumerate(attacks_of(task.attack) if settings is not None else ()):
-            begun = time.perf_counter()
-            if until_won and isinstance(attack, Attack):
-                attack = replace(attack, until_won=True)
-            step = deque(attack.run(model, x, goal), maxlen=1).pop()
-            adversarial[number].append(metrics.confusion_matrix(step.prediction, labels, classes).cpu())
-            won = torch.maximum(won, step.success.cpu())
-            linf = max(linf, metrics.linf(step.x_adv, x).max().item())
-            spent[number] = max(spent[number], step.gradient_evaluations)
-            if step.smallest is not None and len(runs) == 1:
-                smallest.append(step.smallest.cpu() * GREY_LEVELS)
-            seconds[number] += time.perf_counter() - begun
-        success.append(won)
+        clean.append(metrics.confusion_matrix(task.clean, task.labels, classes).cpu())
+        if settings is not None:
+            for run, attack in zip(runs, attacks_of(task.attack), strict=True):
+                run.add(attack, task, model, until_won)
     if not clean:
         raise nothing_left(left_out)
-    before = set_figures(torch.cat(clean))
-    after: SetFigures | None = None
-    members: tuple[MemberFigures, ...] = ()
-    if runs:
-        counts = torch.stack([torch.cat(of_run) for of_run in adversarial])
-        after = set_figures(counts[0])
-        if len(runs) > 1:
-            after = worst_figures(counts)
-            own = zip(runs, counts, worst_case.wins(counts).tolist(), spent, seconds, strict=True)
-            members = tuple(MemberFigures(name, set_figures(its), share, cost, time) for name, its, share, cost, time in own)
+    counts = torch.cat(clean)
+    before, after = set_figures(counts), worst_of(runs)
     return Evaluation(
-        images=sum(map(len, clean)),
+        images=len(counts),
         clean=before,
-        constant_miou=metrics.constant_map_miou(torch.cat(clean).sum(0)),
+        constant_miou=metrics.constant_map_miou(counts.sum(0)),
         adversarial=after,
         iou_ratio=after.miou / before.miou if after is not None and before.miou > 0 else None,
-        success=torch.cat(success).mean().item() if runs else None,
-        linf=linf if runs else None,
-        gradient_evaluations=sum(spent),
+        success=torch.stack([torch.cat(run.success) for run in runs]).amax(0).mean().item() if runs else None,
+        linf=max(run.linf for run in runs) if runs else None,
+        gradient_evaluations=sum(run.spent for run in runs),
         seconds=time.perf_counter() - start,
-        members=members,
-        smallest=smallest_norms(torch.cat(smallest)) if smallest else (),
+        members=members_by_wins(runs) if len(runs) > 1 else (),
+        smallest=smallest_norms(torch.cat(runs[0].smallest)) if len(runs) == 1 and runs[0].smallest else (),
         left_out=tuple(left_out),
+    )
+
+
+@dataclass
+class MemberRun:
+    """What one attack, alone or of a suite, has done to the images so far, batch by batch: confusion matrices (N,C,C), `success` (N,),
+    smallest norms (N, len(THRESHOLDS)) in grey levels; the largest `linf`, and gradient evaluations per image and seconds `spent`."""
+
+    name: str
+    counts: list[Tensor] = field(default_factory=list)
+    success: list[Tensor] = field(default_factory=list)
+    smallest: list[Tensor] = field(default_factory=list)
+    linf: float = 0.0
+    spent: int = 0
+    seconds: float = 0.0
+
+    def add(self, attack: Runnable, task: Task, model: Segmenter, until_won: bool) -> None:
+        """Attack one more batch."""
+        begun = time.perf_counter()
+        if until_won and isinstance(attack, Attack):
+            attack = replace(attack, until_won=True)
+        step = deque(attack.run(model, task.x, task.goal), maxlen=1).pop()
+        self.counts.append(metrics.confusion_matrix(step.prediction, task.labels, len(model.label_set.classes)).cpu())
+        self.success.append(step.success.cpu())
+        self.linf = max(self.linf, metrics.linf(step.x_adv, task.x).max().item())
+        self.spent = max(self.spent, step.gradient_evaluations)
+        if step.smallest is not None:
+            self.smallest.append(step.smallest.cpu() * GREY_LEVELS)
+        self.seconds += time.perf_counter() - begun
+
+
+def worst_of(runs: Sequence[MemberRun]) -> SetFigures | None:
+    """Figures of one attack, the worst case over several, None without any."""
+    if not runs:
+        return None
+    counts = torch.stack([torch.cat(run.counts) for run in runs])
+    return worst_figures(counts) if len(runs) > 1 else set_figures(counts[0])
+
+
+def members_by_wins(runs: Sequence[MemberRun]) -> tuple[MemberFigures, ...]:
+    """The attacks of a suite, in its order."""
+    counts = torch.stack([torch.cat(run.counts) for run in runs])
+    shares = worst_case.wins(counts).tolist()
+    return tuple(
+        MemberFigures(run.name, set_figures(its), share, run.spent, run.seconds)
+        for run, its, share in zip(runs, counts, shares, strict=True)
     )
 
 

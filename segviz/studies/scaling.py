@@ -274,6 +274,7 @@ def scaling_study(
     `source` and `other` (needed where `settings` hide a photo) are (H,W,3) uint8. `stopped` is asked before every part; once it says yes,
     the attack under way ends with what it reached, and nothing follows. Raises UserError as `target_size` and the attacks do.
     """
+    # Long: the parts of the work in their order, each of which shows itself.
     scaler = SCALERS[settings.scaler]
     full = (source.shape[0], source.shape[1])
     size = target_size(settings.size, full)

@@ -85,6 +85,7 @@ def search(
     a cell and stored as such, so a search goes on where it stopped. Once `stopped` says yes, no further cell is computed, and the search
     ends where the first one is missing. Raises UserError as `run`, and for a tolerance that is not above 0.
     """
+    # Long: what is shown after every iteration belongs to all of it.
     if not tolerance > 0:
         raise UserError("The tolerance must be above 0 grey levels.")
     start = time.perf_counter()

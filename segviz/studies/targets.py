@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from segviz import metrics
-from segviz.lab import batch_of, prepare
+from segviz.lab import Task, batch_of, prepare
 from segviz.models.segmenter import Segmenter
 from segviz.records import Picture
 from segviz.settings import GIVEN, Settings
@@ -147,30 +147,34 @@ def morph_batch(
     while True:
         moments = moments_of(step, references, len(model.label_set.classes))
         for place, number in enumerate(able):
-            victim = replace(
-                victims[number], pixels=array(255 * step.x_adv[place].permute(1, 2, 0)), prediction=array(step.prediction[place])
+            result = None
+            if step.kind is StepKind.RESULT:
+                result = result_of(step, place, moments[place], task, seconds + time.perf_counter() - resumed)
+            victims[number] = replace(
+                victims[number],
+                pixels=array(255 * step.x_adv[place].permute(1, 2, 0)),
+                prediction=array(step.prediction[place]),
+                curve=victims[number].curve if result is not None else (*victims[number].curve, moments[place]),
+                result=result,
             )
-            if step.kind is not StepKind.RESULT:
-                victim = replace(victim, curve=(*victim.curve, moments[place]))
-            else:
-                psnr = metrics.psnr(step.x_adv, x)[place].item()
-                victim = replace(
-                    victim,
-                    result=Result(
-                        moment=moments[place],
-                        linf=metrics.linf(step.x_adv, x)[place].item(),
-                        psnr=psnr if math.isfinite(psnr) else None,
-                        seconds=seconds + time.perf_counter() - resumed,
-                        stopped=step.index < attack.iterations,
-                    ),
-                )
-            victims[number] = victim
         seconds += time.perf_counter() - resumed
         yield list(victims)
         if step.kind is StepKind.RESULT:
             return
         resumed = time.perf_counter()
         step = attack.conclude(step, model, x, goal) if stopped() else next(steps)
+
+
+def result_of(step: Step, place: int, moment: Moment, task: Task, seconds: float) -> Result:
+    """The result of the picture at one place of a batch, after `seconds` of attacking."""
+    psnr = metrics.psnr(step.x_adv, task.x)[place].item()
+    return Result(
+        moment=moment,
+        linf=metrics.linf(step.x_adv, task.x)[place].item(),
+        psnr=psnr if math.isfinite(psnr) else None,
+        seconds=seconds,
+        stopped=step.index < task.attack.iterations,
+    )
 
 
 def array(values: Tensor) -> np.ndarray:

@@ -60,6 +60,7 @@ def train_denoiser(folder: Path, out: Path, recipe: DenoiserRecipe, device: torc
     The state is saved to `out` every `save_every` steps; a later call with the same `out` goes on there and ends at the same weights.
     Writes `recipe.json`, `log.jsonl` and `state.pt`. Raises ValueError where `out` holds a run of another recipe.
     """
+    # Long: all that a run is made of is saved and read again here.
     out.mkdir(parents=True, exist_ok=True)
     recipe_file, state_file = out / "recipe.json", out / "state.pt"
     written = json.dumps(asdict(recipe), indent=2) + "\n"

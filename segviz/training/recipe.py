@@ -96,6 +96,7 @@ def train(model: Segmenter, folder: Path, out: Path, recipe: Recipe, device: tor
     watched pictures came out best (under attack, if there is one) the averaged weights as `best.safetensors`.
     Raises ValueError where `out` holds a run of another recipe.
     """
+    # Long: all that a run is made of is saved and read again here.
     out.mkdir(parents=True, exist_ok=True)
     recipe_file, state_file = out / "recipe.json", out / "state.pt"
     written = json.dumps(asdict(recipe), indent=2) + "\n"
