@@ -1,7 +1,5 @@
 """What models are called where space is short, with what is around them."""
 
-import re
-
 from segviz.defences.rows import DEFENCES
 from segviz.models.wrappers import split_key
 from segviz.models.zoo import catalogue
@@ -14,13 +12,13 @@ WRAPPER_TITLES = {
     "scale75": "Only at 75 % of its size",
     **{key: entry.title for key, entry in DEFENCES.items()},
 }
-UNSAID = re.compile(r" \(bundled\)|, 7 classes")
-"""What the title of a model says that a chart need not."""
+WRAPPER_SHORTS = {**WRAPPER_TITLES, "multiscale": "Multi-scale", "multiscale-mean": "Multi-scale mean"}
+"""The same where space is short."""
 
 
 def short_title(key: str) -> str:
     """A model in a few words, no two alike, with what is around the network."""
     base, wrappers = split_key(key)
     entry = catalogue().get(base)
-    title = base if entry is None else UNSAID.sub("", entry.title).replace(", adversarially trained:", " trained on")
-    return " + ".join([title, *(WRAPPER_TITLES.get(name, name).split(":")[0] for name in wrappers)])
+    title = base if entry is None else entry.short or entry.title
+    return " + ".join([title, *(WRAPPER_SHORTS.get(name, name) for name in wrappers)])

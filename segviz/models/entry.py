@@ -26,6 +26,7 @@ class ModelEntry:
     The weights are the file `weights`, or are downloaded from `url` (`size` bytes, to within a few percent) on first use; `sha256` in full
     or its first digits. Without either, `build` brings the weights along. `own` marks
     what the user brought, `network_of` the entry whose network uploaded weights are for.
+    `short` is what charts call it where the `title` is too long.
     `working_size`: a photo's longer side is brought to at most this many pixels before anything else happens. `published` is what its
     authors report; `val_miou` is ours, on `val_data`, None where nobody measured it.
     """
@@ -52,6 +53,7 @@ class ModelEntry:
     layers: tuple[str, ...] = ()
     own: bool = False
     network_of: str = ""
+    short: str = ""
 
     @property
     def file(self) -> Path | None:

@@ -103,11 +103,12 @@ VOC7_TWINS = (
 )
 
 
-def voc7_entry(name: str, title: str, build: Callable[[], nn.Module], sha256: str, measured: float, data: str) -> ModelEntry:
+def voc7_entry(name: str, title: str, short: str, build: Callable[[], nn.Module], sha256: str, measured: float, data: str) -> ModelEntry:
     """A network of ours, in the box as `voc7-NAME`."""
     return ModelEntry(
         key=f"voc7-{name}",
         title=f"{title} (bundled)",
+        short=short,
         build=build,
         weights=WEIGHTS / f"voc7-{name}.safetensors",
         sha256=sha256,
@@ -125,6 +126,7 @@ ENTRIES = (
         voc7_entry(
             head,
             f"{title}, 7 classes",
+            title,
             partial(build_voc7, head),
             sha256,
             measured,
@@ -136,6 +138,7 @@ ENTRIES = (
         voc7_entry(
             "enet",
             "ENet, 7 classes",
+            "ENet",
             partial(ENet, len(VOC7.classes)),
             "050fa6900b228f9454a33a9138009aa595593f9ad0adb9c0a7f1b4435515bc8f",
             0.5022,
@@ -150,6 +153,7 @@ ENTRIES = (
         voc7_entry(
             f"lraspp-{name}",
             f"LR-ASPP, adversarially trained: {title}",
+            f"LR-ASPP trained on {title}",
             partial(build_voc7, scale=0.5),
             sha256,
             measured,

@@ -149,7 +149,7 @@ def morph_batch(
         for place, number in enumerate(able):
             result = None
             if step.kind is StepKind.RESULT:
-                result = result_of(step, place, moments[place], task, seconds + time.perf_counter() - resumed)
+                result = victim_result(step, place, moments[place], task, seconds + time.perf_counter() - resumed)
             victims[number] = replace(
                 victims[number],
                 pixels=array(255 * step.x_adv[place].permute(1, 2, 0)),
@@ -165,7 +165,7 @@ def morph_batch(
         step = attack.conclude(step, model, x, goal) if stopped() else next(steps)
 
 
-def result_of(step: Step, place: int, moment: Moment, task: Task, seconds: float) -> Result:
+def victim_result(step: Step, place: int, moment: Moment, task: Task, seconds: float) -> Result:
     """The result of the picture at one place of a batch, after `seconds` of attacking."""
     psnr = metrics.psnr(step.x_adv, task.x)[place].item()
     return Result(
