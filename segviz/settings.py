@@ -1,19 +1,22 @@
-"""The settings of one run: a typed record that the page keeps in its URL and the terminal fills from its options."""
+"""The settings of one run: a typed record and table that pages keep in links, the terminal fills from options and studies from files."""
 
 from dataclasses import dataclass
 
+from segviz.fields import check_all, fields_of, setting
 from segviz.types import UserError
 
 GOALS = ("break", "class", "everywhere", "remove", "swap")
 GIVEN = "map"
 """The goal of whoever brings a target map along, which settings alone cannot hold."""
 LABEL_SOURCES = ("truth", "prediction")
+NORMS = ("linf", "l2")
 MAX_STEPS = 1000
+REGION_FORMS = "class:NAME, outside:NAME or polygon:X,Y X,Y X,Y with corners in per cent"
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What is attacked, and how.
+    """What is attacked, and how. The table of these fields is `FIELDS`: a new setting is a row here, and its use.
 
     `goal`: "break" the labels; break only those of the "class" `target`; reach the class `target` "everywhere"; "remove" it, so that the
     nearest other class takes its place and the rest stays; or "swap" it with the class `other`; or reach a "map" that is given beside the
@@ -26,44 +29,102 @@ class Settings:
     the smallest perturbation outside the ball of radius `eps`. Raises UserError for a value out of range.
     """
 
-    model: str = "voc7-lraspp"
-    image: str = "chelsea"
-    goal: str = "break"
-    target: str | None = None
-    other: str | None = None
-    region: str = ""
-    against: str = "truth"
-    attack: str = "pgd"
-    norm: str = "linf"
-    eps: float = 4.0
-    steps: int = 20
-    alpha: float | None = None
-    restarts: int = 1
-    seed: int = 0
-    variant: str = ""
-    layer: str = ""
-    transforms: tuple[str, ...] = ()
-    clip: bool = True
+    model: str = setting(
+        "voc7-lraspp", where=("link", "terminal"), metavar="KEY", help="default %(default)s; see the command models", label="Model"
+    )
+    image: str = setting("chelsea", where=("link",), label="Picture")
+    goal: str = setting("break", choices=lambda: GOALS, besides=(GIVEN,), label="Goal")
+    target: str | None = setting(None, metavar="CLASS", help="class of every goal but break", label="Class")
+    other: str | None = setting(None, metavar="CLASS", help="the class that the goal swap swaps with the target", label="With")
+    region: str = setting(
+        "",
+        pattern=r"|(class|outside):.+|polygon:[\d.,eE |+-]*",
+        form=REGION_FORMS,
+        metavar="WHERE",
+        help=f"change only this part of the picture: {REGION_FORMS}",
+        label="Change only",
+        tip="The part of the picture that the attack may touch. What it breaks stays the goal's affair.",
+    )
+    against: str = setting(
+        "truth",
+        choices=lambda: LABEL_SOURCES,
+        help="labels to break",
+        label="Attack and measure against",
+        tip="The label map, or the model's own clean prediction. Without a label map it is always the prediction.",
+    )
+    attack: str = setting("pgd", where=("link", "terminal"), metavar="KEY", help="see the command attacks", label="Attack")
+    norm: str = setting("linf", choices=lambda: NORMS, label="Norm")
+    eps: float = setting(
+        4.0,
+        low=0,
+        high=255,
+        unit="grey levels",
+        where=("link", "terminal"),
+        help="grey levels (n of n/255); for l2 their root mean square",
+        label="Epsilon, in n/255",
+        tip="Largest change of any colour value, in grey levels out of 255. For L2: the root mean square of all changes.",
+        step=0.25,
+        usual=16,
+    )
+    steps: int = setting(
+        20,
+        low=1,
+        high=MAX_STEPS,
+        besides=(0,),
+        where=("link", "terminal"),
+        help="iterations",
+        label="Steps",
+        marks=(1, 2, 5, 10, 20, 50, 100, 200, 300, 500),
+    )
+    alpha: float | None = setting(
+        None,
+        low=0,
+        high=255,
+        above=True,
+        unit="grey levels",
+        help="step size in grey levels; default: the attack's own rule",
+        label="Step size, in n/255",
+        tip="Empty: the attack's own rule.",
+        step=0.01,
+    )
+    restarts: int = setting(1, low=1, high=20, label="Restarts")
+    seed: int = setting(0, low=0, high=2**32 - 1, where=("link", "terminal"), label="Seed")
+    variant: str = setting("", where=("link", "terminal"), help="variant of the attack; see attacks --json", label="Variant")
+    layer: str = setting(
+        "",
+        pattern=r"[\w.]*",
+        form="the name of a layer, such as encoder.blocks.4",
+        metavar="NAME",
+        help="layer of cira and cira-plus; default: the encoder",
+        label="Layer",
+        tip="Name of a layer, such as encoder.blocks.4.",
+    )
+    transforms: tuple[str, ...] = setting(
+        (),
+        where=("link", "terminal"),
+        option="transform",
+        metavar="KEY",
+        help="input transform, any number of times",
+        label="Input transforms",
+        tip="Other views of the picture through which the gradient is taken. They cost white-box strength and help an attack to transfer "
+        "to other networks; what you see is always measured on the picture itself.",
+    )
+    clip: bool = setting(
+        True,
+        option="unclipped",
+        help="do not bring a smallest perturbation into the ball of radius eps",
+        label="Clip the result to epsilon",
+        tip="On: the smallest perturbation is brought into the ball, to compare with bounded attacks. Off: it may be larger.",
+    )
 
     def __post_init__(self) -> None:
         # From JSON they come as a list.
         object.__setattr__(self, "transforms", tuple(self.transforms))
-        if self.goal not in (*GOALS, GIVEN):
-            raise UserError(f"Unknown goal '{self.goal}'. Known: {', '.join(GOALS)}.")
+        check_all(self)
         if self.goal not in ("break", GIVEN) and self.target is None:
             raise UserError(f"The goal '{self.goal}' needs a target class.")
         if self.goal == "swap" and self.other in (None, self.target):
             raise UserError("The goal 'swap' needs two different classes, the target and the other.")
-        if self.against not in LABEL_SOURCES:
-            raise UserError(f"Unknown kind of labels '{self.against}'. Known: {', '.join(LABEL_SOURCES)}.")
-        # Written so that nan, which compares false with everything, is refused as well.
-        if not 0 <= self.eps <= 255:
-            raise UserError(f"eps is {self.eps:g} grey levels; it must lie between 0 and 255.")
-        if self.alpha is not None and not 0 < self.alpha <= 255:
-            raise UserError(f"The step size is {self.alpha:g} grey levels; it must be above 0 and at most 255.")
-        if not 0 <= self.steps <= MAX_STEPS:
-            raise UserError(f"{self.steps} steps; between 1 and {MAX_STEPS} are allowed.")
-        if not 1 <= self.restarts <= 20:
-            raise UserError(f"{self.restarts} restarts; between 1 and 20 are allowed.")
-        if not 0 <= self.seed < 2**32:
-            raise UserError(f"The seed is {self.seed}; it must lie between 0 and {2**32 - 1}.")
+
+
+FIELDS = fields_of(Settings)

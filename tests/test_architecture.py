@@ -19,6 +19,7 @@ FLOORS = (
     ("segviz.data",),
     ("segviz.records",),
     ("segviz.settings",),
+    ("segviz.fields",),
     ("segviz.places", "segviz.types"),
 )
 

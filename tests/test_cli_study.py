@@ -37,4 +37,4 @@ def test_mistakes_are_one_line(tmp_path, capsys):
     assert main(["study", str(file), "--out", str(tmp_path / "out")]) == 2
     said = capsys.readouterr().err
     assert len(said.splitlines()) == 1
-    assert "bad.toml: eps is -1 grey levels" in said
+    assert "bad.toml: eps is -1; it must be a number between 0 and 255" in said

@@ -102,6 +102,3 @@ class L2:
 def add_levels(x: Tensor, levels: Tensor) -> Tensor:
     """The 8-bit image `x` plus whole grey levels, as the nearest floats to n/255 in [0,1]."""
     return (torch.round(x * GREY_LEVELS) + levels).clamp(0, GREY_LEVELS) / GREY_LEVELS
-
-
-NORMS = ("linf", "l2")

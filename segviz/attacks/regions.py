@@ -15,9 +15,8 @@ from torch import Tensor
 from segviz.attacks.constraints import Constraint
 from segviz.attacks.goals import class_index
 from segviz.data.label_sets import LabelSet
+from segviz.settings import REGION_FORMS
 from segviz.types import UserError
-
-FORMS = "class:NAME, outside:NAME or polygon:X,Y X,Y X,Y with corners in per cent"
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,7 @@ def region_mask(region: str, labels: Tensor, label_set: LabelSet) -> Tensor:
         return (labels == class_index(label_set, rest)) == (kind == "class")
     if kind == "polygon":
         return torch.from_numpy(inside(rest, *labels.shape[1:])).to(labels.device).expand(labels.shape)
-    raise UserError(f"'{region}' is no region. Write {FORMS}.")
+    raise UserError(f"'{region}' is no region. Write {REGION_FORMS}.")
 
 
 def inside(text: str, height: int, width: int) -> np.ndarray:

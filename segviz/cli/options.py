@@ -5,17 +5,17 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn, TypeAlias
 
 from segviz.attacks.catalog import published
-from segviz.attacks.constraints import NORMS
-from segviz.attacks.regions import FORMS
 from segviz.attacks.transforms import TRANSFORMS
 from segviz.data.datasets import Pairs, open_data_set
 from segviz.data.label_sets import LabelSet, label_set_named
+from segviz.fields import Field, fields_of
 from segviz.records import LeftOut
-from segviz.settings import GOALS, LABEL_SOURCES, Settings
+from segviz.settings import Settings
 from segviz.types import UserError
 
 Commands: TypeAlias = "argparse._SubParsersAction[OneLineParser]"
@@ -29,29 +29,41 @@ class OneLineParser(argparse.ArgumentParser):
 
 
 def add_settings(command: argparse.ArgumentParser, attack_required: bool) -> None:
-    """The options that make up `Settings`, and where the JSON goes."""
-    defaults = Settings()
-    command.add_argument("--model", default=defaults.model, metavar="KEY", help=f"default {defaults.model}; see the command models")
-    command.add_argument("--attack", required=attack_required, metavar="KEY", help="see the command attacks")
-    command.add_argument("--goal", choices=GOALS, default=defaults.goal)
-    command.add_argument("--target", metavar="CLASS", help="class of every goal but break")
-    command.add_argument("--other", metavar="CLASS", help="the class that the goal swap swaps with the target")
-    command.add_argument("--region", default="", metavar="WHERE", help=f"change only this part of the picture: {FORMS}")
-    command.add_argument("--against", choices=LABEL_SOURCES, default=defaults.against, help="labels to break")
-    command.add_argument("--norm", choices=NORMS, default=defaults.norm)
-    command.add_argument("--eps", type=float, default=defaults.eps, help="grey levels (n of n/255); for l2 their root mean square")
-    command.add_argument("--steps", type=positive, default=defaults.steps, help="iterations")
-    command.add_argument("--alpha", type=float, help="step size in grey levels; default: the attack's own rule")
-    command.add_argument("--restarts", type=positive, default=defaults.restarts)
-    command.add_argument("--seed", type=int, default=defaults.seed)
-    command.add_argument("--variant", default="", help="variant of the attack; see attacks --json")
-    command.add_argument("--layer", default="", metavar="NAME", help="layer of cira and cira-plus; default: the encoder")
-    command.add_argument(
-        "--transform", action="append", default=[], metavar="KEY", help=f"input transform, any number of times: {', '.join(TRANSFORMS)}"
-    )
-    command.add_argument("--unclipped", action="store_true", help="do not bring a smallest perturbation into the ball of radius eps")
+    """The options that make up `Settings`, one for each field that the terminal can ask for, and where the JSON goes."""
+    for field in terminal_fields(Settings):
+        if field.name == "attack":
+            add_option(command, replace(field, default=None), required=attack_required)
+        elif field.name == "transforms":
+            add_option(command, replace(field, help=f"{field.help}: {', '.join(TRANSFORMS)}"))
+        else:
+            add_option(command, field)
     command.add_argument("--published", action="store_true", help="the paper's own settings at this eps, in place of the options they set")
     command.add_argument("--json", type=Path, metavar="FILE", help="write the result here instead of to stdout")
+
+
+def terminal_fields(record: type) -> list[Field]:
+    """The fields of a record of settings that the terminal can ask for."""
+    return [field for field in fields_of(record).values() if "terminal" in field.where]
+
+
+def add_option(command: argparse.ArgumentParser, field: Field, **more: Any) -> None:
+    """The option of a field: a switch away from the default of one that is true or false, repeatable for a list."""
+    flag, more = f"--{field.option or field.name}", {"dest": field.name, "help": field.help or None} | more
+    if field.kind is bool:
+        command.add_argument(flag, action="store_false" if field.default else "store_true", **more)
+        return
+
+    def value(text: str) -> Any:
+        try:
+            return field.parse(text)
+        except UserError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    metavar = f"{{{','.join(field.choices())}}}" if field.choices is not None else field.metavar
+    if field.kind is tuple:
+        command.add_argument(flag, action="extend", type=value, default=list(field.default), metavar=metavar, **more)
+    else:
+        command.add_argument(flag, type=value, default=field.default, metavar=metavar, **more)
 
 
 def add_data_set(command: argparse.ArgumentParser, required: bool) -> None:
@@ -90,26 +102,8 @@ def positive(text: str) -> int:
 
 
 def settings_from(options: argparse.Namespace, image: str) -> Settings:
-    settings = Settings(
-        model=options.model,
-        image=image,
-        goal=options.goal,
-        target=options.target,
-        other=options.other,
-        region=options.region,
-        against=options.against,
-        attack=options.attack,
-        norm=options.norm,
-        eps=options.eps,
-        steps=options.steps,
-        alpha=options.alpha,
-        restarts=options.restarts,
-        seed=options.seed,
-        variant=options.variant,
-        layer=options.layer,
-        transforms=tuple(options.transform),
-        clip=not options.unclipped,
-    )
+    """The settings that the options of `add_settings` ask for, of a picture."""
+    settings = Settings(image=image, **{field.name: getattr(options, field.name) for field in terminal_fields(Settings)})
     return published(settings) if options.published else settings
 
 

@@ -2,19 +2,19 @@
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from tqdm import tqdm
 
 from segviz.attacks.catalog import attack_entry, published
-from segviz.attacks.constraints import NORMS
 from segviz.attacks.transforms import TRANSFORMS
-from segviz.cli.options import Commands, add_data_set, data_set_from, make_folders, positive, say_left_out, write_json
+from segviz.cli.options import Commands, add_data_set, add_option, data_set_from, make_folders, say_left_out, write_json
 from segviz.data.label_sets import LabelSet, label_set_named
 from segviz.data.samples import sample_of_file, samples
 from segviz.models.load import default_device
 from segviz.results import csv_text, transfer_result, transfer_rows
-from segviz.settings import LABEL_SOURCES, Settings
+from segviz.settings import FIELDS, Settings
 from segviz.studies.transfer import (
     PhotoFile,
     Plan,
@@ -39,20 +39,21 @@ STUDIES = {
 
 def add(commands: Commands) -> None:
     """The command and its options."""
-    defaults = Settings()
     command = commands.add_parser("transfer", help="adversarial pictures of source models, seen by victim models")
-    command.add_argument("--sources", nargs="+", default=[defaults.model], metavar="KEY", help="models to attack; see the command models")
+    command.add_argument(
+        "--sources", nargs="+", default=[FIELDS["model"].default], metavar="KEY", help="models to attack; see the command models"
+    )
     command.add_argument("--victims", nargs="+", metavar="KEY", help="models that see the results; default: the sources")
     known = "; ".join(f"{name}: {what}" for name, what in STUDIES.items())
     command.add_argument("--study", choices=STUDIES, default="matrix", help=known.replace("%", "%%"))
     command.add_argument("--attack", action="append", metavar="KEY", help="any number of times for the study matrix; default pgd")
-    command.add_argument("--transform", action="append", default=[], metavar="KEY", help=f"input transform: {', '.join(TRANSFORMS)}")
-    command.add_argument("--norm", choices=NORMS, default=defaults.norm)
-    command.add_argument("--eps", type=float, default=8.0, help="grey levels (n of n/255); for l2 their root mean square")
-    command.add_argument("--steps", type=positive, default=defaults.steps, help="iterations, or the budget of the study transforms")
-    command.add_argument("--alpha", type=float, help="step size in grey levels; default: the attack's own rule")
-    command.add_argument("--seed", type=int, default=defaults.seed)
-    command.add_argument("--against", choices=LABEL_SOURCES, default=defaults.against, help="labels that attacks break")
+    add_option(command, replace(FIELDS["transforms"], help=f"input transform: {', '.join(TRANSFORMS)}"))
+    add_option(command, FIELDS["norm"])
+    add_option(command, replace(FIELDS["eps"], default=8.0))
+    add_option(command, replace(FIELDS["steps"], help="iterations, or the budget of the study transforms"))
+    add_option(command, FIELDS["alpha"])
+    add_option(command, FIELDS["seed"])
+    add_option(command, replace(FIELDS["against"], help="labels that attacks break"))
     command.add_argument("--published", action="store_true", help="each paper's own settings at this eps, in place of the options they set")
     command.add_argument("--image", type=Path, help="one photo in place of a data set; default without either: the bundled samples")
     command.add_argument("--labels", type=Path, help="label map of the photo; found by itself for a bundled sample")
@@ -78,18 +79,18 @@ def plan_from(options: argparse.Namespace) -> Plan:
             alpha=options.alpha,
             seed=options.seed,
             against=options.against,
-            transforms=() if options.study == "transforms" else tuple(options.transform),
+            transforms=() if options.study == "transforms" else tuple(options.transforms),
         )
         attacks.append(published(settings) if options.published else settings)
     victims = options.victims or options.sources
     if options.study != "matrix" and len(options.sources) + len(attacks) > 2:
         raise UserError(f"The study {options.study} takes one source and one attack.")
     if options.study == "scales":
-        if options.attack or options.transform or options.norm != "linf":
+        if options.attack or options.transforms or options.norm != "linf":
             raise UserError("The study scales has attacks of its own. Leave --attack, --transform and --norm out.")
         return by_scale(attacks[0], options.victims or [])
     if options.study == "transforms":
-        return by_transform(attacks[0], [(key,) for key in options.transform], victims, options.steps)
+        return by_transform(attacks[0], [(key,) for key in options.transforms], victims, options.steps)
     if options.study == "curves":
         return over_iterations(attacks[0], victims)
     return by_source(attacks, options.sources, victims)

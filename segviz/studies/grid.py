@@ -1,9 +1,9 @@
 """A study: a grid of models, attacks, eps, steps, images and seeds, read from TOML or made by the page, and its cells."""
 
-import math
+import dataclasses
 import tomllib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,9 @@ from segviz.attacks.catalog import check_settings, gradients_of, steps_of
 from segviz.data.datasets import open_data_set
 from segviz.data.label_sets import LabelSet, label_set_named
 from segviz.data.samples import samples
+from segviz.fields import Field, fields_of, like, read_record, refuse_unknown, setting
 from segviz.models.zoo import model_entry
-from segviz.settings import Settings
+from segviz.settings import FIELDS, Settings
 from segviz.types import UserError
 
 SAMPLES = "samples"
@@ -27,12 +28,12 @@ class AttackRow:
     """
 
     attack: str
-    variant: str = ""
-    layer: str = ""
-    transforms: tuple[str, ...] = ()
-    steps: int | None = None
-    restarts: int | None = None
-    alpha: float | None = None
+    variant: str = like(FIELDS["variant"], "")
+    layer: str = like(FIELDS["layer"], "")
+    transforms: tuple[str, ...] = like(FIELDS["transforms"], ())
+    steps: int | None = like(FIELDS["steps"], None)
+    restarts: int | None = like(FIELDS["restarts"], None)
+    alpha: float | None = like(FIELDS["alpha"], None)
     source: str = ""
     name: str = ""
 
@@ -52,9 +53,8 @@ class AttackRow:
 
     def applied(self, base: Settings) -> Settings:
         """The settings with the changes of this row."""
-        names = ("variant", "layer", "transforms", "steps", "restarts", "alpha")
-        changes = {name: value for name in names if (value := getattr(self, name)) not in ("", (), None)}
-        return replace(base, attack=self.attack, **changes)
+        changes = {name: value for name in fields_of(AttackRow) if name in FIELDS and (value := getattr(self, name)) not in ("", (), None)}
+        return replace(base, **changes)
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Images:
     folder: str = SAMPLES
     names: tuple[str, ...] = ()
     split: str | None = None
-    limit: int | None = None
+    limit: int | None = setting(None, low=1)
     labels: str | None = None
     label_set: str | None = None
 
@@ -88,7 +88,7 @@ class Study:
     steps: tuple[int, ...] = (20,)
     seeds: tuple[int, ...] = (0,)
     images: Images = Images()
-    base: Settings = field(default_factory=Settings)
+    base: Settings = dataclasses.field(default_factory=Settings)
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class ImageRef:
     name: str
     photo: Path
     labels: Path | None
-    stored: LabelSet | None = field(default=None, hash=False)
+    stored: LabelSet | None = dataclasses.field(default=None, hash=False)
     sample: bool = False
 
 
@@ -189,7 +189,7 @@ def gradients(study: Study) -> int:
     return len(images_of(study)) * sum(gradients_of(point.settings) for point in points(study))
 
 
-SHARED_SETTINGS = ("goal", "target", "other", "region", "against", "norm", "alpha", "restarts", "layer", "clip")
+SHARED_SETTINGS = tuple(name for name, field in FIELDS.items() if "study" in field.where)
 """Fields of `Settings` that stand at the top of a study's file and hold for all its cells."""
 
 
@@ -219,7 +219,7 @@ def read_study(path: Path) -> Study:
 def study_of(table: Mapping[str, Any]) -> Study:
     """A study from the values of its file; raises UserError that names the key which is wrong."""
     known = ("name", "models", "attacks", "eps", "steps", "seeds", "images", *SHARED_SETTINGS)
-    refuse_unknown(table, known, "")
+    refuse_unknown(table, known)
     if "models" not in table or "attacks" not in table or "eps" not in table:
         missing = next(key for key in ("models", "attacks", "eps") if key not in table)
         raise UserError(f"{missing} is missing. A study needs models, attacks and eps, each a list.")
@@ -229,13 +229,13 @@ def study_of(table: Mapping[str, Any]) -> Study:
         images = {"folder": images}
     return Study(
         name=str(table["name"]),
-        models=values(table["models"], "models", str),
+        models=values(table["models"], "models", FIELDS["model"]),
         attacks=tuple(attack_row(one) for one in as_list(table["attacks"], "attacks")),
-        eps=values(table["eps"], "eps", float),
-        steps=values(table.get("steps", [20]), "steps", int),
-        seeds=values(table.get("seeds", [0]), "seeds", int),
-        images=record(Images, images, "images"),
-        base=record(Settings, shared, ""),
+        eps=values(table["eps"], "eps", FIELDS["eps"]),
+        steps=values(table.get("steps", [20]), "steps", FIELDS["steps"]),
+        seeds=values(table.get("seeds", [0]), "seeds", FIELDS["seed"]),
+        images=read_record(Images, images, "images"),
+        base=read_record(Settings, shared),
     )
 
 
@@ -245,7 +245,7 @@ def attack_row(value: object) -> AttackRow:
         return AttackRow(value)
     if not isinstance(value, dict) or not isinstance(value.get("attack"), str):
         raise UserError(f'attacks holds {value!r}; write a key such as "pgd", or a table such as {{attack = "pgd", steps = 3}}.')
-    return record(AttackRow, value, "attacks")
+    return read_record(AttackRow, value, "attacks")
 
 
 def as_list(value: object, key: str) -> list[Any]:
@@ -256,45 +256,6 @@ def as_list(value: object, key: str) -> list[Any]:
     return found
 
 
-def values(value: object, key: str, kind: type) -> tuple[Any, ...]:
-    """A list of one kind of value, each once."""
-    return tuple(dict.fromkeys(typed(one, key, kind) for one in as_list(value, key)))
-
-
-def typed(value: object, key: str, kind: type) -> Any:
-    """A value of a kind (str, int, float, bool, tuple of str), an integer also where a float is wanted."""
-    fits: dict[type, Callable[[Any], bool]] = {
-        str: lambda one: isinstance(one, str),
-        bool: lambda one: isinstance(one, bool),
-        int: lambda one: isinstance(one, int) and not isinstance(one, bool),
-        float: lambda one: isinstance(one, int | float) and not isinstance(one, bool) and math.isfinite(one),
-        tuple: lambda one: isinstance(one, list) and all(isinstance(part, str) for part in one),
-    }
-    words = {str: "text", bool: "true or false", int: "a whole number", float: "a number", tuple: "a list of texts"}
-    if not fits[kind](value):
-        raise UserError(f"{key} holds {value!r}; it must be {words[kind]}.")
-    return kind(value)
-
-
-def kinds_of(cls: type) -> dict[str, type]:
-    """The kind of value of each field of a record, by its annotation."""
-    kinds: dict[str, type] = {"str": str, "int": int, "float": float, "bool": bool, "tuple[str, ...]": tuple}
-    texts = {part.name: part.type.__name__ if isinstance(part.type, type) else str(part.type) for part in fields(cls)}
-    return {name: kinds[text.removesuffix(" | None")] for name, text in texts.items()}
-
-
-def record(cls: type[Any], table: object, where: str) -> Any:
-    """A record of `cls` from a table of a file, every value checked; raises UserError that names the key."""
-    if not isinstance(table, dict):
-        raise UserError(f"{where} must be a table.")
-    kinds = kinds_of(cls)
-    refuse_unknown(table, tuple(kinds), where)
-    prefix = f"{where}." if where else ""
-    return cls(**{key: typed(value, prefix + key, kinds[key]) for key, value in table.items()})
-
-
-def refuse_unknown(table: Mapping[str, Any], known: tuple[str, ...], where: str) -> None:
-    """Raise UserError for a key that is not `known`."""
-    unknown = [key for key in table if key not in known]
-    if unknown:
-        raise UserError(f"Unknown key '{unknown[0]}'{f' in {where}' if where else ''}. Known: {', '.join(known)}.")
+def values(value: object, key: str, field: Field) -> tuple[Any, ...]:
+    """A list of values of one field, each once."""
+    return tuple(dict.fromkeys(field.read(one, key) for one in as_list(value, key)))

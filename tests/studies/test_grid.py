@@ -62,20 +62,22 @@ def test_samples_and_folders_are_cut_to_the_wished_part(study):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (("eps = [1, 2.5]", 'eps = [1, "a"]'), "eps holds 'a'; it must be a number"),
+        (("eps = [1, 2.5]", 'eps = [1, "a"]'), "eps is 'a'; it must be a number"),
         (("eps = [1, 2.5]", ""), "eps is missing"),
         (("eps = [1, 2.5]", "eps = [300]"), "between 0 and 255"),
         (("eps = [1, 2.5]", "eps = []"), "eps is empty"),
         (("eps = [1, 2.5]", "eps = [1, 2.5"), "line 5"),
         (("eps = [1, 2.5]", "epsilon = [1]"), "Unknown key 'epsilon'"),
-        (("steps = [5, 10]", "steps = [2.5]"), "steps holds 2.5; it must be a whole number"),
+        (("steps = [5, 10]", "steps = [2.5]"), "steps is 2.5; it must be a whole number"),
         (('"fgsm"', '"fgms"'), "Unknown attack 'fgms'"),
         (('"voc7-fcn8s"', '"nothing"'), "Unknown model 'nothing'"),
         (("steps = 3", "step = 3"), "Unknown key 'step' in attacks"),
-        (("steps = 3", 'steps = "3"'), "attacks.steps holds '3'"),
+        (("steps = 3", 'steps = "3"'), "attacks.steps is '3'; it must be a whole number between 1 and 1000"),
         (('"gentle"}', '"gentle", variant = "no"}'), "has no variant 'no'"),
-        (('names = ["chelsea", "dog"]', 'names = "dog"'), "images.names holds 'dog'; it must be a list of texts"),
-        (('against = "prediction"', 'against = "nobody"'), "Unknown kind of labels"),
+        (("steps = 3", "restarts = 99"), "attacks.restarts is 99; it must be a whole number between 1 and 20"),
+        (('names = ["chelsea", "dog"]', "limit = 0"), "images.limit is 0; it must be a whole number of at least 1"),
+        (('names = ["chelsea", "dog"]', 'names = "dog"'), "images.names is 'dog'; it must be a list of texts"),
+        (('against = "prediction"', 'against = "nobody"'), "against is 'nobody'; it must be one of truth, prediction"),
     ],
 )
 def test_mistakes_in_a_file_are_named(tmp_path, change, message):

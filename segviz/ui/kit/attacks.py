@@ -5,9 +5,8 @@ from dataclasses import replace
 import streamlit as st
 
 from segviz.attacks.catalog import check_settings
-from segviz.attacks.constraints import NORMS
 from segviz.attacks.rows import ATTACKS
-from segviz.settings import LABEL_SOURCES, Settings
+from segviz.settings import LABEL_SOURCES, NORMS, Settings
 from segviz.types import UserError
 from segviz.ui.kit.links import MAX_EPS, RANGES
 from segviz.ui.kit.words import LABEL_TITLES, NORM_TITLES

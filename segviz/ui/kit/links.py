@@ -5,12 +5,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from segviz.attacks.constraints import NORMS
 from segviz.attacks.rows import ATTACKS
 from segviz.attacks.transforms import TRANSFORMS
 from segviz.defences.titles import WRAPPER_TITLES
 from segviz.models.zoo import catalogue
-from segviz.settings import GOALS, LABEL_SOURCES, MAX_STEPS, Settings
+from segviz.settings import GOALS, LABEL_SOURCES, MAX_STEPS, NORMS, Settings
 from segviz.ui.kit.words import image_keys
 
 MAX_EPS = 16.0

@@ -6,13 +6,12 @@ from dataclasses import replace
 
 import streamlit as st
 
-from segviz.attacks.constraints import NORMS
 from segviz.attacks.rows import ATTACKS
 from segviz.attacks.transforms import TRANSFORMS
 from segviz.data.samples import samples
 from segviz.defences.titles import WRAPPER_TITLES, short_title
 from segviz.models.zoo import catalogue, model_entry
-from segviz.settings import LABEL_SOURCES, MAX_STEPS, Settings
+from segviz.settings import LABEL_SOURCES, MAX_STEPS, NORMS, Settings
 from segviz.studies.grid import SAMPLES, AttackRow, Images, Study, points
 from segviz.studies.lines import attack_name
 from segviz.studies.plot import EPS_NAMES

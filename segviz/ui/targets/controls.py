@@ -8,13 +8,12 @@ from typing import Any
 import streamlit as st
 
 from segviz.attacks.catalog import alpha_of, gradients_of
-from segviz.attacks.constraints import NORMS
 from segviz.attacks.rows import ATTACKS
 from segviz.data.samples import samples
 from segviz.lab import open_picture, read_target_map, sample_picture
 from segviz.models.zoo import ModelEntry, model_entry
 from segviz.records import Picture
-from segviz.settings import GIVEN, Settings
+from segviz.settings import GIVEN, NORMS, Settings
 from segviz.studies.target_maps import Everywhere, Given, Mirrored, Painted, PredictionOn, TargetMap, Without
 from segviz.studies.targets import MAX_VICTIMS
 from segviz.types import UserError

@@ -9,7 +9,6 @@ from typing import Any
 import streamlit as st
 
 from segviz.attacks.catalog import check_settings, published
-from segviz.attacks.constraints import NORMS
 from segviz.attacks.rows import ATTACKS
 from segviz.attacks.transforms import TRANSFORMS
 from segviz.data.datasets import DataSet, open_data_set
@@ -18,7 +17,7 @@ from segviz.data.samples import samples
 from segviz.defences.titles import WRAPPER_TITLES
 from segviz.models.wrappers import split_key
 from segviz.models.zoo import catalogue, model_entry
-from segviz.settings import MAX_STEPS, Settings
+from segviz.settings import MAX_STEPS, NORMS, Settings
 from segviz.studies.first_transfer import EACH, MODELS
 from segviz.studies.transfer import PhotoFile, Plan, by_scale, by_source, by_transform, common_label_set, over_iterations, sample_files
 from segviz.types import UserError
