@@ -157,7 +157,8 @@ def nothing_left(left_out: Sequence[LeftOut]) -> UserError:
     """What to raise where a run has left out all its pictures."""
     if len(left_out) == 1:
         return UserError(left_out[0].why)
-    return UserError(f"None of the {len(left_out)} pictures can be used. The first, {left_out[0].picture}: {left_out[0].why}")
+    first = left_out[0]
+    return UserError(f"No picture of the data set can be used: {len(left_out)} are left out. The first, {first.picture}: {first.why}")
 
 
 def label_tensor(picture: Picture) -> Tensor:

@@ -128,9 +128,13 @@ def test_evaluate(small_data, tmp_path):
 def test_evaluate_leaves_out_images_without_the_class(small_data, capsys):
     command = ["evaluate", "--data", str(small_data), "--attack", "ifgsm", "--eps", "8", "--steps", "5"]
     assert main([*command, "--goal", "class", "--target", "cat"]) == 0
-    result = json.loads(capsys.readouterr().out)
+    out, said = capsys.readouterr()
+    result = json.loads(out)
     assert result["images"] == 1
     assert result["success"] > 0.2
+    assert {one["picture"] for one in result["left_out"]} == {"person", "horses", "astronaut"}
+    assert all("No pixel is labelled cat" in one["why"] for one in result["left_out"])
+    assert "left out: horses: No pixel is labelled cat" in said
     assert main([*command, "--region", "class:horse"]) == 0
     assert json.loads(capsys.readouterr().out)["images"] == 2
     assert main([*command, "--goal", "class", "--target", "sheep"]) == 2

@@ -142,7 +142,7 @@ def test_transfer_and_target_maps_keep_to_the_region(folder, pictures, model):
 
 def test_where_no_picture_is_left_it_says_why(folder, pictures, model):
     settings = Settings(attack="fgsm", goal="class", target="sheep")
-    told = r"None of the 3 pictures can be used\. The first, astronaut: No pixel is labelled sheep"
+    told = r"No picture of the data set can be used: 3 are left out\. The first, astronaut: No pixel is labelled sheep"
     with pytest.raises(UserError, match=told):
         evaluate(labelled_pairs(folder), ENTRY, model, settings, lambda _: None)
     photos = [PhotoFile(photo.stem, photo, labels) for photo, labels in labelled_pairs(folder)]
