@@ -2,8 +2,9 @@
 
 from segviz.studies.precomputed import STANDINGS
 from segviz.ui.kit.session import through_app
+from segviz.ui.leaderboard.state import PAGE, board
 from segviz.ui.leaderboard.view import show_board
 from segviz.ui.study.page import study_page
 
-through_app("pages/leaderboard.py")
-study_page("board", STANDINGS, show_board)
+through_app(PAGE)
+study_page("board", board(), STANDINGS, show_board)

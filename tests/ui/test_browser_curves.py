@@ -6,7 +6,6 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
-RUN, STOP = ".st-key-curves_run button", ".st-key-curves_stop button"
 LINE = ".js-plotly-plot .scatterlayer .trace:has(.points path)"
 
 
@@ -37,13 +36,13 @@ def test_a_small_grid_and_the_way_from_a_point_to_the_attack_lab(browser, addres
     # A first visit by a link loads what a page of the app must log errors of, so this one does not use the fixture `page`.
     context = browser.new_context(viewport={"width": 1400, "height": 1100})
     page = context.new_page()
-    page.set_default_timeout(60_000)
+    page.set_default_timeout(600_000)
     page.goto(f"{address}/curves?models=voc7-lraspp&attacks=pgd@2,fgsm&eps=2,4,8&images=camera,dog")
     expect(page.get_by_text("12 runs.")).to_be_visible()
     expect(page.get_by_text("18 gradient evaluations")).to_be_visible()
-    page.locator(RUN).click()
+    page.get_by_role("button", name="Run", exact=True).click()
     expect(page.get_by_text("all of them stored")).to_be_visible()
-    expect(page.locator(STOP)).to_be_disabled()
+    expect(page.get_by_role("button", name="Stop", exact=True)).to_be_disabled()
     page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
     expect(page.locator(LINE)).to_have_count(2)
     page.wait_for_timeout(1000)

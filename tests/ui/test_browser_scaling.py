@@ -11,8 +11,6 @@ from playwright.sync_api import Page, expect
 from segviz.scaling.kernels import SCALERS
 from segviz.studies.scaling import middle_of, sample_full_size
 
-RUN, STOP = ".st-key-scaling_run button", ".st-key-scaling_stop button"
-
 
 def mark(page: Page, title: str) -> str:
     """What the grid says of a scaler."""
@@ -26,10 +24,10 @@ def test_an_attack_runs_and_its_grid_can_be_read(page, address):
     expect(page.get_by_text("Measure the detectors")).to_be_visible()
     page.get_by_role("radio", name="torch").click()
     expect(page.get_by_text("have changed since this run")).to_be_visible()
-    page.locator(RUN).click()
-    expect(page.get_by_text("torch linear makes the hidden picture of it")).to_be_visible()
+    page.get_by_role("button", name="Run", exact=True).click()
+    expect(page.get_by_text("torch linear reveals the hidden picture")).to_be_visible()
     expect(page.get_by_text("Measure the detectors")).to_be_visible()
-    expect(page.locator(STOP)).to_be_disabled()
+    expect(page.get_by_role("button", name="Stop", exact=True)).to_be_disabled()
     assert "scaler=torch-linear" in page.url
     assert "✓ works" in mark(page, "torch linear")
     assert "✓ works" in mark(page, "OpenCV linear")

@@ -1,127 +1,112 @@
 """The page of defences, driven by AppTest."""
 
-import csv
-import io
 from functools import partial
 
 import app_page
 import pytest
-from app_page import text
+from app_page import button, choose, control, finish, press, table, text
 
-from segviz.results import survey_csv
 from segviz.settings import Settings
-from segviz.ui.defences.controls import DEFAULT_BUDGET, DEFAULT_DEFENCE, PRESETS, TWIN_PRESETS, TWINS, Wish, link_of_wish
+from segviz.ui.defences.controls import DEFAULT_BUDGET, TWINS, TrialWish, link_of_trial
+from segviz.ui.defences.presets import PRESETS, TWIN_PRESETS
+from segviz.ui.defences.state import DEFAULT_DEFENCE
 from segviz.ui.kit.links import read_link
 
+BUDGET, EPS = "Budget, in gradient evaluations", "Epsilon, in n/255"
+
 open_defences = partial(app_page.open_page, "defences")
-until_done = partial(app_page.until_done, job="defence_job")
+
+
+def won(app):
+    """Share of the pixels won in each column, in per cent."""
+    return [float(metric.value.rstrip("%")) for metric in app.metric if metric.label == "Pixels won"]
 
 
 def test_first_visit_shows_an_attack_and_runs_nothing():
     app = open_defences()
-    assert app.session_state.defence_job is None
-    assert "Defence, attack knows it" in text(app)
+    assert button(app, "Stop").disabled
+    assert len(won(app)) == 1
     assert len(app.get("image")) == 4
-    assert app.selectbox(key="defence").value == DEFAULT_DEFENCE
-    assert app.select_slider(key="defence_budget").value == DEFAULT_BUDGET
+    assert control(app, "Defence").value == DEFAULT_DEFENCE
+    assert control(app, BUDGET).value == DEFAULT_BUDGET
     assert dict(app.query_params) == {}
-    assert app.button(key="defence_stop").disabled
 
 
 def test_run_fills_the_three_columns():
-    app = open_defences()
-    app.selectbox(key="defence").set_value("median")
-    app.select_slider(key="defence_budget").set_value(4).run()
-    app.slider(key="median-0").set_value(5)
-    app.button(key="defence_start").click().run()
-    until_done(app)
-    trial = app.session_state.trial
-    assert (trial.defence, trial.budget, trial.settings.steps) == ("median=5", 4, 4)
+    app = choose(open_defences(), Defence="median", **{BUDGET: 4})
+    (side,) = [slider for slider in app.slider if slider.key == "median-0"]
+    side.set_value(5)
+    finish(press(app, "Run"))
     assert len(app.get("image")) == 12
-    shown = [metric.value for metric in app.metric if metric.label == "Pixels won"]
-    assert shown == [f"{run.report.success:.1%}" for run in (trial.plain, trial.naive, trial.adaptive)]
+    assert len(won(app)) == 3
+    assert "`voc7-lraspp+median=5`" in text(app)
     assert dict(app.query_params) == {"defence": "median=5", "budget": "4"}
 
 
 def test_link_runs_and_is_reproduced():
     query = {"attack": "ifgsm", "defence": "random-noise=8,2", "budget": "4", "eps": "2", "image": "dog"}
-    app = until_done(open_defences(**query))
-    trial = app.session_state.trial
-    assert (trial.settings.attack, trial.settings.eps, trial.settings.image) == ("ifgsm", 2, "dog")
-    assert (trial.defence, trial.passes, len(trial.adaptive.curve)) == ("random-noise=8,2", 2, 3)
+    app = finish(open_defences(**query))
     assert dict(app.query_params) == query
+    assert "**I-FGSM**, ε = 2/255" in text(app)
+    assert "random-noise=8,2`, 2 views" in text(app)
+    assert len(won(app)) == 3
 
 
 @pytest.mark.parametrize("query", [{"defence": "nonsense", "budget": "0"}, {"defence": "jpeg=1000", "budget": "x"}])
 def test_links_with_nonsense_do_no_harm(query):
     app = open_defences(**query)
-    assert app.selectbox(key="defence").value == DEFAULT_DEFENCE
-    assert app.select_slider(key="defence_budget").value == DEFAULT_BUDGET
-    app.session_state.defence_job.stop()
+    assert control(app, "Defence").value == DEFAULT_DEFENCE
+    assert control(app, BUDGET).value == DEFAULT_BUDGET
+    press(app, "Stop")
 
 
 def test_link_and_wish_are_inverse():
     settings = Settings(attack="apgd-js", variant="constant", eps=2.5, image="dog", seed=3)
-    link = link_of_wish(Wish(settings, "tv=0.1", 8))
+    link = link_of_trial(TrialWish(settings, "tv=0.1", 8))
     assert Settings(**read_link(link)) == settings
     assert (link["defence"], link["budget"]) == ("tv=0.1", "8")
-    assert link_of_wish(Wish(Settings(), DEFAULT_DEFENCE, DEFAULT_BUDGET)) == {}
+    assert link_of_trial(TrialWish(Settings(), DEFAULT_DEFENCE, DEFAULT_BUDGET)) == {}
 
 
-@pytest.mark.parametrize("number", range(len(PRESETS)))
-def test_presets_fill_the_widgets_and_run(number):
-    app = open_defences()
-    app.button(key=f"preset-{number}").click().run()
-    assert not app.exception
-    preset = PRESETS[number]
-    job = app.session_state.defence_job
-    assert job is not None
-    job.stop()
+@pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.title)
+def test_presets_fill_the_widgets_and_run(preset):
+    app = press(open_defences(), preset.title)
+    assert not button(app, "Stop").disabled
+    press(app, "Stop")
     assert preset.text in text(app)
-    assert app.selectbox(key="defence").value == preset.values["defence"]
-    assert app.slider(key="eps").value == preset.values["eps"]
-    assert app.selectbox(key="goal").value == preset.values.get("goal", "break")
+    assert control(app, "Defence").value == preset.values["defence"]
+    assert control(app, EPS).value == preset.values["eps"]
+    assert control(app, "Goal").value == preset.values.get("goal", "break")
 
 
 def test_the_twins_are_attacked_side_by_side_weakly_and_strongly():
-    app = open_defences(image="camera")
-    assert "SEA, 100 steps" in text(app)
-    for number, preset in enumerate(TWIN_PRESETS):
-        app.button(key=f"preset-twins-{number}").click().run()
-        assert not app.exception
-        assert preset.text in text(app)
-        if number == 0:
-            until_done(app)
-            ladder = app.session_state.ladder
-            assert {key: len(runs) for key, runs in ladder.runs.items()} == dict.fromkeys(TWINS, 4)
-            assert {run.settings.attack for runs in ladder.runs.values() for run in runs} == {"pgd"}
-        assert app.selectbox(key="defence_attack").value == preset.values["attack"]
-        assert app.select_slider(key="defence_budget").value == preset.values["budget"]
-    app.session_state.defence_job.stop()
+    weak, strong = TWIN_PRESETS
+    app = finish(press(open_defences(image="camera"), weak.title))
+    assert weak.text in text(app)
+    assert control(app, "Models side by side").value == list(TWINS)
+    # A row of maps and one of perturbations for each, beside the columns.
+    assert len(app.get("image")) == 4 + len(TWINS) * 2 * 4
+    assert control(app, "Attack").value == weak.values["attack"]
+    press(app, strong.title)
+    assert strong.text in text(app)
+    assert (control(app, "Attack").value, control(app, BUDGET).value) == (strong.values["attack"], strong.values["budget"])
+    press(app, "Stop")
 
 
 def test_a_budget_below_one_look_is_told():
-    app = until_done(open_defences(defence="scales-flip", budget="4"))
-    assert "takes 8 gradient evaluations" in text(app)
+    app = finish(open_defences(defence="scales-flip", budget="4"))
+    assert "takes 8 gradient evaluations" in app.error[0].value
     assert len(app.get("image")) == 4
 
 
 def test_table_over_the_samples_and_models_side_by_side():
-    app = open_defences()
-    app.multiselect(key="survey_defences").set_value(["bits"])
-    app.select_slider(key="defence_budget").set_value(4).run()
-    app.button(key="survey_start").click().run()
-    until_done(app)
-    survey = app.session_state.survey
-    assert survey.done == survey.total
-    table = app.dataframe[0].value
-    assert list(table["defence"]) == ["None", "Bit depth"]
-    assert list(table["clean cost"]) == pytest.approx([0.0, table["clean mIoU"][0] - table["clean mIoU"][1]])
-    rows = list(csv.DictReader(io.StringIO(survey_csv(survey))))
-    assert float(rows[1]["clean"]) == survey.rows[1].clean
-    assert "Detection by uncertainty" in text(app)
-    app.multiselect(key="ladder_models").set_value(["voc7-lraspp"])
-    app.button(key="ladder_start").click().run()
-    until_done(app)
-    assert len(app.session_state.ladder.runs["voc7-lraspp"]) == 4
+    app = choose(open_defences(), Defences=["bits"], **{BUDGET: 4})
+    finish(press(app, "Fill the table"))
+    figures = table(app, "clean cost")
+    assert list(figures["defence"]) == ["None", "Bit depth"]
+    assert list(figures["clean cost"]) == pytest.approx([0.0, figures["clean mIoU"][0] - figures["clean mIoU"][1]])
+    assert list(figures["pictures"]) == [6, 6]
+    assert "area under the curve" in text(app)
+    finish(press(choose(app, Models_side_by_side=["voc7-lraspp"]), "Attack all of them"))
     assert "Models side by side at growing eps" in [one.value for one in app.subheader]
+    assert len(app.get("image")) == 4 + 2 * 4

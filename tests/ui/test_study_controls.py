@@ -8,8 +8,8 @@ from segviz.settings import Settings
 from segviz.studies.grid import AttackRow, Images, Study, points
 from segviz.studies.precomputed import FIRST, STANDINGS
 from segviz.types import UserError
-from segviz.ui.curves.presets import presets
-from segviz.ui.study.controls import attack_row, attack_text, link_of_grid, numbers, read_grid
+from segviz.ui.curves.presets import FIGURES
+from segviz.ui.study.controls import attack_text, link_of_grid, numbers, read_grid, written_attack
 
 
 @pytest.mark.parametrize(
@@ -23,14 +23,14 @@ from segviz.ui.study.controls import attack_row, attack_text, link_of_grid, numb
     ],
 )
 def test_attacks_as_text_and_back(text, row):
-    assert attack_row(text) == row
+    assert written_attack(text) == row
     assert attack_text(row) == text
 
 
 @pytest.mark.parametrize("text", ["", "nonsense", "pgd@0", "pgd@9999", "pgd variant", "pgd+nonsense", "pgd<nowhere", "pgd@x"])
 def test_text_that_is_no_attack_is_refused(text):
     with pytest.raises(UserError):
-        attack_row(text)
+        written_attack(text)
 
 
 GRID = Study(
@@ -46,7 +46,7 @@ GRID = Study(
 
 
 @pytest.mark.parametrize(
-    "grid", [GRID, replace(GRID, images=Images("/some where/VOC", split="val", limit=7)), *(one.study for one in presets() if one.study)]
+    "grid", [GRID, replace(GRID, images=Images("/some where/VOC", split="val", limit=7)), *(figure.study for figure in FIGURES)]
 )
 def test_grid_and_link_are_inverse(grid):
     assert read_grid(link_of_grid(grid, FIRST), FIRST) == grid
@@ -74,7 +74,6 @@ def test_numbers_are_sorted_checked_and_named():
 
 
 def test_every_figure_of_a_paper_is_a_study_that_can_be_run():
-    for preset in presets():
-        if preset.study is not None:
-            assert all(point.settings.eps in preset.study.eps for point in points(preset.study))
-            assert preset.axis == "ε" or preset.eps in preset.study.eps
+    for figure in FIGURES:
+        assert all(point.settings.eps in figure.study.eps for point in points(figure.study))
+        assert figure.axis == "ε" or figure.eps in figure.study.eps

@@ -13,6 +13,7 @@ from segviz.records import Picture
 from segviz.scaling.kernels import LIBRARIES, SCALERS
 from segviz.studies.scaling import HIDDEN, MAX_SIDE, ScalingSettings, open_full_size, sample_full_size, target_size
 from segviz.types import UserError
+from segviz.ui.image_scaling.state import scaling
 from segviz.ui.kit.attacks import STEPS
 from segviz.ui.kit.links import as_text, read_link
 from segviz.ui.kit.models import download_panel, model_facts, model_keys, model_title
@@ -76,12 +77,12 @@ def scaling_controls() -> ScalingSettings:
         fill_scaling(defaults | {"other": other} | link)
     image = st.selectbox("Picture", image_keys(), format_func=image_title, key="image", persist_state="session")
     if image == OWN:
-        upload("picture")
+        upload_full_size("picture")
     values: dict[str, Any] = {"image": image, "hidden": own("selectbox", "Hide in it", "hidden", HIDDEN, HIDDEN_TITLES.__getitem__)}
     if values["hidden"] == "photo":
         values["other"] = own("selectbox", "Photo to hide", "other", image_keys(), image_title)
         if values["other"] == OWN:
-            upload("other")
+            upload_full_size("other")
     elif values["hidden"] == "colour":
         values["colour"] = st.color_picker("Colour to hide", key=f"{PREFIX}colour", persist_state="session")
     else:
@@ -177,17 +178,17 @@ def size_control() -> str:
     return f"{sides[0]}x{sides[1]}"
 
 
-def upload(name: str) -> None:
+def upload_full_size(name: str) -> None:
     """Uploader for a photo at its full size; a good upload is kept for the session, a bad one gets a message and changes nothing."""
     photo = st.file_uploader("Photo", ["png", "jpg", "jpeg", "webp"], max_upload_size=10, key=f"{PREFIX}{name}_upload")
-    state, place = st.session_state, f"{PREFIX}{name}"
+    kept = scaling().own
     if photo is not None:
         try:
-            state[place] = open_full_size(photo.name, photo.getvalue())
+            kept[name] = open_full_size(photo.name, photo.getvalue())
         except UserError as error:
             st.error(str(error))
-    if place in state:
-        st.caption("In use: **{}**, {}x{}.".format(state[place].name, *state[place].original))
+    if name in kept:
+        st.caption("In use: **{}**, {}x{}.".format(kept[name].name, *kept[name].original))
     st.caption(
         f"PNG, JPEG or WebP up to 10 MB and {MAX_SIDE} px, taken pixel by pixel as it is. It stays on this server only while this tab is "
         "open."
@@ -198,6 +199,6 @@ def chosen_pictures(settings: ScalingSettings) -> tuple[Picture | None, Picture 
     """The source and the photo to hide; None for one's own that has not been uploaded yet, and where no photo is hidden."""
 
     def one(key: str, place: str) -> Picture | None:
-        return sample_full_size(key) if key in samples() else st.session_state.get(f"{PREFIX}{place}")
+        return sample_full_size(key) if key in samples() else scaling().own.get(place)
 
     return one(settings.image, "picture"), one(settings.other, "other") if settings.hidden == "photo" else None

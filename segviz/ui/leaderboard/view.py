@@ -1,8 +1,7 @@
 """Parts of the leaderboard page: the table of models by their worst case, the papers' numbers marked as theirs."""
 
-import csv
-import io
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -12,7 +11,9 @@ from segviz.studies.evaluate import SetFigures
 from segviz.studies.grid import Study, points
 from segviz.studies.leaderboard import Standing, published_models, standings_of
 from segviz.studies.lines import line_name
-from segviz.ui.study.page import Shown
+from segviz.ui.kit.export import File, csv_of, download_buttons
+from segviz.ui.study.page import show_errors
+from segviz.ui.study.state import Shown
 
 FIGURES = ("mIoU", "NmIoU", "pixel accuracy")
 OURS, THEIRS = "ours", "theirs"
@@ -21,10 +22,8 @@ OURS, THEIRS = "ours", "theirs"
 def show_board(shown: Shown, active: bool) -> None:
     """The table of the models of a study, with the choice of the figure, and of whether to see the papers' numbers."""
     standings = standings_of(shown.study, shown.pairs)
-    st.markdown(describe(shown, standings))
-    errors = list(dict.fromkeys(error for row in shown.rows for error in row.errors))
-    for error in errors[:3]:
-        st.warning(error)
+    st.markdown(board_in_words(shown, standings))
+    show_errors(shown)
     bar = st.container(horizontal=True, vertical_alignment="center")
     figure = bar.segmented_control(
         "Figure", FIGURES, required=True, default=FIGURES[0], key="board_figure", label_visibility="collapsed", persist_state="session"
@@ -39,20 +38,14 @@ def show_board(shown: Shown, active: bool) -> None:
     columns["source"] = st.column_config.LinkColumn(width=60, display_text="paper", help="Where the paper is; ours have none.")
     alt = f"{figure} of every model, clean and in the worst case"
     st.dataframe(rows, hide_index=True, column_config=columns, placeholder="–", height="content", alt=alt)
-    st.caption(note(figure))
+    st.caption(board_note(figure))
     if not active:
-        st.download_button(
-            "Table (CSV)",
-            lambda: as_csv(our_rows(standings, attacks, figure) + their_rows(shown.study.eps, figure)),
-            "leaderboard.csv",
-            "text/csv",
-            on_click="ignore",
-            icon=":material/table:",
-            key="board_csv",
-        )
+        everyone = our_rows(standings, attacks, figure) + their_rows(shown.study.eps, figure)
+        made = partial(csv_of, list(everyone[0]), everyone)
+        download_buttons("board", [File("Table (CSV)", "leaderboard.csv", made, ":material/table:")])
 
 
-def describe(shown: Shown, standings: Sequence[Standing]) -> str:
+def board_in_words(shown: Shown, standings: Sequence[Standing]) -> str:
     """One line that tells what is on screen."""
     study = shown.study
     images = max((standing.images for standing in standings), default=0)
@@ -71,17 +64,17 @@ def attacks_of(study: Study) -> str:
     return ", ".join(dict.fromkeys(line_name(point) for point in points(study)))
 
 
-def note(figure: str) -> str:
+def board_note(figure: str) -> str:
     """How the figure is taken, and what the rows marked as theirs are."""
     how = {
-        "mIoU": "mIoU over all pictures together, with the choice of the attack per picture by the greedy search of SEA.",
+        "mIoU": "mIoU over all pictures together; SEA's greedy search chooses the attack that counts for each picture.",
         "NmIoU": "The mean over pictures of each picture's lowest mIoU (Halmosi, Mohos & Jelasity, ECCV 2024). The papers here print none.",
         "pixel accuracy": "The mean over pictures of each picture's lowest accuracy, as in SEA.",
     }[figure]
     return (
-        f"{how} A worst case over few steps is an upper bound: more steps, more attacks can only lower it. Rows marked **{THEIRS}** are "
-        "printed in Croce, Singh & Hein, ECCV 2024, of **other models on other pictures** (validation sets of VOC and ADE20K, SEA with 300 "
-        "steps per attack): beside ours for orientation, not to be ranked with them. Click the head of a column to sort."
+        f"{how} A worst case over few steps flatters a model: more steps and more attacks can only lower it. Rows marked **{THEIRS}** are "
+        "printed in Croce, Singh & Hein, ECCV 2024, for **other models and other pictures** (validation sets of VOC and ADE20K, SEA with "
+        "300 steps per attack): for orientation, not for ranking. Click the head of a column to sort."
     )
 
 
@@ -90,7 +83,7 @@ def eps_name(eps: float) -> str:
     return f"ε = {eps:g}"
 
 
-def value_of(figures: SetFigures | None, figure: str) -> float | None:
+def percent_of(figures: SetFigures | None, figure: str) -> float | None:
     """One of FIGURES in per cent; the accuracy is the mean over images, as a worst case over attacks is."""
     if figures is None:
         return None
@@ -103,14 +96,14 @@ def our_rows(standings: Sequence[Standing], attacks: str, figure: str) -> list[d
     for standing in standings:
         if standing.clean is None:
             continue
-        values = {eps_name(worst.eps): value_of(worst.figures, figure) for worst in standing.worst}
+        values = {eps_name(worst.eps): percent_of(worst.figures, figure) for worst in standing.worst}
         missing = sum(worst.pending for worst in standing.worst)
         state = f"{standing.images} pictures" + (f", {missing} runs to go" if missing else "")
         rows.append(
             {
                 "whose": OURS,
                 "model": short_title(standing.model),
-                "clean": value_of(standing.clean, figure),
+                "clean": percent_of(standing.clean, figure),
                 **values,
                 "data": state,
                 "attack": attacks,
@@ -141,12 +134,3 @@ def their_rows(radii: Sequence[float], figure: str) -> list[dict[str, Any]]:
             }
         )
     return rows
-
-
-def as_csv(rows: Sequence[dict[str, Any]]) -> str:
-    """Rows as CSV with a heading, figures in per cent; `whose` says whose numbers they are."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()

@@ -30,7 +30,7 @@ ROW = re.compile(
 FORM = "Write the key of an attack, such as pgd; pgd@3 for 3 steps of its own; pgd<voc7-fcn8s for pictures made on another model."
 
 
-def attack_row(text: str) -> AttackRow:
+def written_attack(text: str) -> AttackRow:
     """An attack as it stands in a link: key, space and variant, + transforms, @ steps of its own, < model that the pictures are made on.
 
     Raises UserError where the text means no attack.
@@ -54,7 +54,7 @@ def attack_row(text: str) -> AttackRow:
 
 
 def attack_text(row: AttackRow) -> str:
-    """The inverse of `attack_row`."""
+    """The inverse of `written_attack`."""
     steps = f"@{row.steps}" if row.steps is not None else ""
     return (
         f"{row.attack} {row.variant}".strip()
@@ -103,7 +103,7 @@ def read_grid(query: Mapping[str, str], default: Study) -> Study:
     rows = []
     for text in listed(query.get("attacks", "")):
         try:
-            rows.append(attack_row(text))
+            rows.append(written_attack(text))
         except UserError:
             continue
     known = [key for key in listed(query.get("models", "").replace(" ", "+")) if key in all_models()]
@@ -183,46 +183,7 @@ def grid_controls(page: str, default: Study) -> Study:
 
     Raises UserError where that makes no study.
     """
-    state = st.session_state
-    models = st.multiselect(
-        "Models",
-        [*dict.fromkeys([*all_models(), *state[f"{page}_models"]])],
-        format_func=lambda key: model_title(key) if key in catalogue() else short_title(key),
-        placeholder="Choose models",
-        select_all=False,
-        key=f"{page}_models",
-        persist_state="session",
-    )
-    attacks = st.multiselect(
-        "Attacks",
-        [*dict.fromkeys([*attack_choices(), *state[f"{page}_attacks"]])],
-        format_func=written_title,
-        accept_new_options=True,
-        placeholder="Choose attacks",
-        select_all=False,
-        help=FORM,
-        key=f"{page}_attacks",
-        persist_state="session",
-    )
-    eps = st.multiselect(
-        "Epsilon, in n/255",
-        [*dict.fromkeys([*(f"{value:g}" for value in EPS_NAMES if value <= MAX_EPS), *state[f"{page}_eps"]])],
-        format_func=eps_title,
-        accept_new_options=True,
-        select_all=False,
-        help="Largest change of any colour value, in grey levels out of 255. Others than these can be typed.",
-        key=f"{page}_eps",
-        persist_state="session",
-    )
-    steps = st.multiselect(
-        "Steps",
-        [*dict.fromkeys([*map(str, STEP_MARKS), *state[f"{page}_steps"]])],
-        accept_new_options=True,
-        select_all=False,
-        help="Every attack runs once with each number, but those that take one step or have steps of their own (pgd@3).",
-        key=f"{page}_steps",
-        persist_state="session",
-    )
+    models, attacks, eps, steps = grid_models(page), grid_attacks(page), grid_radii(page), grid_steps(page)
     images = images_controls(page)
     seeds = st.number_input("Seeds", 1, MAX_SEEDS, key=f"{page}_seeds", help="Runs with the seeds 0, 1, ...", persist_state="session")
     with st.expander("More settings", key=f"{page}_more"):
@@ -244,7 +205,7 @@ def grid_controls(page: str, default: Study) -> Study:
     study = Study(
         "page",
         tuple(models),
-        tuple(attack_row(text) for text in attacks),
+        tuple(written_attack(text) for text in attacks),
         numbers(eps, "radii", 0.01, MAX_EPS),
         tuple(int(value) for value in numbers(steps, "steps", 1, MAX_STEPS)),
         tuple(range(seeds)),
@@ -260,9 +221,68 @@ def grid_controls(page: str, default: Study) -> Study:
 def written_title(text: str) -> str:
     """The title of an attack of the list, or the text itself where it means none."""
     try:
-        return attack_name(attack_row(text))
+        return attack_name(written_attack(text))
     except UserError:
         return text
+
+
+def grid_models(page: str) -> list[str]:
+    """The choice of the models."""
+    chosen: list[str] = st.multiselect(
+        "Models",
+        [*dict.fromkeys([*all_models(), *st.session_state[f"{page}_models"]])],
+        format_func=lambda key: model_title(key) if key in catalogue() else short_title(key),
+        placeholder="Choose models",
+        select_all=False,
+        key=f"{page}_models",
+        persist_state="session",
+    )
+    return chosen
+
+
+def grid_attacks(page: str) -> list[str]:
+    """The choice of the attacks; others than those of the list can be typed."""
+    chosen: list[str] = st.multiselect(
+        "Attacks",
+        [*dict.fromkeys([*attack_choices(), *st.session_state[f"{page}_attacks"]])],
+        format_func=written_title,
+        accept_new_options=True,
+        placeholder="Choose attacks",
+        select_all=False,
+        help=FORM,
+        key=f"{page}_attacks",
+        persist_state="session",
+    )
+    return chosen
+
+
+def grid_radii(page: str) -> list[str]:
+    """The choice of the radii, in grey levels; others can be typed."""
+    chosen: list[str] = st.multiselect(
+        "Epsilon, in n/255",
+        [*dict.fromkeys([*(f"{value:g}" for value in EPS_NAMES if value <= MAX_EPS), *st.session_state[f"{page}_eps"]])],
+        format_func=eps_title,
+        accept_new_options=True,
+        select_all=False,
+        help="Largest change of any colour value, in grey levels out of 255. Others than these can be typed.",
+        key=f"{page}_eps",
+        persist_state="session",
+    )
+    return chosen
+
+
+def grid_steps(page: str) -> list[str]:
+    """The choice of the numbers of steps; others can be typed."""
+    chosen: list[str] = st.multiselect(
+        "Steps",
+        [*dict.fromkeys([*map(str, STEP_MARKS), *st.session_state[f"{page}_steps"]])],
+        accept_new_options=True,
+        select_all=False,
+        help="Every attack runs once with each number, but those that take one step or have steps of their own (pgd@3).",
+        key=f"{page}_steps",
+        persist_state="session",
+    )
+    return chosen
 
 
 def images_controls(page: str) -> Images:

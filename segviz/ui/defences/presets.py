@@ -1,0 +1,90 @@
+"""Trials that show what a paper says, a button each."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from segviz.ui.defences.controls import TWINS, fill_trial
+from segviz.ui.defences.state import trials
+
+
+@dataclass(frozen=True)
+class TrialPreset:
+    """A trial that shows what a paper says: the values of the page's widgets, and what to look at."""
+
+    title: str
+    text: str
+    values: Mapping[str, Any]
+
+
+PRESETS = (
+    TrialPreset(
+        "Multi-scale against single-scale attacks",
+        "An attack made at one scale fools the network at that scale. The mean over four scales and their mirror images hardly notices "
+        "it, until the attack goes through all of them (Arnab et al., Table 1).",
+        {"attack": "ifgsm", "defence": "scales-flip", "budget": 160, "eps": 8.0},
+    ),
+    TrialPreset(
+        "Random transforms, then EOT",
+        "Noise stops a naive attack; averaging over noise beats it (Arnab et al., Figures 6 and 7).",
+        {"attack": "pgd", "defence": "random-noise", "budget": 80, "eps": 8.0},
+    ),
+    TrialPreset(
+        "CRF against untargeted attacks",
+        "The CRF is so sure of its classes that an untargeted attack finds next to no gradient: it looks robust (Arnab et al., Figure 9).",
+        {"attack": "ifgsm", "defence": "crf", "budget": 20, "eps": 2.0},
+    ),
+    TrialPreset(
+        "CRF against targeted attacks",
+        "A targeted attack pulls every pixel to another class, however sure the CRF is: the CRF does not help (Arnab et al., Figure 10).",
+        {"attack": "ifgsm", "defence": "crf", "budget": 20, "eps": 2.0, "goal": "everywhere"},
+    ),
+    TrialPreset(
+        "Reconstruction heals the naive attack only",
+        "Taking noise out of the picture brings the map back, as long as the attack does not know that.",
+        {"attack": "pgd", "defence": "denoiser", "budget": 40, "eps": 4.0},
+    ),
+)
+
+TWIN_PRESETS = (
+    TrialPreset(
+        "50/50 against 100 %, weak attack",
+        "Two models trained on attacked pictures: one on those alone, one on as many clean ones. Both have seen a few steps of PGD in "
+        "training; now try the strong attack (Halmosi & Jelasity, 2306.14217).",
+        {"attack": "pgd", "budget": 4},
+    ),
+    TrialPreset(
+        "50/50 against 100 %, strong attack",
+        "The same two models under an attack that adapts its steps and goes after the pixels that are still right. What is left shows "
+        "which of them is robust (Halmosi & Jelasity, 2306.14217).",
+        {"attack": "apgd-mce", "budget": 80},
+    ),
+)
+"""The attack on the robust twins side by side at growing eps."""
+
+
+def preset_buttons() -> None:
+    """A button per preset, which fills the widgets and runs."""
+    with st.container(horizontal=True):
+        for number, preset in enumerate(PRESETS):
+            st.button(preset.title, help=preset.text, key=f"preset-{number}", on_click=take, args=(preset,))
+        for number, preset in enumerate(TWIN_PRESETS):
+            st.button(preset.title, help=preset.text, key=f"preset-twins-{number}", on_click=take_twins, args=(preset,))
+
+
+def take(preset: TrialPreset) -> None:
+    """Fill in a preset and have it run."""
+    fill_trial({"goal": "break", **preset.values})
+    if preset.values.get("goal") == "everywhere":
+        st.session_state.target = "person"
+    trials().asked, trials().text = True, preset.text
+
+
+def take_twins(preset: TrialPreset) -> None:
+    """Have the robust twins attacked side by side."""
+    state = st.session_state
+    state.defence_attack, state.defence_budget, state.goal = preset.values["attack"], preset.values["budget"], "break"
+    state.ladder_models = list(TWINS)
+    trials().ladder_asked, trials().text = True, preset.text

@@ -1,0 +1,73 @@
+"""What the page Defences shows and runs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from segviz.records import Picture
+from segviz.settings import Settings
+from segviz.studies.defences import Ladder, Survey, Trial
+from segviz.studies.runs import run_ladder, run_survey, run_trial
+from segviz.ui.kit.running import Running
+from segviz.ui.kit.session import first_trajectory, queue
+from segviz.ui.kit.state import asked_by_link, page_state
+
+PAGE = "pages/defences.py"
+DEFAULT_DEFENCE = "jpeg"
+LADDER_EPS = (1.0, 2.0, 4.0, 8.0)
+"""Grey levels at which models are attacked side by side."""
+
+
+def first_trial() -> Trial:
+    """The attack that ships with the project, without any defence."""
+    plain = first_trajectory()
+    return Trial(plain.settings, DEFAULT_DEFENCE, budget=plain.settings.steps, plain=plain)
+
+
+@dataclass
+class Trials(Running[Trial | Survey | Ladder]):
+    """On screen are the `trial`, of the run `trial_run`, the `survey` and the `ladder`, of the run `ladder_run`, if there are such.
+
+    `text` says what to look at in a preset. `ladder_asked` says whether a ladder is asked for.
+    """
+
+    trial: Trial = field(default_factory=first_trial)
+    trial_run: str = "precomputed"
+    survey: Survey | None = None
+    ladder: Ladder | None = None
+    ladder_run: str = ""
+    ladder_asked: bool = False
+    text: str = ""
+
+    def update(self) -> None:
+        """Take over what the run has come to."""
+        if self.job is None:
+            return
+        latest = self.job.latest
+        if isinstance(latest, Trial):
+            self.trial, self.trial_run = latest, self.job.id
+        elif isinstance(latest, Survey):
+            self.survey = latest
+        elif isinstance(latest, Ladder):
+            self.ladder, self.ladder_run = latest, self.job.id
+
+
+def trials() -> Trials:
+    """The record of this tab."""
+    return page_state(Trials, lambda: Trials(asked=asked_by_link(PAGE, "defence")))
+
+
+def try_defence(state: Trials, settings: Settings, defence: str, picture: Picture, budget: int) -> None:
+    """Queue a trial; what a preset says stays only if it was a preset that asked for it."""
+    if not state.asked:
+        state.text = ""
+    state.job = queue(run_trial, settings, defence, picture, budget)
+
+
+def fill_table(state: Trials, settings: Settings, defences: Sequence[str], budget: int) -> None:
+    """Queue several defences over the samples."""
+    state.job = queue(run_survey, settings, list(defences), budget)
+
+
+def attack_models(state: Trials, settings: Settings, picture: Picture, models: Sequence[str], budget: int) -> None:
+    """Queue the attack on several models, by key, at growing eps."""
+    state.job = queue(run_ladder, replace(settings, steps=budget), LADDER_EPS, picture, list(models))

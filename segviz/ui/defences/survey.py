@@ -1,0 +1,64 @@
+"""All defences over the samples: the table, its file, and detection by uncertainty."""
+
+import streamlit as st
+
+from segviz.defences.catalog import defence_entry
+from segviz.results import survey_csv
+from segviz.studies.defences import Survey
+from segviz.ui.defences.charts import entropy_roc
+from segviz.ui.kit.export import File, download_buttons
+
+
+def show_survey(survey: Survey) -> None:
+    """The table over the samples, its CSV, and how well uncertainty tells attacked pictures from clean ones."""
+    percent = st.column_config.NumberColumn(format="%.1f %%")
+    ratio = st.column_config.NumberColumn(format="%.2f", help="mIoU under attack over the clean one of the same row (Arnab et al.).")
+    rows = [row for row in survey.rows if row.pictures or row.error]
+    clean = rows[0].clean
+    st.dataframe(
+        {
+            "defence": [defence_entry(row.defence).title if row.defence else "None" for row in rows],
+            "clean mIoU": [100 * row.clean if row.pictures else None for row in rows],
+            "clean cost": [100 * (clean - row.clean) if row.pictures else None for row in rows],
+            "naive mIoU": [100 * row.naive if row.pictures else None for row in rows],
+            "naive IoU ratio": [row.ratio(row.naive) for row in rows],
+            "adaptive mIoU": [100 * row.adaptive if row.pictures else None for row in rows],
+            "adaptive IoU ratio": [row.ratio(row.adaptive) for row in rows],
+            "views": [row.passes for row in rows],
+            "pictures": [row.pictures for row in rows],
+            "": [row.error for row in rows],
+        },
+        hide_index=True,
+        placeholder="–",
+        column_config={
+            "clean mIoU": percent,
+            "clean cost": st.column_config.NumberColumn(
+                format="%.1f", help="Percentage points of mIoU that the defence costs without an attack; below 0 it helps."
+            ),
+            "naive mIoU": percent,
+            "adaptive mIoU": percent,
+            "naive IoU ratio": ratio,
+            "adaptive IoU ratio": ratio,
+        },
+        alt="Clean, naive and adaptive mIoU of each defence",
+    )
+    st.caption(
+        "mIoU over all pictures of a row together. Naive: the attack does not know the defence. Adaptive: it goes through it, at the same "
+        "number of gradient evaluations."
+    )
+    download_buttons("survey", [File("Table (CSV)", "defences.csv", lambda: survey_csv(survey), ":material/table:")])
+    if len(survey.clean_entropy) > 1:
+        show_uncertainty(survey)
+
+
+def show_uncertainty(survey: Survey) -> None:
+    """The ROC curve of the mean entropy as a detector."""
+    figure, area = entropy_roc(survey)
+    st.markdown(f"**Detection by uncertainty**: area under the curve {area:.2f}")
+    st.plotly_chart(figure, key="roc", width="content", config={"displayModeBar": False}, alt="ROC curve of the mean entropy")
+    st.caption(
+        "A picture is called attacked when the model is unsure of it: when the mean entropy of its pixels, as a share of the largest "
+        f"possible, is at least a threshold. Over {len(survey.clean_entropy)} clean pictures and their attacked versions. Below 0.5 the "
+        "model is surer of the attacked ones. "
+        "[Maag & Fischer, Uncertainty-based Detection of Adversarial Attacks in Semantic Segmentation](https://arxiv.org/abs/2305.12825)."
+    )
