@@ -93,17 +93,6 @@ def finish(app: AppTest) -> AppTest:
     return until(app, lambda: button(app, "Stop").disabled)
 
 
-def until_done(app: AppTest, job: str) -> AppTest:
-    """Wait for the job of that name in the session's state, and poll as the fragment does in a browser."""
-    end = time.monotonic() + LIMIT
-    while app.session_state[job] is not None and app.session_state[job].active:
-        assert time.monotonic() < end
-        time.sleep(0.05)
-    app.run()
-    assert not app.exception
-    return app
-
-
 def record(app: AppTest, kind: type[T]) -> T:
     """The page's record of that class, to put there what only a browser can make, such as a drawing."""
     return app.session_state[record_key(kind)]
