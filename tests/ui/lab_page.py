@@ -1,6 +1,6 @@
 """What the tests in a browser do on the attack lab's page."""
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, TimeoutError, expect
 
 # By key: while a script runs, Streamlit shows a Stop of its own.
 RUN, STOP = ".st-key-lab_run button", ".st-key-lab_stop button"
@@ -13,11 +13,14 @@ def open_lab(page: Page, url: str) -> None:
 
 def download(page: Page, label: str) -> bytes:
     # A file is made on the click; a click in the middle of a rerun may ask for one that the rerun has replaced.
-    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
-    page.wait_for_timeout(500)
-    with page.expect_download() as event:
-        page.get_by_role("button", name=label).click()
-    return event.value.path().read_bytes()
+    while True:
+        page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
+        try:
+            with page.expect_download(timeout=30_000) as event:
+                page.get_by_role("button", name=label).click()
+        except TimeoutError:
+            continue
+        return event.value.path().read_bytes()
 
 
 def wait_for_end(page: Page) -> None:
