@@ -73,11 +73,11 @@ SAME_MEANING = {"add", "main", "load", "save"}
 
 
 def test_no_name_means_two_things():
-    """Of classes and public functions below the ui."""
+    """Of classes and public functions."""
     places: dict[str, list[str]] = {}
     for name, file in modules().items():
         for node in ast.parse(file.read_text()).body:
-            if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_") and not name.startswith("segviz.ui."):
+            if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_"):
                 places.setdefault(node.name, []).append(name)
     assert {name: where for name, where in places.items() if len(where) > 1 and name not in SAME_MEANING} == {}
 
@@ -126,18 +126,3 @@ def test_no_page_takes_anything_from_another_page():
         own = FOLDER_OF_PAGE.get(file.stem, file.stem)
         wrong += [f"pages/{file.name} takes from {other}" for other in sorted(folders_of_ui(file) - {own, "kit", "study"})]
     assert wrong == []
-
-
-NAMES_TO_COME = {"curves", "defences", "image_scaling", "leaderboard", "study", "transfer"}
-"""Folders of the ui whose names are not told apart from one another's yet."""
-
-
-def test_no_name_of_the_ui_means_two_things():
-    """Of classes and public functions."""
-    places: dict[str, list[str]] = {}
-    for name, file in modules().items():
-        if name.startswith("segviz.ui.") and name.split(".")[2] not in NAMES_TO_COME:
-            for node in ast.parse(file.read_text()).body:
-                if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_"):
-                    places.setdefault(node.name, []).append(name)
-    assert {name: where for name, where in places.items() if len(where) > 1} == {}

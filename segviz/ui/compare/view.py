@@ -19,7 +19,7 @@ from segviz.ui.kit.attacks import attack_title
 from segviz.ui.kit.charts import QUANTITIES, comparison_curves
 from segviz.ui.kit.export import File, download_buttons, json_of
 from segviz.ui.kit.handover import show_in_lab
-from segviz.ui.kit.layers import FLIPPED, PERTURBATION, label_set_of, layer_title, layers
+from segviz.ui.kit.layers import FLIPPED, PERTURBATION, label_set_of, layer_title, layers_of
 from segviz.ui.kit.pictures import COLOURS, show_row, swatch
 from segviz.ui.kit.status import Told, show_job, spent_of
 from segviz.ui.kit.words import GOAL_TITLES, basis
@@ -145,7 +145,7 @@ def show_clean(trajectory: Trajectory, on_photo: bool, run: str) -> None:
     st.markdown(
         f"**Clean picture** · mIoU of this image {trajectory.clean.miou:.1%} · pixel accuracy {trajectory.clean.pixel_accuracy:.1%}"
     )
-    found = layers(trajectory, trajectory.frames[0], label_set_of(trajectory), None, on_photo)
+    found = layers_of(trajectory, trajectory.frames[0], label_set_of(trajectory), None, on_photo)
     names = ("Input", "Clean map", "Label map", "Target map")
     show_row(
         {name: found[name] for name in names if name in found},
@@ -179,7 +179,7 @@ def show_rows(entrants: Sequence[Entrant], on_photo: bool, active: bool, run: st
         ):
             st.switch_page("pages/attack_lab.py")
         frame = trajectory.final or trajectory.frames[-1]
-        found = layers(trajectory, frame, label_set_of(trajectory), None, on_photo)
+        found = layers_of(trajectory, frame, label_set_of(trajectory), None, on_photo)
         moment = frame.index if trajectory.final is None else "result"
         show_row({layer: found[layer] for layer in ROW}, (run, on_photo, name, moment), preview=trajectory.final is None)
 

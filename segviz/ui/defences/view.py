@@ -10,7 +10,7 @@ from segviz.records import Trajectory
 from segviz.studies.defences import Ladder, Survey, Trial, signs_of_masking
 from segviz.ui.kit.attacks import attack_title
 from segviz.ui.kit.charts import QUANTITIES, comparison_curves
-from segviz.ui.kit.layers import PERTURBATION, label_set_of, layer_title, layers
+from segviz.ui.kit.layers import PERTURBATION, label_set_of, layer_title, layers_of
 from segviz.ui.kit.models import model_title
 from segviz.ui.kit.pictures import encoded, show_row
 from segviz.ui.kit.status import spent_of
@@ -85,7 +85,7 @@ def show_columns(trial: Trial, on_photo: bool, run: str) -> None:
                 continue
             show_rates(trajectory)
             frame = trajectory.final or trajectory.frames[-1]
-            found = layers(trajectory, frame, label_set_of(trajectory), None, on_photo)
+            found = layers_of(trajectory, frame, label_set_of(trajectory), None, on_photo)
             moment = frame.index if trajectory.final is None else "result"
             identity: tuple[Hashable, ...] = (run, on_photo, number, moment, hash(trajectory.picture.pixels.tobytes()))
             for layer in SHOWN:
@@ -113,7 +113,7 @@ def show_ladder(ladder: Ladder, on_photo: bool, run: str) -> None:
         maps, changes = {}, {}
         for one in runs:
             assert one.final is not None
-            found = layers(one, one.final, label_set_of(one), None, on_photo)
+            found = layers_of(one, one.final, label_set_of(one), None, on_photo)
             maps[f"map, ε = {one.settings.eps:g}"] = found["Adversarial map"]
             changes[f"perturbation, ε = {one.settings.eps:g}: ±{draw.full_scale(one.settings.eps, one.settings.norm)}/255"] = found[
                 PERTURBATION

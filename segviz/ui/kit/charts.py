@@ -7,7 +7,7 @@ from itertools import pairwise
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from segviz.records import Point, Trajectory
+from segviz.records import Point, Report, Trajectory
 
 QUANTITY_COLOURS = {"mIoU of this image": "#d9480f", "pixel accuracy": "#1971c2", "target reached": "#2f9e44", "loss": "#868e96"}
 QUANTITIES: Mapping[str, tuple[Callable[[Point], float], Callable[[Trajectory], float]]] = {
@@ -62,17 +62,7 @@ def run_curves(trajectory: Trajectory, total: int, cursor: int | None) -> go.Fig
         x=index, y=loss, name="loss", mode=mode, marker_size=4, line_color=QUANTITY_COLOURS["loss"], hovertemplate="%{y:.3f}", row=2, col=1
     )
     if trajectory.report is not None and total > 0:
-        result = trajectory.report.adversarial
-        figure.add_scatter(
-            x=[trajectory.report.strongest],
-            y=[result.miou],
-            name="result, 8-bit",
-            mode="markers",
-            marker={"symbol": "star", "size": 13, "color": QUANTITY_COLOURS["mIoU of this image"]},
-            hovertemplate="%{y:.1%}",
-            row=1,
-            col=1,
-        )
+        mark_result(figure, trajectory.report)
     mark_beginnings(figure, curve)
     if cursor is not None:
         figure.add_vline(x=cursor, line_dash="dot", line_color="#868e96")
@@ -88,6 +78,21 @@ def run_curves(trajectory: Trajectory, total: int, cursor: int | None) -> go.Fig
         uirevision="run",
     )
     return figure
+
+
+def mark_result(figure: go.Figure, report: Report) -> None:
+    """A star for the 8-bit result, at the iteration of the strongest iterate."""
+    result = report.adversarial
+    figure.add_scatter(
+        x=[report.strongest],
+        y=[result.miou],
+        name="result, 8-bit",
+        mode="markers",
+        marker={"symbol": "star", "size": 13, "color": QUANTITY_COLOURS["mIoU of this image"]},
+        hovertemplate="%{y:.1%}",
+        row=1,
+        col=1,
+    )
 
 
 def mark_beginnings(figure: go.Figure, curve: Sequence[Point]) -> None:

@@ -17,7 +17,7 @@ PERTURBATION, PERTURBATION_RGB, FLIPPED = "Perturbation", "Perturbation RGB", "F
 SIX = ("Input", "Adversarial", PERTURBATION, "Clean map", "Adversarial map", FLIPPED)
 
 
-def layers(
+def layers_of(
     trajectory: Trajectory, frame: Frame, label_set: LabelSet, shown: set[int] | None, on_photo: bool
 ) -> dict[str, Callable[[], np.ndarray]]:
     """Name of each layer to a function that draws it as (H,W,3) uint8; maps show the classes in `shown` (None: all)."""

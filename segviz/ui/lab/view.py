@@ -17,7 +17,7 @@ from segviz.settings import Settings
 from segviz.types import THRESHOLDS, UserError
 from segviz.ui.kit.charts import run_curves
 from segviz.ui.kit.export import File, download_buttons, json_of
-from segviz.ui.kit.layers import SIX, label_set_of, layer_title, layers, read_out
+from segviz.ui.kit.layers import SIX, label_set_of, layer_title, layers_of, read_out
 from segviz.ui.kit.pictures import data_url
 from segviz.ui.kit.session import first_trajectory
 from segviz.ui.kit.state import tab
@@ -242,7 +242,7 @@ def show_pictures(trajectory: Trajectory, frame: Frame, label_set: LabelSet, sho
     views = ("Compare", "Six pictures")
     view = bar.segmented_control("View", views, default=views[0], required=True, key="view", label_visibility="collapsed")
     on_photo = bar.toggle("Maps over the photo", True, key="on_photo")
-    found = layers(trajectory, frame, label_set, shown, on_photo)
+    found = layers_of(trajectory, frame, label_set, shown, on_photo)
     names = list(found)
     if view == views[1]:
         for row in (SIX[:3], SIX[3:]):

@@ -29,7 +29,7 @@ def show_board(shown: Shown, active: bool) -> None:
         "Figure", FIGURES, required=True, default=FIGURES[0], key="board_figure", label_visibility="collapsed", persist_state="session"
     )
     theirs = bar.toggle("The papers' numbers below ours", True, key="board_theirs", persist_state="session")
-    attacks = attacks_of(shown.study)
+    attacks = attacks_in_words(shown.study)
     rows = our_rows(standings, attacks, figure) + (their_rows(shown.study.eps, figure) if theirs else [])
     radii = [eps_name(eps) for eps in shown.study.eps]
     columns: dict[str, Any] = {name: st.column_config.NumberColumn(format="%.1f %%", width=72) for name in ("clean", *radii)}
@@ -50,7 +50,7 @@ def board_in_words(shown: Shown, standings: Sequence[Standing]) -> str:
     study = shown.study
     images = max((standing.images for standing in standings), default=0)
     pictures = "sample photos" if study.images.folder == "samples" else f"photos of {study.images.folder}"
-    attacks = attacks_of(study)
+    attacks = attacks_in_words(study)
     text = (
         f"**What is left of each model in the worst case**: per picture the attack that hurts most, of {attacks}, on {images} {pictures}."
     )
@@ -59,7 +59,7 @@ def board_in_words(shown: Shown, standings: Sequence[Standing]) -> str:
     return text
 
 
-def attacks_of(study: Study) -> str:
+def attacks_in_words(study: Study) -> str:
     """The attacks whose worst case counts, as a list; a suite's steps are those of each of its attacks."""
     return ", ".join(dict.fromkeys(line_name(point) for point in points(study)))
 
