@@ -155,7 +155,7 @@ def test_where_no_picture_is_left_it_says_why(folder, pictures, model):
 def test_what_fits_no_picture_is_told_at_once(pictures, model):
     for settings, told in (
         (Settings(goal="class", target="zebra"), "no class 'zebra'"),
-        (Settings(region="circle:1,2"), "no region"),
+        (Settings(region="class:zebra"), "no class 'zebra'"),
         (Settings(attack="ifgsm-ll", goal="everywhere", target="cat"), "cannot reach this goal"),
     ):
         with pytest.raises(UserError, match=told):
