@@ -15,7 +15,8 @@ from segviz.attacks.catalog import build_attack, check_settings
 from segviz.attacks.goals import build_goal, class_index, classes_of, fitted
 from segviz.attacks.loop import Runnable
 from segviz.attacks.regions import region_mask
-from segviz.data.images import Photo, naming, read_ids, read_label_map, read_photo
+from segviz.data.images import read_photo
+from segviz.data.label_maps import read_label_map, read_map
 from segviz.data.samples import Sample, samples
 from segviz.models.segmenter import Segmenter
 from segviz.models.zoo import ModelEntry
@@ -29,21 +30,14 @@ MAX_FRAMES = 40
 def open_picture(name: str, photo: Path | bytes, labels: Path | bytes | None, entry: ModelEntry) -> Picture:
     """Read a photo and, if given, its label map for a model; raises UserError as `read_photo`, `read_label_map` and label sets do."""
     read = read_photo(photo, entry.working_size)
-    return Picture(name, read.pixels, None if labels is None else label_indices(labels, read, entry), read.original)
-
-
-def label_indices(labels: Path | bytes, photo: Photo, entry: ModelEntry) -> np.ndarray:
-    """A stored label map as class indices of the model (H,W) uint8."""
-    stored = read_label_map(labels, photo)
-    with naming(labels):
-        return entry.label_set.from_stored(stored)
+    found = None if labels is None else read_label_map(labels, read, entry.label_set)
+    indices, notices = (None, ()) if found is None else (found.indices, found.notices)
+    return Picture(name, read.pixels, indices, read.original, read.notices + notices)
 
 
 def read_target_map(source: Path | bytes, entry: ModelEntry) -> np.ndarray:
-    """A map to reach, of any size, as class indices of the model (h,w) uint8; raises UserError as `read_ids` and label sets do."""
-    stored = read_ids(source)
-    with naming(source):
-        return entry.label_set.from_stored(stored)
+    """A map to reach, of any size, as class indices of the model (h,w) uint8; raises UserError as `read_map` does."""
+    return read_map(source, entry.label_set).indices
 
 
 def sample_picture(key: str, entry: ModelEntry) -> Picture:

@@ -13,13 +13,14 @@ from segviz.types import VOID
 class Picture:
     """A photo at working size, `pixels` (H,W,3) uint8, with `labels` (H,W) uint8 class indices (255 void) if it has a label map.
 
-    `original` is the size (width, height) that the photo came in.
+    `original` is the size (width, height) that the photo came in; `notices` say what about photo and label map looks misread.
     """
 
     name: str
     pixels: np.ndarray
     labels: np.ndarray | None
     original: tuple[int, int]
+    notices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

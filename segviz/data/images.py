@@ -1,4 +1,4 @@
-"""Photos and label maps from files and uploads, checked, upright, in RGB and at a model's working size."""
+"""Photos from files and uploads, checked, upright, in RGB and at a model's working size."""
 
 import io
 import warnings
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from segviz.types import UserError
 
@@ -18,16 +18,33 @@ MIN_SIDE = 32
 FORMATS = ("PNG", "JPEG", "WEBP")
 
 
+TURNS = {
+    2: (Image.Transpose.FLIP_LEFT_RIGHT, "mirrors it left to right"),
+    3: (Image.Transpose.ROTATE_180, "turns it by 180°"),
+    4: (Image.Transpose.FLIP_TOP_BOTTOM, "mirrors it top to bottom"),
+    5: (Image.Transpose.TRANSPOSE, "mirrors it along its diagonal"),
+    6: (Image.Transpose.ROTATE_270, "turns it clockwise by 90°"),
+    7: (Image.Transpose.TRANSVERSE, "mirrors it along its other diagonal"),
+    8: (Image.Transpose.ROTATE_90, "turns it counter-clockwise by 90°"),
+}
+"""What makes a picture upright by its EXIF orientation, and in words."""
+
+
 @dataclass(frozen=True)
 class Photo:
-    """A photo at working size: `pixels` (H,W,3) uint8 RGB; `original` is the size (width, height) it came in."""
+    """A photo at working size: `pixels` (H,W,3) uint8 RGB; `original` is the size (width, height) it came in, upright.
+
+    `orientation` is the EXIF orientation that it was turned upright by, 1 for none. `notices` say what was odd about the file.
+    """
 
     pixels: np.ndarray
     original: tuple[int, int]
+    orientation: int = 1
+    notices: tuple[str, ...] = ()
 
 
 def read_photo(source: Path | bytes, long_side: int | None) -> Photo:
-    """Decode a PNG, JPEG or WebP picture, turn it upright by its EXIF orientation, drop all metadata and shrink it.
+    """Decode a PNG, JPEG or WebP picture, turn it upright by its EXIF orientation as far as that can be read, drop all metadata, shrink it.
 
     The longer side becomes at most `long_side` pixels (Pillow, Lanczos with antialiasing); smaller pictures stay as they are, and with
     None all do.
@@ -37,7 +54,8 @@ def read_photo(source: Path | bytes, long_side: int | None) -> Photo:
         image = decode(source, FORMATS)
         if image.mode.startswith(("I", "F")):
             raise UserError("The picture has more than 8 bits per value. Save it as an ordinary 8-bit PNG or JPEG.")
-        image = ImageOps.exif_transpose(image)
+        orientation, notices = orientation_of(image)
+        image = upright(image, orientation)
         if image.has_transparency_data:
             image = image.convert("RGBA")
             image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
@@ -53,36 +71,27 @@ def read_photo(source: Path | bytes, long_side: int | None) -> Photo:
             )
         if size != original:
             image = image.resize(size, Image.Resampling.LANCZOS)
-        return Photo(np.array(image), original)
+        return Photo(np.array(image), original, orientation, notices)
 
 
-def read_label_map(source: Path | bytes, photo: Photo) -> np.ndarray:
-    """Decode a label map of ids and bring it to the photo's working size (nearest), (H,W) uint8.
+def orientation_of(image: Image.Image) -> tuple[int, tuple[str, ...]]:
+    """The EXIF orientation of a picture, 1 to 8, and a notice where its EXIF data are damaged: no reason to refuse what can be seen."""
+    with warnings.catch_warnings(record=True) as raised:
+        warnings.simplefilter("always")
+        try:
+            found = image.getexif().get(ExifTags.Base.Orientation, 1)
+            damaged = bool(raised)
+        except Exception:
+            # What Pillow raises here depends on the bytes in the file.
+            found, damaged = 1, True
+    orientation = found if type(found) is int and found in TURNS else 1
+    shown = "as it is stored" if orientation == 1 else "turned as they say"
+    return orientation, (f"The photo's EXIF data are damaged; it is shown {shown}.",) if damaged else ()
 
-    Raises UserError unless it is a single-channel or palette PNG of 8 bits and as large as the photo was originally.
-    """
-    ids = Image.fromarray(read_ids(source))
-    with naming(source):
-        if ids.size != photo.original:
-            raise UserError(
-                f"The label map is {ids.width}x{ids.height}, the photo {photo.original[0]}x{photo.original[1]}. "
-                "They must have the same size."
-            )
-    height, width = photo.pixels.shape[:2]
-    return np.array(ids.resize((width, height), Image.Resampling.NEAREST))
 
-
-def read_ids(source: Path | bytes) -> np.ndarray:
-    """Decode a label map of ids at its own size, (H,W) uint8; raises UserError unless it is a single-channel or palette PNG of 8 bits."""
-    with naming(source):
-        image = decode(source, ("PNG",))
-        if image.mode not in ("L", "P"):
-            raise UserError(
-                f"The label map is a PNG of mode {image.mode}. Expected one channel of class ids (8-bit grey or palette), not colours; "
-                "255 is void."
-            )
-    # The palette is not looked at: ids of a palette picture are its raw indices.
-    return np.array(image)
+def upright(image: Image.Image, orientation: int) -> Image.Image:
+    """A picture turned by an EXIF orientation, 1 to 8."""
+    return image.transpose(TURNS[orientation][0]) if orientation in TURNS else image
 
 
 @contextmanager
@@ -118,8 +127,8 @@ def opened(source: Path | bytes, formats: tuple[str, ...]) -> Image.Image:
     expected = " or ".join(formats)
     try:
         with warnings.catch_warnings():
-            # Size is judged below, with a message of our own.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            # Size is judged below, and damaged metadata in `orientation_of`, with messages of our own.
+            warnings.simplefilter("ignore")
             image = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=formats)
     except Image.DecompressionBombError:
         raise UserError(too_many_pixels()) from None

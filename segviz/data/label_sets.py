@@ -2,8 +2,9 @@
 
 import colorsys
 import tomllib
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +15,32 @@ from segviz.types import VOID, UserError
 Colour = tuple[int, int, int]
 
 
+READ_BY = ("", "ids", "colours")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a person says of label maps whose files leave it open.
+
+    `mask_class`: the maps are masks of this class: 255, or the higher value of a map that holds only two, stands for it. `by`: what
+    counts in a map with a palette or in colours, its "ids" or its "colours"; empty: decided by the palette. `turned`: the maps lie as
+    their photos are stored, so that they are turned along where EXIF turns a photo.
+    """
+
+    mask_class: str = ""
+    by: str = ""
+    turned: bool = False
+
+
 @dataclass(frozen=True)
 class LabelSet:
     """Classes of a model.
 
     `stored_ids` are the ids that label-map files may hold, besides 255 for void; `index_of` maps the ones that are classes of their
     own to class indices (or to 255, void), every other stored id counts as class 0 (background). `vocabulary` stands for what the stored
-    ids mean: sets that share it read the same files. `training_pixels`: how many pixels of each class a model was trained on, if known.
+    ids mean: sets that share it read the same files. `painted` are the colours that files in colours have for the stored ids, and for 255;
+    empty for a set whose colours were made up here. `reading` is what a person says of the files. `training_pixels`: how many pixels of
+    each class a model was trained on, if known.
     """
 
     name: str
@@ -30,6 +50,8 @@ class LabelSet:
     index_of: dict[int, int]
     vocabulary: str = ""
     training_pixels: tuple[float, ...] | None = None
+    painted: Mapping[int, tuple[Colour, ...]] = field(default_factory=dict)
+    reading: Reading = Reading()
 
     @property
     def ids(self) -> str:
@@ -37,11 +59,31 @@ class LabelSet:
         first, last = self.stored_ids[0], self.stored_ids[-1]
         return f"{first} to {last}" if len(self.stored_ids) == last - first + 1 else ", ".join(map(str, self.stored_ids))
 
+    @cached_property
+    def colours(self) -> dict[Colour, int]:
+        """The stored id of every colour of files that stands for one class, or for void, alone."""
+        ids: dict[Colour, list[int]] = {}
+        for stored, colours in self.painted.items():
+            for colour in colours:
+                ids.setdefault(colour, []).append(stored)
+        return {colour: found[0] for colour, found in ids.items() if len({self.class_of(stored) for stored in found}) == 1}
+
+    def class_of(self, stored: int) -> int:
+        """The class index that a stored id counts as, or 255."""
+        return VOID if stored == VOID else self.index_of.get(stored, 0)
+
+    def meaning(self, stored: int) -> str:
+        """The class that a stored id counts as, in words."""
+        index = self.class_of(int(stored))
+        return "void" if index == VOID else self.classes[index]
+
     def from_stored(self, stored: np.ndarray) -> np.ndarray:
         """Stored label map (H,W) of integers to class indices (H,W) uint8 with 255 for void.
 
-        Raises UserError where the map holds ids that are neither in `stored_ids` nor 255.
+        Raises UserError where the map holds ids that are neither in `stored_ids` nor 255, and where 8 bits do not take the classes.
         """
+        if len(self.classes) > VOID:
+            raise UserError(f"{self.name} has {len(self.classes)} classes; a label map of 8 bits takes at most {VOID}, besides void.")
         unknown = sorted(set(np.unique(stored).tolist()) - set(self.stored_ids) - {VOID})
         if unknown:
             shown = ", ".join(map(str, unknown[:5])) + (", ..." if len(unknown) > 5 else "")
@@ -49,28 +91,37 @@ class LabelSet:
                 f"The label map holds the values {shown}, which are no ids of {self.name}. Expected {self.ids} and {VOID} for void."
             )
         table = np.full(256, VOID, np.uint8)
-        table[list(self.stored_ids)] = [self.index_of.get(i, 0) for i in self.stored_ids]
+        known = [i for i in self.stored_ids if i < VOID]
+        table[known] = [self.index_of.get(i, 0) for i in known]
         return table[stored]
 
     def for_files_of(self, stored: "LabelSet") -> "LabelSet":
         """These classes, read from label maps whose ids are those of `stored`; raises UserError as `translation`."""
         if stored.vocabulary == self.vocabulary:
-            return self
+            return self if stored.reading == self.reading else replace(self, reading=stored.reading)
         table = (*translation(stored, self), *[VOID] * (VOID + 1 - len(stored.classes)))
         index_of = {i: table[stored.index_of.get(i, 0)] for i in stored.stored_ids}
-        return replace(self, stored_ids=stored.stored_ids, index_of=index_of, vocabulary=stored.vocabulary)
+        described = {name: getattr(stored, name) for name in ("stored_ids", "vocabulary", "painted", "reading")}
+        return replace(self, index_of=index_of, **described)
 
 
 def plain_label_set(name: str, classes: Sequence[str], palette: Sequence[Colour] | None = None) -> LabelSet:
     """A label set whose files hold class indices; without a palette, colours are generated."""
-    return described_label_set(name, classes, palette or generated_palette(len(classes)), range(len(classes)))
+    return described_label_set(name, classes, palette, range(len(classes)))
 
 
-def described_label_set(name: str, classes: Sequence[str], palette: Sequence[Colour], ids: Sequence[int]) -> LabelSet:
+def described_label_set(name: str, classes: Sequence[str], palette: Sequence[Colour] | None, ids: Sequence[int]) -> LabelSet:
     """A label set from the id of each class in label maps. Its vocabulary is all of that, as anyone may give two sets the same name."""
+    painted = paint(palette, ids) if palette else {}
+    palette = palette or generated_palette(len(classes))
     vocabulary = ", ".join(f"{stored} {meaning}" for stored, meaning in sorted(zip(ids, classes, strict=True)))
     index_of = {stored: index for index, stored in enumerate(ids)}
-    return LabelSet(name, tuple(classes), tuple(palette), tuple(sorted(ids)), index_of, vocabulary)
+    return LabelSet(name, tuple(classes), tuple(palette), tuple(sorted(ids)), index_of, vocabulary, painted=painted)
+
+
+def paint(palette: Sequence[Colour], ids: Sequence[int], void: Sequence[Colour] = (), void_id: int = VOID) -> dict[int, tuple[Colour, ...]]:
+    """The colour of each stored id, and those of void."""
+    return {**{stored: (colour,) for stored, colour in zip(ids, palette, strict=True)}, void_id: tuple(void)}
 
 
 def generated_palette(count: int) -> tuple[Colour, ...]:
@@ -83,6 +134,11 @@ def generated_palette(count: int) -> tuple[Colour, ...]:
 def hex_palette(text: str) -> tuple[Colour, ...]:
     """Colours written as rrggbb words."""
     return tuple((int(word[:2], 16), int(word[2:4], 16), int(word[4:], 16)) for word in text.split())
+
+
+def level_at(index: int, channel: int) -> int:
+    """The level of a colour channel that the palette of VOC has at an index: every third bit of it, the lowest first."""
+    return sum((index >> (3 * place + channel) & 1) << (7 - place) for place in range(3))
 
 
 def words(text: str) -> tuple[str, ...]:
@@ -100,7 +156,11 @@ VOC_COLOURS = hex_palette(
 )
 VOC7_IDS = (0, 8, 10, 12, 13, 15, 17)
 
-VOC21 = LabelSet("VOC21", VOC_NAMES, VOC_COLOURS, range(21), {index: index for index in range(21)}, "VOC")
+# The palette of VOC spreads the bits of an index over the three colours; it is used for ids of any kind.
+VOC_SPREAD = tuple((level_at(index, 0), level_at(index, 1), level_at(index, 2)) for index in range(256))
+VOC_FILES = paint(VOC_COLOURS, range(21), hex_palette("e0e0c0"))
+
+VOC21 = LabelSet("VOC21", VOC_NAMES, VOC_COLOURS, range(21), {index: index for index in range(21)}, "VOC", painted=VOC_FILES)
 
 VOC7 = LabelSet(
     name="VOC7",
@@ -110,9 +170,10 @@ VOC7 = LabelSet(
     index_of={voc_id: index for index, voc_id in enumerate(VOC7_IDS)},
     vocabulary="VOC",
     training_pixels=(130604624, 20730594, 3458462, 18508673, 5784097, 5716235, 3849981),
+    painted=VOC_FILES,
 )
 
-CITYSCAPES19 = plain_label_set(
+TRAIN_IDS = plain_label_set(
     "Cityscapes19",
     words(
         "road, sidewalk, building, wall, fence, pole, traffic light, traffic sign, vegetation, terrain, sky, person, rider, car, truck, "
@@ -123,16 +184,35 @@ CITYSCAPES19 = plain_label_set(
         "770b20"
     ),
 )
+# What maps in colours paint the classes with that are void as trainIds.
+CITYSCAPES_VOID = hex_palette("000000 6f4a00 510051 faaaa0 e6968c b4a5b4 966464 96785a 00005a 00006e")
+
+CITYSCAPES19 = replace(TRAIN_IDS, painted=paint(TRAIN_IDS.palette, range(19), CITYSCAPES_VOID))
 """Label maps hold trainIds."""
+
+LABEL_IDS = (7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33)
+
+CITYSCAPES_LABEL_IDS = replace(
+    CITYSCAPES19,
+    name="CityscapesLabelIds",
+    stored_ids=range(34),
+    index_of={**dict.fromkeys(range(34), VOID), **{stored: index for index, stored in enumerate(LABEL_IDS)}},
+    vocabulary="Cityscapes labelIds",
+    painted=paint(CITYSCAPES19.palette, LABEL_IDS, CITYSCAPES_VOID),
+)
+"""The same classes, from label maps that hold labelIds."""
+
+CAMVID_COLOURS = hex_palette("808080 800000 c0c080 804080 3c28de 808000 c08080 404080 400080 404000 0080c0")
 
 CAMVID11 = LabelSet(
     name="CamVid11",
     classes=words("sky, building, pole, road, pavement, tree, sign, fence, car, pedestrian, bicyclist"),
-    palette=hex_palette("808080 800000 c0c080 804080 3c28de 808000 c08080 404080 400080 404000 0080c0"),
+    palette=CAMVID_COLOURS,
     stored_ids=range(12),
     # The distributed maps mark unlabelled pixels with 11.
     index_of={**{index: index for index in range(11)}, 11: VOID},
     vocabulary="CamVid11",
+    painted=paint(CAMVID_COLOURS, range(11), hex_palette("000000"), 11),
 )
 
 ADE20K150 = LabelSet(
@@ -143,9 +223,10 @@ ADE20K150 = LabelSet(
     # 0 stands for "other objects", which the benchmark does not count.
     index_of={0: VOID, **{index + 1: index for index in range(150)}},
     vocabulary="ADE20K150",
+    painted=paint(hex_palette(ade20k.COLOURS), range(1, 151), hex_palette("000000"), 0),
 )
 
-LABEL_SETS = {label_set.name: label_set for label_set in (VOC7, VOC21, CITYSCAPES19, CAMVID11, ADE20K150)}
+LABEL_SETS = {label_set.name: label_set for label_set in (VOC7, VOC21, CITYSCAPES19, CITYSCAPES_LABEL_IDS, CAMVID11, ADE20K150)}
 
 CITYSCAPES_TO_CAMVID = {
     "sky": "sky",
@@ -172,7 +253,7 @@ def translation(source: LabelSet, target: LabelSet) -> tuple[int, ...]:
         return tuple(range(len(source.classes)))
     if (source.name, target.name) == (VOC21.name, VOC7.name):
         return tuple(VOC7.index_of.get(voc_id, 0) for voc_id in range(21))
-    if (source.name, target.name) == (CITYSCAPES19.name, CAMVID11.name):
+    if source.classes == CITYSCAPES19.classes and target.name == CAMVID11.name:
         taken = {part.replace("-", " "): name for name, parts in CITYSCAPES_TO_CAMVID.items() for part in parts.split()}
         return tuple(CAMVID11.classes.index(taken[name]) for name in CITYSCAPES19.classes)
     raise UserError(
@@ -215,8 +296,7 @@ def read_label_file(source: str, folder: Path = Path()) -> LabelSet:
     if not right or len(set(ids)) != len(classes):
         raise UserError(f"ids in {path} must hold one id of 0 to 254 for each of the {len(classes)} classes, each once.")
     name = str(table.get("name", path.stem))
-    colours = tuple((r, g, b) for r, g, b in palette) if palette else generated_palette(len(classes))
-    return described_label_set(name, classes, colours, ids)
+    return described_label_set(name, classes, [(r, g, b) for r, g, b in palette] if palette else None, ids)
 
 
 def is_colour(value: object) -> bool:

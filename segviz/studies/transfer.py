@@ -7,12 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import ExifTags
 from torch import Tensor
 
 from segviz import metrics
 from segviz.attacks.catalog import attack_entry, gradients_of, iterations_of, published
-from segviz.data.images import FORMATS, opened
+from segviz.data.images import FORMATS, opened, orientation_of
 from segviz.data.label_sets import LabelSet, translation
 from segviz.data.samples import samples
 from segviz.defences.load import load_model
@@ -301,7 +300,7 @@ def batches(photos: Sequence[PhotoFile], size: int) -> Iterator[list[PhotoFile]]
     def shape(file: PhotoFile) -> tuple[int, int, int, bool]:
         try:
             with opened(file.photo, FORMATS) as photo:
-                return (*photo.size, photo.getexif().get(ExifTags.Base.Orientation, 1), file.labels is None)
+                return (*photo.size, orientation_of(photo)[0], file.labels is None)
         except UserError:
             # Reading it in full will tell what is wrong.
             return 0, 0, 0, file.labels is None

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from segviz.data.datasets import labelled_pairs
-from segviz.data.images import Photo, read_label_map, read_photo
+from segviz.data.images import read_photo
 from segviz.data.label_sets import VOC7
 from segviz.types import UserError
 
@@ -86,31 +86,36 @@ def test_decompression_bomb_gets_a_message():
         read_photo(bytes(bomb), 320)
 
 
-def test_label_maps_follow_the_photo():
-    photo = Photo(np.zeros((50, 100, 3), np.uint8), (200, 100))
-    ids = np.zeros((100, 200), np.uint8)
-    ids[:, 100:] = 12
-    ids[:10] = 255
-    labels = read_label_map(encoded(Image.fromarray(ids)), photo)
-    assert labels.shape == (50, 100)
-    assert np.unique(labels).tolist() == [0, 12, 255]
-    assert (labels[20:, :50] == 0).all()
-    assert (labels[20:, 50:] == 12).all()
-    palette = Image.fromarray(ids)
-    palette.putpalette(list(range(256)) * 3)
-    assert np.array_equal(read_label_map(encoded(palette), photo), labels)
-
-
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
 @pytest.mark.parametrize(
-    ("labels", "message"),
+    "exif",
     [
-        (Image.new("RGB", (200, 100)), "not colours"),
-        (Image.new("L", (100, 50)), "same size"),
+        b"Exif\0\0nonsense",
+        b"Exif\0\0II*\0\xff\xff\xff\xff",
+        b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01",
+        b"Exif\0\0" + bytes(range(256)),
     ],
+    ids=["text", "far offset", "cut off", "bytes"],
 )
-def test_wrong_label_maps_get_a_message(labels, message):
-    with pytest.raises(UserError, match=message):
-        read_label_map(encoded(labels), Photo(np.zeros((50, 100, 3), np.uint8), (200, 100)))
+def test_damaged_exif_is_no_reason_to_refuse(gradient, kind, exif):
+    photo = read_photo(encoded(gradient, kind, exif=exif, lossless=True), 320)
+    assert photo.pixels.shape == (60, 100, 3)
+    assert photo.orientation == 1
+    # Pillow itself passes over some of it.
+    assert photo.notices in ((), ("The photo's EXIF data are damaged; it is shown as it is stored.",))
+
+
+def test_damaged_exif_is_said(gradient):
+    photo = read_photo(encoded(gradient, exif=b"Exif\0\0nonsense"), 320)
+    assert photo.notices == ("The photo's EXIF data are damaged; it is shown as it is stored.",)
+
+
+def test_an_orientation_that_does_not_exist_is_none(gradient):
+    exif = Image.Exif()
+    exif[0x0112] = 77
+    photo = read_photo(encoded(gradient, exif=exif), 320)
+    assert np.array_equal(photo.pixels, np.asarray(gradient))
+    assert photo.notices == ()
 
 
 def test_stored_ids_become_class_indices():

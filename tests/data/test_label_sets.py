@@ -3,12 +3,23 @@
 import numpy as np
 import pytest
 
-from segviz.data.label_sets import ADE20K150, CAMVID11, CITYSCAPES19, LABEL_SETS, VOC7, VOC21, label_set_named, read_label_file, translation
+from segviz.data.label_sets import (
+    ADE20K150,
+    CAMVID11,
+    CITYSCAPES19,
+    CITYSCAPES_LABEL_IDS,
+    LABEL_SETS,
+    VOC7,
+    VOC21,
+    label_set_named,
+    read_label_file,
+    translation,
+)
 from segviz.types import VOID, UserError
 
 
 def test_sets_are_complete():
-    sizes = {"VOC7": 7, "VOC21": 21, "Cityscapes19": 19, "CamVid11": 11, "ADE20K150": 150}
+    sizes = {"VOC7": 7, "VOC21": 21, "Cityscapes19": 19, "CityscapesLabelIds": 19, "CamVid11": 11, "ADE20K150": 150}
     assert {name: len(label_set.classes) for name, label_set in LABEL_SETS.items()} == sizes
     for label_set in LABEL_SETS.values():
         assert len(label_set.palette) == len(set(label_set.classes)) == len(label_set.classes)
@@ -34,6 +45,10 @@ def test_files_of_another_set():
     assert found == ["pavement", "tree", "car", "bicyclist"]
     assert camvid.from_stored(streets)[0, 4] == VOID
     assert VOC7.for_files_of(VOC21) is VOC7
+    # The ids of the classes in Cityscapes' own files: road 7, car 26, ego vehicle 1.
+    stored = np.array([[7, 26, 1, VOID]])
+    assert CITYSCAPES19.for_files_of(CITYSCAPES_LABEL_IDS).from_stored(stored).tolist() == [[0, 13, VOID, VOID]]
+    assert CAMVID11.for_files_of(CITYSCAPES_LABEL_IDS).from_stored(stored).tolist() == [[3, 8, VOID, VOID]]
     assert translation(VOC21, VOC7)[8] == VOC7.classes.index("cat")
 
 
