@@ -10,7 +10,7 @@ from typing import TypeAlias, TypeGuard
 
 from segviz.types import UserError
 
-Answer: TypeAlias = "float | int | list[float]"
+Answer: TypeAlias = float | int | list[float]
 
 
 @dataclass(frozen=True)
