@@ -11,6 +11,7 @@ st.set_page_config(page_title="segviz", page_icon=ASSETS / "icon.png", layout="w
 tab().through_app = True
 navigation = st.navigation(
     [
+        st.Page("pages/lessons.py", title="Lessons"),
         st.Page("pages/attack_lab.py", title="Attack lab", default=True),
         st.Page("pages/compare.py", title="Compare"),
         st.Page("pages/targets.py", title="Target maps"),
@@ -20,6 +21,8 @@ navigation = st.navigation(
         st.Page("pages/curves.py", title="Curves"),
         st.Page("pages/leaderboard.py", title="Leaderboard"),
         st.Page("pages/models.py", title="Models"),
+        st.Page("pages/classroom.py", title="Classroom"),
+        st.Page("pages/room.py", title="Join a room", visibility="hidden"),
         st.Page("pages/about.py", title="About"),
     ],
     position="top",

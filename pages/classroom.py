@@ -1,0 +1,38 @@
+"""Classroom: the teacher opens a room, pushes, sees predictions come in, and reveals."""
+
+import streamlit as st
+
+from segviz.types import UserError
+from segviz.ui.classroom import teacher
+from segviz.ui.classroom.common import rooms
+from segviz.ui.kit.session import through_app
+
+through_app("pages/classroom.py")
+
+secret = st.query_params.get("teacher", "")
+st.title("Classroom")
+if not secret:
+    teacher.show_entrance()
+    st.stop()
+try:
+    room = rooms().seen_by_teacher(secret)
+except UserError as error:
+    st.error(str(error))
+    teacher.show_entrance()
+    st.stop()
+st.caption("This address is yours alone: whoever has it can push, reveal and see the answers. Keep it to come back after a reload.")
+teacher.show_door(room)
+st.divider()
+teacher.show_push(secret)
+st.divider()
+
+
+@st.fragment(run_every=1.0)
+def board() -> None:
+    """Answers as they come."""
+    teacher.show_board(secret)
+
+
+board()
+st.divider()
+teacher.show_end_of_room(secret)

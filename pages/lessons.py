@@ -1,0 +1,67 @@
+"""Lessons: predict what an attack does, then see what was measured."""
+
+import streamlit as st
+
+from segviz.classroom.evidence import Evidence, stored_evidence
+from segviz.classroom.lessons import FOLDER, lesson_keys, read_lesson
+from segviz.classroom.questions import Answer
+from segviz.ui.kit.session import through_app
+from segviz.ui.kit.state import page_state
+from segviz.ui.lessons import here, view
+from segviz.ui.lessons.state import LessonsState
+from segviz.ui.teaching.steps import show_step
+
+through_app("pages/lessons.py")
+
+state = page_state(LessonsState)
+query = st.query_params
+
+
+def open_lesson(key: str, step: int = 1) -> None:
+    """Go to a step of a lesson."""
+    query.from_dict({"lesson": key, "step": str(step)})
+
+
+key = query.get("lesson", "")
+if key not in lesson_keys():
+    st.title("Lessons")
+    if key:
+        st.warning(f"There is no lesson {key!r}. These are the lessons:")
+    st.markdown(view.INTRODUCTION)
+    view.show_list(open_lesson)
+    st.stop()
+
+lesson = read_lesson(FOLDER / f"{key}.toml")
+count = len(lesson.steps)
+asked_for = query.get("step", "1")
+number = min(max(int(asked_for), 1), count) if asked_for.isdecimal() else 1
+step = lesson.steps[number - 1]
+
+
+@st.cache_resource(show_spinner=False)
+def stored(key: str) -> dict[str, Evidence]:
+    """What ships with a lesson, read once."""
+    return stored_evidence(key)
+
+
+def answered(answer: Answer) -> None:
+    """Keep an answer of this tab."""
+    assert step.asked is not None
+    state.answers[key, number] = step.asked.question.check(answer)
+
+
+st.button("All lessons", icon=":material/arrow_back:", key="all_lessons", type="tertiary", on_click=query.clear)
+st.title(lesson.title)
+st.progress(number / count, f"Step {number} of {count}")
+evidence = stored(key) | {run: seen for (of, run), seen in state.ran.items() if of == key}
+show_step(lesson, number - 1, evidence, state.answers.get((key, number)), answered)
+if step.asked is None or (key, number) in state.answers:
+    here.show_run_here(lesson, step, state)
+if number == count:
+    st.divider()
+    view.show_end(lesson)
+with st.container(horizontal=True):
+    st.button("Back", icon=":material/arrow_back:", key="back", disabled=number == 1, on_click=open_lesson, args=(key, number - 1))
+    st.button("Next", icon=":material/arrow_forward:", key="next", disabled=number == count, on_click=open_lesson, args=(key, number + 1))
+with st.expander("For the teacher", icon=":material/co_present:"):
+    view.show_teacher(lesson)

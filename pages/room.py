@@ -1,0 +1,42 @@
+"""Room: a student joins, follows what is pushed, predicts, and sees what was measured."""
+
+import streamlit as st
+
+from segviz.types import UserError
+from segviz.ui.classroom import student
+from segviz.ui.classroom.common import rooms
+from segviz.ui.classroom.student import StudentState
+from segviz.ui.kit.session import through_app
+from segviz.ui.kit.state import page_state
+
+through_app("pages/room.py")
+
+state = page_state(StudentState)
+seat = st.query_params.get("seat", "") or state.seat
+if not seat:
+    student.show_entrance(st.query_params.get("room", ""))
+    st.stop()
+try:
+    shown = student.news_of(rooms().seen_by_student(seat))
+except UserError as error:
+    state.seat = ""
+    st.query_params.clear()
+    st.error(str(error))
+    student.show_entrance("")
+    st.stop()
+st.query_params["seat"] = seat
+student.show_room(seat, state)
+
+
+@st.fragment(run_every=1.5)
+def listen() -> None:
+    """Show what is new as soon as the teacher pushes or reveals."""
+    try:
+        news = student.news_of(rooms().seen_by_student(seat))
+    except UserError:
+        news = None
+    if news != shown:
+        st.rerun()
+
+
+listen()

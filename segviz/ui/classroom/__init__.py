@@ -1,0 +1,1 @@
+"""The classroom: the teacher's page and the students'."""

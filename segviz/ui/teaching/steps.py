@@ -1,0 +1,159 @@
+"""Lessons on screen: the list, a step with its figure, the question, and what was measured."""
+
+import base64
+import io
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import streamlit as st
+from PIL import Image
+
+from segviz.classroom.evidence import Evidence, is_right, measured_answer
+from segviz.classroom.lessons import Lesson, LessonStep, Shown
+from segviz.classroom.questions import Answer, ChoiceQuestion, CurveQuestion, NumberQuestion, mean_distance
+from segviz.ui.teaching.predict import click_place, draw_curve
+
+
+def picture_url(picture: np.ndarray, crop: tuple[float, float, float, float] | None) -> str:
+    """The part of a picture (H,W,3) uint8 that a step shows, as a lossless data URL."""
+    height, width = picture.shape[:2]
+    left, top, right, bottom = crop or (0.0, 0.0, 1.0, 1.0)
+    part = picture[int(top * height) : int(np.ceil(bottom * height)), int(left * width) : int(np.ceil(right * width))]
+    stream = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(part)).save(stream, "WEBP", lossless=True, quality=0, method=0)
+    return "data:image/webp;base64," + base64.b64encode(stream.getvalue()).decode()
+
+
+def show_pictures(shown: Sequence[Shown], step: LessonStep, evidence: Mapping[str, Evidence]) -> None:
+    """Pictures side by side, at most three in a row."""
+    if not shown:
+        return
+    with st.grid(min(max(len(shown), 2), 3), min_column_width=220, gap="small"):
+        for one in shown:
+            caption = one.caption or one.name
+            st.image(picture_url(evidence[one.run].pictures[one.name], step.crop), caption=caption, width="stretch", alt=caption)
+
+
+def show_step(
+    lesson: Lesson, number: int, evidence: Mapping[str, Evidence], answer: Answer | None, answered: Callable[[Answer], None] | None
+) -> None:
+    """A step: text, figure, question; with an `answer` also the guess beside what was measured. `answered` gets the answer."""
+    step = lesson.steps[number]
+    st.markdown(f"### {step.title}")
+    st.markdown(step.text)
+    show_pictures(step.pictures, step, evidence)
+    for one in step.curves:
+        x, y = evidence[one.run].curves[one.name]
+        draw_curve(x, ("steps", one.caption or one.name), None, key=f"curve-{lesson.key}-{number}-{one.run}-{one.name}", measured=y)
+    if step.asked is None:
+        show_pictures(step.revealed, step, evidence)
+        return
+    if answer is None:
+        ask(lesson, number, evidence, answered)
+    else:
+        reveal(lesson, number, evidence, [answer])
+
+
+def ask(lesson: Lesson, number: int, evidence: Mapping[str, Evidence], answered: Callable[[Answer], None] | None) -> None:
+    """The question with the widget that takes its answer; without `answered` the question alone."""
+    asked = lesson.steps[number].asked
+    assert asked is not None
+    question, key = asked.question, f"{lesson.key}-{number}"
+    with st.container(border=True):
+        st.markdown(f"**Predict first. {question.ask}**")
+        if isinstance(question, NumberQuestion):
+            middle = (question.low + question.high) / 2
+            guess = st.slider(
+                question.ask,
+                question.low,
+                question.high,
+                middle,
+                format=f"%.0f {question.unit}",
+                key=f"number-{key}",
+                label_visibility="collapsed",
+            )
+            given: Answer = guess
+        elif isinstance(question, ChoiceQuestion):
+            show_pictures(asked.choices, lesson.steps[number], evidence)
+            chosen = st.radio(
+                question.ask,
+                range(len(question.options)),
+                format_func=lambda place: question.options[place],
+                index=None,
+                horizontal=True,
+                key=f"choice-{key}",
+                label_visibility="collapsed",
+            )
+            given = -1 if chosen is None else chosen
+        elif isinstance(question, CurveQuestion):
+            draw_curve(question.at, (question.x_title, question.y_title), answered, key=f"curve-{key}")
+            return
+        else:
+            run, _, _ = asked.measured.partition(".")
+            click_place(picture_url(evidence[run].pictures["photo"], None), "The photo", answered, key=f"place-{key}")
+            return
+        if answered is not None:
+            st.button("This is my guess", type="primary", key=f"guess-{key}", disabled=given == -1, on_click=answered, args=(given,))
+
+
+def reveal(lesson: Lesson, number: int, evidence: Mapping[str, Evidence], guesses: Sequence[Answer]) -> None:
+    """What was measured beside the guesses, the first being one's own; the reason, and the pictures that were kept back."""
+    step = lesson.steps[number]
+    asked = step.asked
+    assert asked is not None
+    question, key = asked.question, f"{lesson.key}-{number}"
+    measured = measured_answer(lesson, number, evidence)
+    with st.container(border=True):
+        st.markdown(f"**{question.ask}**")
+        if isinstance(question, NumberQuestion):
+            assert isinstance(measured, float)
+            yours, truth = st.columns(2)
+            if guesses:
+                yours.metric("Your guess", in_unit(guesses[0], question))
+                off = float(guesses[0]) - measured if isinstance(guesses[0], int | float) else 0.0
+                truth.metric(
+                    "Measured",
+                    in_unit(measured, question),
+                    delta=f"your guess is off by {abs(off):.0f}",
+                    delta_color="off",
+                    delta_arrow="off",
+                )
+            else:
+                truth.metric("Measured", in_unit(measured, question))
+        elif isinstance(question, ChoiceQuestion):
+            show_pictures(asked.choices, step, evidence)
+            assert isinstance(measured, int)
+            right = f"Measured: **{question.options[measured]}**."
+            if guesses:
+                right += " That was your guess." if guesses[0] == measured else f" You chose {question.options[int(guesses[0])]}."  # type: ignore[arg-type]
+            st.markdown(right)
+        elif isinstance(question, CurveQuestion):
+            assert isinstance(measured, list)
+            drawn = [one for one in guesses if isinstance(one, list)]
+            draw_curve(question.at, (question.x_title, question.y_title), None, key=f"shown-{key}", guesses=drawn, measured=measured)
+            if drawn:
+                st.markdown(f"On average your curve is off by **{100 * mean_distance(drawn[0], measured):.0f} points**.")
+        else:
+            assert isinstance(measured, np.ndarray)
+            run, _, _ = asked.measured.partition(".")
+            photo = evidence[run].pictures["photo"]
+            clicked = [one for one in guesses if isinstance(one, list)]
+            click_place(
+                picture_url(photo, None),
+                "The photo; lit where it was measured",
+                None,
+                key=f"lit-{key}",
+                guesses=clicked,
+                mask=picture_url(measured, None),
+            )
+            if clicked:
+                st.markdown("Your click is **inside**." if is_right(lesson, number, clicked[0], evidence) else "Your click is **outside**.")
+        st.markdown(asked.reason)
+    show_pictures(step.revealed, step, evidence)
+
+
+def in_unit(value: Answer, question: NumberQuestion) -> str:
+    """A number of a question as people read it."""
+    assert isinstance(value, int | float)
+    digits = 0 if question.high - question.low >= 50 else 1
+    return f"{value:.{digits}f} {question.unit}".strip()

@@ -1,0 +1,113 @@
+"""A room as its teacher and its students see it."""
+
+import re
+
+import pytest
+import streamlit as st
+from app_page import button, control, metric, open_page, press, text
+
+from segviz.classroom.rooms import Rooms
+
+
+@pytest.fixture(autouse=True)
+def _own_rooms(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEGVIZ_DATA_DIR", str(tmp_path))
+    st.cache_resource.clear()
+    yield
+    st.cache_resource.clear()
+
+
+def opened(named=False):
+    teacher = open_page("classroom")
+    if named:
+        control(teacher, "Ask students for a name").set_value(True).run()
+    press(teacher, "Open a room")
+    return teacher, parameter(teacher, "teacher")
+
+
+def parameter(app, name):
+    value = app.query_params[name]
+    return value[0] if isinstance(value, list) else value
+
+
+def link_of(teacher):
+    return re.search(r"room=([A-Z]{4}-[\w-]+)", teacher.code[0].value)[1]
+
+
+def test_push_predict_histogram_reveal():
+    teacher, secret = opened()
+    students = [open_page("room", room=link_of(teacher)) for _ in range(2)]
+    assert all("Your teacher will show something soon" in text(student) for student in students)
+    Rooms().push(secret, "lessons?lesson=02-iterations&step=2")
+    for student, guess in zip(students, (20.0, 80.0), strict=True):
+        student.run()
+        student.slider[0].set_value(guess).run()
+        press(student, "This is my guess")
+        assert "Your guess is in" in text(student)
+        assert not student.metric
+    teacher.run()
+    assert (metric(teacher, "Students"), metric(teacher, "Answers")) == ("2", "2")
+    assert sum(given.value for given in Rooms().answers(secret)) == 100
+    press(teacher, "Reveal")
+    students[0].run()
+    assert metric(students[0], "Your guess") == "20 %"
+    assert metric(students[0], "Measured") == metric(teacher, "Measured")
+
+
+def test_the_teacher_pushes_steps_one_after_another():
+    teacher, secret = opened()
+    press(teacher, "Push the next step")
+    assert Rooms().seen_by_teacher(secret).push.view == "lessons?lesson=01-what-changes&step=1"
+    press(teacher, "Push the next step")
+    assert Rooms().seen_by_teacher(secret).push.view == "lessons?lesson=01-what-changes&step=2"
+    control(teacher, "Lesson").set_value("05-one-map-for-all").run()
+    press(teacher, "Push this step")
+    assert "One photo's map on four photos, step 1" in text(teacher)
+
+
+def test_any_view_can_be_pushed_by_its_link_and_nothing_else():
+    teacher, secret = opened()
+    for link in ("https://elsewhere.example/unknown?x=1", "javascript:alert(1)", "https://elsewhere.example"):
+        control(teacher, "Or any view of the app: paste its link").set_value(link).run()
+        if link == "https://elsewhere.example":
+            continue
+        press(teacher, "Push this link")
+        assert "no link to a page of the app" in text(teacher)
+        assert Rooms().seen_by_teacher(secret).push is None
+    control(teacher, "Or any view of the app: paste its link").set_value("http://host/base/compare?eps=2&attacks=pgd").run()
+    press(teacher, "Push this link")
+    assert Rooms().seen_by_teacher(secret).push.view == "compare?eps=2&attacks=pgd"
+
+
+def test_a_room_with_names_asks_for_one_and_shows_markup_as_text():
+    teacher, secret = opened(named=True)
+    student = open_page("room", room=link_of(teacher))
+    assert button(student, "Join").disabled
+    student.text_input[0].set_value("<b>Eve</b>").run()
+    press(student, "Join")
+    Rooms().push(secret, "lessons?lesson=02-iterations&step=2")
+    student.run()
+    press(student, "This is my guess")
+    teacher.run()
+    assert list(teacher.dataframe[0].value["name"]) == ["<b>Eve</b>"]
+
+
+def test_a_student_without_the_secret_sees_no_room():
+    teacher, secret = opened()
+    student = open_page("room", room=link_of(teacher))
+    seat = parameter(student, "seat")
+    for forged in (seat, secret[:-1], link_of(teacher)):
+        intruder = open_page("classroom", teacher=forged)
+        assert "not the link of a room's teacher" in text(intruder)
+        assert not intruder.metric
+    assert "over" in text(open_page("room", room="ABCD-wrong")) or "over" in text(open_page("room", seat="wrong"))
+
+
+def test_a_closed_room_tells_its_students():
+    teacher, secret = opened()
+    student = open_page("room", room=link_of(teacher))
+    press(teacher, "Close the room and delete its answers")
+    student.run()
+    assert "over" in text(student)
+    with pytest.raises(Exception, match="over"):
+        Rooms().seen_by_teacher(secret)
