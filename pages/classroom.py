@@ -12,13 +12,13 @@ through_app("pages/classroom.py")
 secret = st.query_params.get("teacher", "")
 st.title("Classroom")
 if not secret:
-    teacher.show_entrance()
+    teacher.show_opening()
     st.stop()
 try:
     room = rooms().seen_by_teacher(secret)
 except UserError as error:
     st.error(str(error))
-    teacher.show_entrance()
+    teacher.show_opening()
     st.stop()
 st.caption("This address is yours alone: whoever has it can push, reveal and see the answers. Keep it to come back after a reload.")
 teacher.show_door(room)
@@ -30,7 +30,7 @@ st.divider()
 @st.fragment(run_every=1.0)
 def board() -> None:
     """Answers as they come."""
-    teacher.show_board(secret)
+    teacher.show_answer_board(secret)
 
 
 board()

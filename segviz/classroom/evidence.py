@@ -11,7 +11,7 @@ from typing import TypeAlias
 import numpy as np
 from PIL import Image
 
-from segviz.classroom.lessons import FOLDER, Lesson, Shown
+from segviz.classroom.lessons import FOLDER, Lesson, LessonFigure
 from segviz.classroom.questions import Answer, ChoiceQuestion, CurveQuestion, NumberQuestion, PlaceQuestion
 from segviz.types import UserError
 
@@ -38,12 +38,12 @@ def shown_by(lesson: Lesson) -> dict[str, set[str]]:
     """The pictures that a lesson shows or asks for, by run."""
     found: dict[str, set[str]] = {name: set() for name in lesson.runs}
     for step in lesson.steps:
-        every: list[Shown] = [*step.pictures, *step.revealed]
+        every: list[LessonFigure] = [*step.pictures, *step.revealed]
         if step.asked is not None:
             every += step.asked.choices
             if isinstance(step.asked.question, PlaceQuestion):
                 run, _, picture = step.asked.measured.partition(".")
-                every += [Shown(run, picture), Shown(run, "photo")]
+                every += [LessonFigure(run, picture), LessonFigure(run, "photo")]
         for one in every:
             found[one.run].add(one.name)
     return found
@@ -71,7 +71,7 @@ def measured_answer(lesson: Lesson, step: int, evidence: Mapping[str, Evidence])
         raise UserError(f"The lesson {lesson.key} asks for '{asked.measured}', and nothing called {error} was measured.") from None
 
 
-def right_choice(measured: str, choices: Sequence[Shown], evidence: Mapping[str, Evidence]) -> int:
+def right_choice(measured: str, choices: Sequence[LessonFigure], evidence: Mapping[str, Evidence]) -> int:
     """The place of the right choice: the picture that is named, or the one of the run with the largest or smallest figure."""
     extreme, _, figure = measured.partition(" ")
     if extreme in ("largest", "smallest"):

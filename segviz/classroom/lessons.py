@@ -32,7 +32,7 @@ class LessonRun:
 
 
 @dataclass(frozen=True)
-class Shown:
+class LessonFigure:
     """A picture or a curve of a run, by its name in the run's evidence, with a caption of its own or that name."""
 
     run: str
@@ -52,7 +52,7 @@ class AskedStep:
     question: Question
     measured: str
     reason: str
-    choices: tuple[Shown, ...] = ()
+    choices: tuple[LessonFigure, ...] = ()
     factor: float = 1.0
 
 
@@ -66,9 +66,9 @@ class LessonStep:
 
     title: str
     text: str
-    pictures: tuple[Shown, ...] = ()
-    curves: tuple[Shown, ...] = ()
-    revealed: tuple[Shown, ...] = ()
+    pictures: tuple[LessonFigure, ...] = ()
+    curves: tuple[LessonFigure, ...] = ()
+    revealed: tuple[LessonFigure, ...] = ()
     crop: tuple[float, float, float, float] | None = None
     asked: AskedStep | None = None
     lab: str = ""
@@ -171,7 +171,7 @@ def lesson_step(read: "Reader", place: Place, table: Mapping[str, Any], runs: Ma
     )
 
 
-def shown_of(read: "Reader", place: Place, table: Mapping[str, Any], name: str, runs: Mapping[str, LessonRun]) -> tuple[Shown, ...]:
+def shown_of(read: "Reader", place: Place, table: Mapping[str, Any], name: str, runs: Mapping[str, LessonRun]) -> tuple[LessonFigure, ...]:
     """Pictures or curves, each written "RUN.NAME" or "RUN.NAME: caption"."""
     found = []
     for text in read.texts(table, place, name, ()):
@@ -179,7 +179,7 @@ def shown_of(read: "Reader", place: Place, table: Mapping[str, Any], name: str, 
         run, _, picture = path.strip().partition(".")
         if run not in runs or not picture:
             read.refuse((*place, name), f"'{text}' is not of the form RUN.NAME with a run of this lesson ({', '.join(runs)})")
-        found.append(Shown(run, picture, caption.strip()))
+        found.append(LessonFigure(run, picture, caption.strip()))
     return tuple(found)
 
 

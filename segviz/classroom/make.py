@@ -92,13 +92,13 @@ def seen_of_trajectory(trajectory: Trajectory, label_set: LabelSet) -> Evidence:
     return Evidence(
         figures,
         {name: (steps, tuple(getattr(one, attribute) for one in trajectory.curve)) for name, attribute in named.items()},
-        pictures_of(trajectory, label_set, falls),
+        pictures_of_attack(trajectory, label_set, falls),
         1.0 if report is not None else min(point.index / total, 0.99),
         trajectory.device,
     )
 
 
-def pictures_of(trajectory: Trajectory, label_set: LabelSet, falls: np.ndarray) -> dict[str, np.ndarray]:
+def pictures_of_attack(trajectory: Trajectory, label_set: LabelSet, falls: np.ndarray) -> dict[str, np.ndarray]:
     """The pictures of an attack; `falls` (H,W) bool are the pixels that flip first."""
     settings, photo, clean = trajectory.settings, trajectory.picture.pixels, trajectory.frames[0]
     now = trajectory.final or trajectory.frames[-1]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from segviz.classroom.evidence import Evidence, is_right, load, measured_answer, right_choice, save, shown_by, stored_evidence
-from segviz.classroom.lessons import FOLDER, AskedStep, LessonRun, LessonStep, Shown, lesson_keys, read_lesson
+from segviz.classroom.lessons import FOLDER, AskedStep, LessonFigure, LessonRun, LessonStep, lesson_keys, read_lesson
 from segviz.classroom.make import evidence_of
 from segviz.classroom.questions import PlaceQuestion
 from segviz.types import UserError
@@ -84,7 +84,7 @@ def test_a_click_is_right_inside_of_what_was_measured():
 
 def test_the_right_choice_follows_from_what_was_measured():
     evidence = {"a": Evidence({"miou": 0.3}), "b": Evidence({"miou": 0.1})}
-    choices = (Shown("a", "map", "A"), Shown("b", "map", "B"))
+    choices = (LessonFigure("a", "map", "A"), LessonFigure("b", "map", "B"))
     assert right_choice("smallest miou", choices, evidence) == 1
     assert right_choice("largest miou", choices, evidence) == 0
     assert right_choice("b.map", choices, evidence) == 1

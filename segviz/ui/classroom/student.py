@@ -1,4 +1,4 @@
-"""The students' page: join a room, follow what the teacher pushes, answer, and see what was measured."""
+"""The students' page: join a room, open_pushed_view what the teacher pushes, answer, and see what was measured."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from segviz.classroom.rooms import MAX_NAME, RoomState
 from segviz.types import UserError
 from segviz.ui.classroom.common import evidence_for, page_and_query, pushed_step, rooms
 from segviz.ui.kit.pages import PAGES
-from segviz.ui.teaching.steps import ask, reveal, show_pictures
+from segviz.ui.teaching.steps import ask, reveal, show_lesson_pictures
 
 
 @dataclass
@@ -68,15 +68,15 @@ def show_room(seat: str, state: StudentState) -> None:
         return
     at = pushed_step(push.view)
     if at is None:
-        follow(push.view, push.number, state)
+        open_pushed_view(push.view, push.number, state)
         return
     lesson, number = at
     step, evidence = lesson.steps[number], evidence_for(lesson.key)
     st.markdown(f"### {step.title}")
     st.markdown(step.text)
-    show_pictures(step.pictures, step, evidence)
+    show_lesson_pictures(step.pictures, step, evidence)
     if step.asked is None:
-        show_pictures(step.revealed, step, evidence)
+        show_lesson_pictures(step.revealed, step, evidence)
         return
     own = rooms().own_answer(seat, push.number)
     if push.revealed:
@@ -92,7 +92,7 @@ def show_room(seat: str, state: StudentState) -> None:
         ask(lesson, number, evidence, answered)
 
 
-def follow(view: str, number: int, state: StudentState) -> None:
+def open_pushed_view(view: str, number: int, state: StudentState) -> None:
     """Open a pushed view of the app once; later a link to it stays."""
     page, query = page_and_query(view)
     if state.opened != number:

@@ -18,7 +18,7 @@ def open_room(named: bool) -> None:
     st.query_params.from_dict({"teacher": room.secret})
 
 
-def show_entrance() -> None:
+def show_opening() -> None:
     """What a room is, and the button that opens one."""
     st.markdown(
         "Open a room, and your students join with a link or four letters, without an account. You push a lesson's step or any view of the "
@@ -81,7 +81,7 @@ def push_next(secret: str) -> None:
         rooms().push(secret, f"lessons?lesson={at[0].key}&step={at[1] + 2}")
 
 
-def show_board(secret: str) -> None:
+def show_answer_board(secret: str) -> None:
     """What the class sees now, the answers so far, and Reveal."""
     room = rooms().seen_by_teacher(secret)
     push = room.push

@@ -1,18 +1,17 @@
 """Running what a lesson shows on this machine, and opening it in the lab."""
 
-from collections.abc import Sequence
-
 import streamlit as st
 
 from segviz.classroom.lessons import Lesson, LessonRun, LessonStep
 from segviz.classroom.make import evidence_of_runs
+from segviz.ui.kit.running import follow
 from segviz.ui.kit.session import queue
 from segviz.ui.kit.status import show_job
 from segviz.ui.lessons.state import LessonsState
 from segviz.ui.lessons.view import lab_link
 
 
-def runs_of(lesson: Lesson, step: LessonStep) -> list[LessonRun]:
+def runs_of_step(lesson: Lesson, step: LessonStep) -> list[LessonRun]:
     """The runs that a step shows or asks about, each once."""
     named = [one.run for one in (*step.pictures, *step.curves, *step.revealed)]
     if step.asked is not None:
@@ -22,7 +21,7 @@ def runs_of(lesson: Lesson, step: LessonStep) -> list[LessonRun]:
 
 def show_run_here(lesson: Lesson, step: LessonStep, state: LessonsState) -> None:
     """Buttons that make the step's runs anew on this machine, and that open one in the lab; says where the figures come from."""
-    runs = runs_of(lesson, step)
+    runs = runs_of_step(lesson, step)
     if not runs:
         return
     job = state.job
@@ -40,19 +39,11 @@ def show_run_here(lesson: Lesson, step: LessonStep, state: LessonsState) -> None
         link = lab_link(lesson.runs[step.lab]) if step.lab else None
         if link is not None:
             st.page_link("pages/attack_lab.py", label="Open in the lab", icon=":material/science:", query_params=link)
-    watch(state, runs)
+    follow(lambda: show_progress(state, len(runs)), state.job)
     here = all((lesson.key, run.name) in state.ran for run in runs)
     st.caption("Made on this machine just now." if here else "Made beforehand, by real runs with the bundled networks.")
 
 
-def watch(state: LessonsState, runs: Sequence[LessonRun]) -> None:
-    """Follow the run until it ends."""
-    active = state.job is not None and state.job.active
-
-    @st.fragment(run_every=1.0 if active else None)
-    def live() -> None:
-        if active and state.job is not None and not state.job.active:
-            st.rerun()
-        show_job(state.job, lambda seen: (sum(one.progress for one in seen.values()) / len(runs), f"Run {len(seen)} of {len(runs)}"))
-
-    live()
+def show_progress(state: LessonsState, count: int) -> None:
+    """How far the run is."""
+    show_job(state.job, lambda seen: (sum(one.progress for one in seen.values()) / count, f"Run {len(seen)} of {count}"))

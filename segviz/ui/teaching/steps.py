@@ -9,7 +9,7 @@ import streamlit as st
 from PIL import Image
 
 from segviz.classroom.evidence import Evidence, is_right, measured_answer
-from segviz.classroom.lessons import Lesson, LessonStep, Shown
+from segviz.classroom.lessons import Lesson, LessonFigure, LessonStep
 from segviz.classroom.questions import Answer, ChoiceQuestion, CurveQuestion, NumberQuestion, mean_distance
 from segviz.ui.teaching.predict import click_place, draw_curve
 
@@ -24,7 +24,7 @@ def picture_url(picture: np.ndarray, crop: tuple[float, float, float, float] | N
     return "data:image/webp;base64," + base64.b64encode(stream.getvalue()).decode()
 
 
-def show_pictures(shown: Sequence[Shown], step: LessonStep, evidence: Mapping[str, Evidence]) -> None:
+def show_lesson_pictures(shown: Sequence[LessonFigure], step: LessonStep, evidence: Mapping[str, Evidence]) -> None:
     """Pictures side by side, at most three in a row."""
     if not shown:
         return
@@ -41,12 +41,12 @@ def show_step(
     step = lesson.steps[number]
     st.markdown(f"### {step.title}")
     st.markdown(step.text)
-    show_pictures(step.pictures, step, evidence)
+    show_lesson_pictures(step.pictures, step, evidence)
     for one in step.curves:
         x, y = evidence[one.run].curves[one.name]
         draw_curve(x, ("steps", one.caption or one.name), None, key=f"curve-{lesson.key}-{number}-{one.run}-{one.name}", measured=y)
     if step.asked is None:
-        show_pictures(step.revealed, step, evidence)
+        show_lesson_pictures(step.revealed, step, evidence)
         return
     if answer is None:
         ask(lesson, number, evidence, answered)
@@ -74,7 +74,7 @@ def ask(lesson: Lesson, number: int, evidence: Mapping[str, Evidence], answered:
             )
             given: Answer = guess
         elif isinstance(question, ChoiceQuestion):
-            show_pictures(asked.choices, lesson.steps[number], evidence)
+            show_lesson_pictures(asked.choices, lesson.steps[number], evidence)
             chosen = st.radio(
                 question.ask,
                 range(len(question.options)),
@@ -121,7 +121,7 @@ def reveal(lesson: Lesson, number: int, evidence: Mapping[str, Evidence], guesse
             else:
                 truth.metric("Measured", in_unit(measured, question))
         elif isinstance(question, ChoiceQuestion):
-            show_pictures(asked.choices, step, evidence)
+            show_lesson_pictures(asked.choices, step, evidence)
             assert isinstance(measured, int)
             right = f"Measured: **{question.options[measured]}**."
             if guesses:
@@ -149,7 +149,7 @@ def reveal(lesson: Lesson, number: int, evidence: Mapping[str, Evidence], guesse
             if clicked:
                 st.markdown("Your click is **inside**." if is_right(lesson, number, clicked[0], evidence) else "Your click is **outside**.")
         st.markdown(asked.reason)
-    show_pictures(step.revealed, step, evidence)
+    show_lesson_pictures(step.revealed, step, evidence)
 
 
 def in_unit(value: Answer, question: NumberQuestion) -> str:
