@@ -13,6 +13,7 @@ from segviz.attacks.catalog import published
 from segviz.attacks.transforms import TRANSFORMS
 from segviz.data.datasets import Pairs, open_data_set
 from segviz.data.label_sets import LabelSet, label_set_named
+from segviz.data.samples import samples
 from segviz.fields import Field, fields_of
 from segviz.records import LeftOut
 from segviz.settings import Settings
@@ -99,6 +100,12 @@ def positive(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError(f"'{text}' is not a whole number above 0")
     return value
+
+
+def photo(text: str) -> Path:
+    """A file, or the photo of the sample of that name."""
+    sample = samples().get(text)
+    return sample.photo if sample else Path(text)
 
 
 def settings_from(options: argparse.Namespace, image: str) -> Settings:

@@ -10,7 +10,17 @@ from tqdm import tqdm
 
 from segviz import draw
 from segviz.attacks.catalog import attack_entry, iterations_of
-from segviz.cli.options import Commands, add_data_set, add_settings, data_set_from, make_folders, say_left_out, settings_from, write_json
+from segviz.cli.options import (
+    Commands,
+    add_data_set,
+    add_settings,
+    data_set_from,
+    make_folders,
+    photo,
+    say_left_out,
+    settings_from,
+    write_json,
+)
 from segviz.data.label_sets import LabelSet
 from segviz.data.samples import sample_of_file
 from segviz.defences.load import load_model
@@ -27,7 +37,7 @@ from segviz.types import UserError
 def add(commands: Commands) -> None:
     """The two commands and their options."""
     attack = commands.add_parser("attack", help="attack one picture")
-    attack.add_argument("--image", type=Path, required=True, help="PNG, JPEG or WebP")
+    attack.add_argument("--image", type=photo, required=True, help="PNG, JPEG or WebP, or a sample by name, such as chelsea")
     attack.add_argument("--labels", type=Path, help="PNG of class ids; found by itself for a bundled sample")
     attack.add_argument("--target-map", type=Path, metavar="FILE", help="reach this map: PNG of class ids, resized by nearest neighbour")
     add_settings(attack, attack_required=True)

@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from segviz.attacks.catalog import attack_entry, published
 from segviz.attacks.transforms import TRANSFORMS
-from segviz.cli.options import Commands, add_data_set, add_option, data_set_from, make_folders, say_left_out, write_json
+from segviz.cli.options import Commands, add_data_set, add_option, data_set_from, make_folders, photo, say_left_out, write_json
 from segviz.data.label_sets import LabelSet, label_set_named
 from segviz.data.samples import sample_of_file, samples
 from segviz.models.load import default_device
@@ -55,7 +55,9 @@ def add(commands: Commands) -> None:
     add_option(command, FIELDS["seed"])
     add_option(command, replace(FIELDS["against"], help="labels that attacks break"))
     command.add_argument("--published", action="store_true", help="each paper's own settings at this eps, in place of the options they set")
-    command.add_argument("--image", type=Path, help="one photo in place of a data set; default without either: the bundled samples")
+    command.add_argument(
+        "--image", type=photo, help="one photo, or a sample by name, in place of a data set; default without either: the bundled samples"
+    )
     command.add_argument("--labels", type=Path, help="label map of the photo; found by itself for a bundled sample")
     add_data_set(command, required=False)
     command.add_argument("--csv", type=Path, metavar="FILE", help="write a row per source, victim and iteration here")
