@@ -1,6 +1,6 @@
-"""What the tests in a browser do on the attack lab's page."""
+"""What the tests in a browser do on the attack lab's page, and on others."""
 
-from playwright.sync_api import Page, TimeoutError, expect
+from playwright.sync_api import Locator, Page, TimeoutError, expect
 
 # By key: while a script runs, Streamlit shows a Stop of its own.
 RUN, STOP = ".st-key-lab_run button", ".st-key-lab_stop button"
@@ -9,6 +9,11 @@ RUN, STOP = ".st-key-lab_run button", ".st-key-lab_stop button"
 def open_lab(page: Page, url: str) -> None:
     page.goto(url)
     page.wait_for_selector("[data-testid=segviz-viewer][data-frame]")
+
+
+def own_button(page: Page, label: str) -> Locator:
+    """A button of the page itself: while a script runs, Streamlit shows a Stop of its own above it."""
+    return page.get_by_test_id("stMainBlockContainer").get_by_role("button", name=label, exact=True)
 
 
 def download(page: Page, label: str) -> bytes:

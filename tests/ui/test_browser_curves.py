@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from lab_page import own_button
 from playwright.sync_api import Page, expect
 
 LINE = ".js-plotly-plot .scatterlayer .trace:has(.points path)"
@@ -40,9 +41,9 @@ def test_a_small_grid_and_the_way_from_a_point_to_the_attack_lab(browser, addres
     page.goto(f"{address}/curves?models=voc7-lraspp&attacks=pgd@2,fgsm&eps=2,4,8&images=camera,dog")
     expect(page.get_by_text("12 runs.")).to_be_visible()
     expect(page.get_by_text("18 gradient evaluations")).to_be_visible()
-    page.get_by_role("button", name="Run", exact=True).click()
+    own_button(page, "Run").click()
     expect(page.get_by_text("all of them stored")).to_be_visible()
-    expect(page.get_by_role("button", name="Stop", exact=True)).to_be_disabled()
+    expect(own_button(page, "Stop")).to_be_disabled()
     page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
     expect(page.locator(LINE)).to_have_count(2)
     page.wait_for_timeout(1000)

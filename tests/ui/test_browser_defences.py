@@ -2,6 +2,7 @@
 
 import re
 
+from lab_page import own_button
 from playwright.sync_api import expect
 
 
@@ -14,7 +15,7 @@ def test_three_columns_fill_and_the_link_follows(page, address):
     page.get_by_role("button", name="Reconstruction heals").first.click()
     expect(page.get_by_text(re.compile(r"\d+ of 40 gradient evaluations each"))).to_be_visible()
     expect(page.get_by_test_id("stImage")).to_have_count(12)
-    expect(page.get_by_role("button", name="Stop", exact=True)).to_be_disabled()
+    expect(own_button(page, "Stop")).to_be_disabled()
     expect(page.get_by_test_id("stMetric").filter(has_text="Pixels won")).to_have_count(3)
     expect(page.locator(".st-key-defence_curves .scatterlayer .trace")).to_have_count(6)
     assert "defence=" in page.url

@@ -4,7 +4,7 @@ import csv
 import io
 import re
 
-from lab_page import download
+from lab_page import download, own_button
 from playwright.sync_api import expect
 
 
@@ -18,12 +18,12 @@ def test_first_picture_then_a_study_whose_table_fills(page, address):
     page.get_by_role("radio", name="Source × victim").click()
     expect(page.get_by_text("Made beforehand")).to_be_visible()
     expect(page.locator(".js-plotly-plot .heatmaplayer")).to_have_count(2)
-    page.get_by_role("button", name="Run", exact=True).click()
+    own_button(page, "Run").click()
     expect(page.get_by_text(re.compile(r"of 6 pictures, \d+ of \d+ gradient evaluations"))).to_be_visible()
     expect(page.get_by_text("Made beforehand")).to_have_count(0)
     page.wait_for_function("document.querySelectorAll('.heatmaplayer text').length >= 2")
-    page.get_by_role("button", name="Stop", exact=True).click()
-    expect(page.get_by_role("button", name="Stop", exact=True)).to_be_disabled()
+    own_button(page, "Stop").click()
+    expect(own_button(page, "Stop")).to_be_disabled()
     expect(page.get_by_text("Stopped")).to_be_visible()
     assert "view=matrix" in page.url
     rows = list(csv.DictReader(io.StringIO(download(page, "Figures (CSV)").decode())))
