@@ -39,7 +39,7 @@ def test_the_catalogue_is_that_of_the_tables():
 def build(folder: Path, site: Path) -> subprocess.CompletedProcess[str]:
     """The site of the documentation in `folder`, made as in CI."""
     return subprocess.run(
-        [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(site)],
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(site)],
         cwd=folder,
         capture_output=True,
         text=True,
