@@ -1,8 +1,11 @@
 """Lessons: predict what an attack does, then see what was measured."""
 
+from functools import partial
+
 import streamlit as st
 
 from segviz.classroom.evidence import Evidence, stored_evidence
+from segviz.classroom.handout import handout
 from segviz.classroom.lessons import FOLDER, lesson_keys, read_lesson
 from segviz.classroom.questions import Answer
 from segviz.ui.kit.session import through_app
@@ -65,3 +68,5 @@ with st.container(horizontal=True):
     st.button("Next", icon=":material/arrow_forward:", key="next", disabled=number == count, on_click=open_lesson, args=(key, number + 1))
 with st.expander("For the teacher", icon=":material/co_present:"):
     view.show_teacher(lesson)
+    made = partial(handout, lesson, stored(key))
+    st.download_button("One sheet to print", made, f"{key}.html", "text/html", icon=":material/print:", on_click="ignore")
