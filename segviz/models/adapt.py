@@ -10,20 +10,24 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from segviz.data.label_sets import LabelSet, translation
+from segviz.models.contained import contained
 from segviz.models.entry import ModelEntry
 from segviz.models.segmenter import Segmenter
-from segviz.types import VOID, UserError
+from segviz.types import UserError
 
 HOOKS = threading.Lock()
+SMALLEST_PROBABILITY = 1e-12
+"""Probabilities are taken to be at least this before their logarithm is."""
 
 
 class AdaptedSegmenter(Segmenter):
     """A network that maps normalised images to class scores, as a Segmenter.
 
     Pictures are squashed to `input_size` (width, height), or brought to the next multiple of `multiple`, by antialiased bilinear
-    interpolation (what Pillow does, without rounding); scores are brought back bilinearly. The network stands as `encoder`; it returns a
-    tensor, or a mapping or record with `out` or `logits`. What a network that the user brought raises becomes a UserError, and so do
-    scores of it that are not finite.
+    interpolation (what Pillow does, without rounding); scores are brought back bilinearly. The network stands as `encoder`; what it gets
+    and returns is as the entry says (see `ModelEntry`). One output is a mask of the second of two classes. What a network that the user
+    brought raises becomes a UserError, and so do scores of it that are not finite; switches of the process that it turns are put back,
+    and noted in `turned`.
     """
 
     def __init__(self, network: nn.Module, entry: ModelEntry):
@@ -32,32 +36,55 @@ class AdaptedSegmenter(Segmenter):
         self.multiple = entry.multiple
         self.layers = entry.layers
         self.own = entry.state == "own"
+        self.channels, self.input_range = entry.channels, entry.input_range
+        self.output, self.outputs = entry.output, entry.outputs
+        self.turned: set[str] = set()
         self.feature_layer = f"encoder.{entry.layers[-1]}" if entry.layers else ""
 
-    def scores(self, x: Tensor) -> Tensor:
-        """Images (N,3,H,W) in [0,1] to the network's own scores (N,C,h,w)."""
-        height, width = x.shape[-2:]
+    def size_inside(self, height: int, width: int) -> tuple[int, int]:
+        """Height and width at which the network sees a picture."""
         if self.input_size is not None:
-            size = (self.input_size[1], self.input_size[0])
-        else:
-            size = (-(-height // self.multiple) * self.multiple, -(-width // self.multiple) * self.multiple)
-        if size != (height, width):
+            return self.input_size[1], self.input_size[0]
+        return -(-height // self.multiple) * self.multiple, -(-width // self.multiple) * self.multiple
+
+    def run(self, x: Tensor) -> Any:
+        """What the network itself returns for images (N,3,H,W) in [0,1]."""
+        size = self.size_inside(*x.shape[-2:])
+        if size != x.shape[-2:]:
             x = F.interpolate(x, size, mode="bilinear", align_corners=False, antialias=True)
-        x = (x - self.mean) / self.std
+        x = (x - self.mean) / self.std * self.input_range
+        if self.channels == "bgr":
+            x = x.flip(1)
         if not self.own:
-            return scores_of(self.encoder(x))
-        try:
-            scores = scores_of(self.encoder(x))
-        except (UserError, torch.OutOfMemoryError):
-            raise
-        except Exception as error:
-            raise UserError(f"The network fails on {size[1]}x{size[0]} pixels: {type(error).__name__}: {error}") from None
-        if not scores.isfinite().all():
+            return self.encoder(x)
+        with contained() as turned:
+            try:
+                output = self.encoder(x)
+            except (UserError, torch.OutOfMemoryError):
+                raise
+            except (Exception, SystemExit) as error:
+                raise UserError(f"The network fails on {size[1]}x{size[0]} pixels: {type(error).__name__}: {error}") from None
+        self.turned |= set(turned)
+        return output
+
+    def scores(self, x: Tensor) -> Tensor:
+        """Images (N,3,H,W) in [0,1] to the network's scores (N,C,h,w), at its own size."""
+        scores = self.as_scores(scores_of(self.run(x), self.output))
+        if self.own and not scores.isfinite().all():
+            height, width = self.size_inside(*x.shape[-2:])
             raise UserError(
-                f"The network's scores for {size[1]}x{size[0]} pixels are not finite (NaN or infinite); its weights or statistics are "
-                "wrong."
+                f"The network's scores for {width}x{height} pixels are not finite (NaN or infinite); its weights or statistics are wrong."
             )
-        return scores
+        return scores.to(x.dtype) if scores.is_floating_point() else scores
+
+    def as_scores(self, scores: Tensor) -> Tensor:
+        """What the network returns per class as scores of which a softmax makes probabilities."""
+        mask = scores.ndim == 4 and scores.shape[1] == 1 and len(self.label_set.classes) == 2
+        if self.outputs != "probabilities":
+            return torch.cat([torch.zeros_like(scores), scores], 1) if mask else scores
+        if mask:
+            scores = torch.cat([1 - scores, scores], 1)
+        return scores.clamp(min=SMALLEST_PROBABILITY).log()
 
     def forward(self, x: Tensor) -> Tensor:
         """Images (N,3,H,W) in [0,1] to logits (N,C,H,W)."""
@@ -101,85 +128,34 @@ def as_segmenter(network: nn.Module, entry: ModelEntry) -> Segmenter:
     return network if isinstance(network, Segmenter) else AdaptedSegmenter(network, entry)
 
 
-def scores_of(output: Any) -> Tensor:
-    """The class scores in what a network returned; raises UserError where there are none."""
-    if isinstance(output, Mapping):
-        output = output.get("out", output.get("logits"))
-    scores = getattr(output, "logits", output)
-    if not isinstance(scores, Tensor):
-        raise UserError(f"The network returned {type(output).__name__}; expected a tensor of class scores, or one under 'out' or 'logits'.")
-    return scores
+def scores_of(output: Any, name: str = "") -> Tensor:
+    """The class scores in what a network returned: what is called `name`, or has that number in a list; raises UserError for none.
 
-
-def check_network(model: Segmenter, key: str) -> None:
-    """Try a network that someone brought on small pictures, and let its deepest feature layer be the one to attack.
-
-    Raises UserError, a message of its own each, where it fails, returns no floating-point (N,C,H,W) scores, the number of classes is not
-    that of the label set or not 2 to 255, the scores do not cover the picture evenly, are not finite or have no gradient, or a layer to
-    report has no output.
+    Without a name: a tensor, the first element of a list or tuple, or what is called `out` or `logits`.
     """
-    # Long: one check after the other, each with a message of its own.
-    x = picture_for_trial(96, 128).to(model.mean.device).requires_grad_()
-    try:
-        scores = scores_of_trial(model, x)
-    except UserError as error:
-        raise UserError(f"The model {key} does not fit: {error}") from None
-    classes = len(model.label_set.classes)
-    if scores.ndim != 4:
-        raise UserError(f"The model {key} returns scores of shape {tuple(scores.shape)}; expected (N, classes, H, W).")
-    if not scores.is_floating_point():
-        raise UserError(f"The model {key} returns {scores.dtype}; expected floating-point scores per class, before any argmax.")
-    if scores.shape[1] != classes:
-        raise UserError(
-            f"The model {key} has {scores.shape[1]} outputs, but its label set {model.label_set.name} has {classes} classes. "
-            "Give the label file that it was trained with."
-        )
-    if not 2 <= classes <= VOID:
-        raise UserError(f"The model {key} tells {classes} classes apart; a map of 8 bits takes 2 to {VOID}.")
-    width, height = getattr(model, "input_size", None) or (128, 96)
-    rows, columns = scores.shape[-2:]
-    if not rows or not columns or abs(height / rows - width / columns) > 0.25 * height / rows or rows > 2 * height:
-        raise UserError(
-            f"The model {key} returns scores of {columns}x{rows} for a picture of {width}x{height}. "
-            "Scores must have the picture's size, or cover it as an evenly coarser grid, which is then upsampled bilinearly."
-        )
-    if not scores.isfinite().all():
-        raise UserError(f"The model {key} returns scores that are not finite (NaN or infinite); its weights or statistics are wrong.")
-    try:
-        torch.autograd.grad(scores.sum(), x)
-    except torch.OutOfMemoryError:
-        raise
-    except Exception as error:
-        raise UserError(
-            f"The model {key} cannot be attacked: its scores have no gradient with respect to the picture ({error}). "
-            "Take no_grad, detach and in-place operations on the picture out of it."
-        ) from None
-    with torch.no_grad():
-        try:
-            scores_of_trial(model, picture_for_trial(107, 149).to(x))
-        except UserError as error:
+    if hasattr(output, "_asdict"):
+        output = output._asdict()
+    if isinstance(output, list | tuple):
+        if name and not (name.isdecimal() and int(name) < len(output)):
             raise UserError(
-                f"The model {key} works on 128x96 pixels, but not on all sizes. {str(error).removesuffix('.')}. If it needs sides of a "
-                "multiple of, say, 32 pixels, state multiple = 32."
-            ) from None
-        if not isinstance(model, AdaptedSegmenter):
-            return
-        features = model.features(x)
-    absent = [layer for layer in model.layers if layer not in features]
-    if absent:
-        raise UserError(f"The model {key} has no layer {absent[0]} with an output (N,channels,h,w).")
-    if not model.feature_layer:
-        model.feature_layer = "".join(f"encoder.{name}" for name in list(features)[-1:])
-
-
-def picture_for_trial(height: int, width: int) -> Tensor:
-    """A picture (1,3,H,W) in [0,1] of noise."""
-    return torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(0))
-
-
-def scores_of_trial(model: Segmenter, x: Tensor) -> Tensor:
-    """The scores before they are brought to the picture's size, where that is a step of its own."""
-    return model.scores(x) if isinstance(model, AdaptedSegmenter) else model(x)
+                f"The network returned {len(output)} outputs; output = '{name}' is none of their numbers, 0 to {len(output) - 1}."
+            )
+        return scores_of(output[int(name or 0)]) if output else scores_of(None)
+    found = output
+    if isinstance(output, Mapping):
+        found = output.get(name) if name else output.get("out", output.get("logits"))
+    elif not isinstance(output, Tensor):
+        found = getattr(output, name or "logits", None)
+    if isinstance(found, Tensor):
+        return found
+    if isinstance(output, Mapping):
+        known = ", ".join(f"'{key}'" for key in output)
+        wanted = f"but nothing called '{name}'" if name else "and nothing called 'out' or 'logits'"
+        raise UserError(f"The network returned {known or 'nothing'}, {wanted}. Name the one that holds the class scores: output = '...'.")
+    raise UserError(
+        f"The network returned {type(output).__name__}; expected a tensor of class scores, or one under 'out', 'logits' or a name that is "
+        "stated as output."
+    )
 
 
 class RelabelledSegmenter(Segmenter):
@@ -191,6 +167,7 @@ class RelabelledSegmenter(Segmenter):
     def __init__(self, model: Segmenter, target: LabelSet):
         table = translation(model.label_set, target)
         super().__init__(model, nn.Identity(), (0.0,) * 3, (1.0,) * 3, target)
+        self.notices = model.notices
         self.feature_layer = f"encoder.{model.feature_layer}"
         self.groups = [[source for source, index in enumerate(table) if index == wanted] for wanted in range(len(target.classes))]
         self.to(model.mean.device).eval().requires_grad_(False)

@@ -1,6 +1,7 @@
 """The user's own models by way of a configuration file, `segviz.toml`."""
 
 import os
+import re
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -13,7 +14,7 @@ from torch import nn
 from segviz.data.label_sets import read_label_file
 from segviz.models import hub
 from segviz.models.entry import ModelEntry, Triple
-from segviz.models.own import OwnModel, described_entry, plain_module, run_factory, split_factory, stamps
+from segviz.models.own import CHANNELS, OUTPUTS, OwnModel, described_entry, plain_module, run_factory, split_factory, stamps
 from segviz.places import folder_of_the_user
 from segviz.types import UserError
 
@@ -58,6 +59,24 @@ def deviations(value: Any) -> Triple:
     return found
 
 
+def one_of(*known: str) -> Callable[[Any], str]:
+    """A reader of one of some words; it raises ValueError otherwise."""
+
+    def read(value: Any) -> str:
+        if value not in known:
+            raise ValueError
+        return str(value)
+
+    return read
+
+
+def factor(value: Any) -> float:
+    """A number above 0; raises TypeError or ValueError otherwise."""
+    if isinstance(value, bool | str) or not float(value) > 0:
+        raise ValueError
+    return float(value)
+
+
 def layers(value: Any) -> tuple[str, ...]:
     """Names of modules; raises TypeError otherwise."""
     if not isinstance(value, list):
@@ -65,7 +84,7 @@ def layers(value: Any) -> tuple[str, ...]:
     return tuple(map(text, value))
 
 
-SOURCES = ("factory", "hub", "checkpoint", "labels")
+SOURCES = ("factory", "hub", "checkpoint", "checkpoint_part", "labels")
 FIELDS: dict[str, tuple[Callable[[Any], Any], str]] = {
     "title": (text, "a text"),
     "licence": (text, "a text"),
@@ -75,8 +94,30 @@ FIELDS: dict[str, tuple[Callable[[Any], Any], str]] = {
     "working_size": (positive_number, "a whole number above 0"),
     "multiple": (positive_number, "a whole number above 0"),
     "layers": (layers, "a list of module names"),
+    "channels": (one_of(*CHANNELS), "'rgb' or 'bgr', the order that the network takes them in"),
+    "input_range": (factor, "a number above 0: 255 for a network that takes grey levels"),
+    "output": (text, "a text: the name or the number of the scores in what the network returns"),
+    "outputs": (one_of(*OUTPUTS[1:]), "'scores' or 'probabilities'"),
 }
 """What else a table may say of its model: how it is read, and what it must be."""
+
+
+STATED = ("channels", "input_range", "output", "outputs")
+"""What can be said of a model behind its key as well: `net.py:build@channels=bgr@outputs=probabilities`."""
+
+
+def split_statements(key: str) -> tuple[str, dict[str, Any]]:
+    """A model key into that of the model and what is said of it behind @; raises UserError with what is wrong there."""
+    base, *parts = re.split(rf"@(?=(?:{'|'.join(STATED)})=)", key)
+    stated: dict[str, Any] = {}
+    for part in parts:
+        field, _, value = part.partition("=")
+        read, wanted = FIELDS[field]
+        try:
+            stated[field] = read(float(value) if field == "input_range" else value)
+        except (TypeError, ValueError):
+            raise UserError(f"{field}={value} behind the model's key is not {wanted}.") from None
+    return base, stated
 
 
 def configuration_file() -> Path:
@@ -184,5 +225,5 @@ def configured_entry(key: str, table: dict[str, Any], folder: Path) -> ModelEntr
             raise UserError("the field labels is missing.")
         made = OwnModel(made, labels)
     own = described_entry(key, path, name, made if labels is None else replace(made, labels=labels))
-    told: dict[str, Any] = {"title": key, "build": partial(plain_module, path, name, checkpoint)} | stated
+    told: dict[str, Any] = {"title": key, "build": partial(plain_module, path, name, checkpoint, table.get("checkpoint_part", ""))} | stated
     return replace(own, **told)

@@ -23,6 +23,9 @@ class ModelEntry:
     `build` makes the network with random weights: a Segmenter, or any module that maps normalised RGB images to class scores; then
     `mean` and `std` are its input statistics on the [0,1] scale, `input_size` (width, height) the size that it squashes pictures to (None:
     it takes them as they are, brought to a multiple of `multiple` pixels) and `layers` the modules that `features` reports.
+    `channels` is the order that it takes them in, "rgb" or "bgr" (statistics are always those of RGB); normalised values are multiplied by
+    `input_range`, 255 for a network that takes grey levels. `output` is the name or number of the scores where it returns several things.
+    `outputs` says what they are: "scores", or "probabilities", whose logarithm is taken; empty where nobody has said.
     The weights are the file `weights`, or are downloaded from `url` (`size` bytes, to within a few percent) on first use; `sha256` in full
     or its first digits. Without either, `build` brings the weights along. `own` marks
     what the user brought, `network_of` the entry whose network uploaded weights are for.
@@ -51,6 +54,10 @@ class ModelEntry:
     input_size: tuple[int, int] | None = None
     multiple: int = 1
     layers: tuple[str, ...] = ()
+    channels: str = "rgb"
+    input_range: float = 1.0
+    output: str = ""
+    outputs: str = ""
     own: bool = False
     network_of: str = ""
     short: str = ""

@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from segviz.data.label_sets import ADE20K150, CITYSCAPES19, VOC21, LabelSet, plain_label_set
+from segviz.data.label_sets import ADE20K150, CITYSCAPES19, VOC21, LabelSet, described_label_set, plain_label_set
 from segviz.models.entry import IMAGENET_MEAN, IMAGENET_STD, ModelEntry
-from segviz.types import UserError
+from segviz.types import VOID, UserError
 
 WORKING_SIZE = 512
 
@@ -55,12 +55,14 @@ def transformers_entry(key: str) -> ModelEntry:
     transformers = import_transformers(key)
     config = pretrained(key, transformers.AutoConfig)
     names = [config.id2label[index] for index in sorted(config.id2label)]
-    mean, std, size = statistics(pretrained(key, transformers.AutoImageProcessor))
+    processor = pretrained(key, transformers.AutoImageProcessor)
+    mean, std, size = statistics(processor)
+    reduced = bool(getattr(processor, "do_reduce_labels", None) or getattr(processor, "reduce_labels", None))
     return ModelEntry(
         key=key,
         title=name,
         build=partial(build_transformers, key),
-        label_set=known_label_set(name, names),
+        label_set=known_label_set(name, names, reduced),
         working_size=WORKING_SIZE,
         mean=mean,
         std=std,
@@ -97,10 +99,16 @@ def pretrained(key: str, kind: Any, **options: Any) -> Any:
 
 
 def statistics(processor: Any) -> tuple[tuple[float, float, float], tuple[float, float, float], tuple[int, int] | None]:
-    """Mean, standard deviation and fixed input size (width, height) that an image processor stands for."""
+    """Mean, standard deviation and fixed input size (width, height) that an image processor stands for, for pictures in [0,1].
+
+    It multiplies grey levels by `rescale_factor`, if it rescales at all, before it normalises them.
+    """
     mean, std = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
     if processor.do_normalize:
         mean, std = tuple(processor.image_mean), tuple(processor.image_std)
+    scale = 255 * (processor.rescale_factor if getattr(processor, "do_rescale", True) else 1)
+    if abs(scale - 1) > 1e-6:
+        mean, std = (mean[0] / scale, mean[1] / scale, mean[2] / scale), (std[0] / scale, std[1] / scale, std[2] / scale)
     size = processor.size if processor.do_resize else {}
     if "height" in size and "width" in size:
         return mean, std, (size["width"], size["height"])
@@ -154,9 +162,9 @@ def smp_entry_with(key: str, label_set: LabelSet, note: str = "") -> ModelEntry:
 def guessed_label_set(key: str) -> LabelSet:
     """The known label set with as many classes as a network of `smp:` has, or classes without names."""
     classes = build_smp(key).segmentation_head[0].out_channels  # type: ignore[index, union-attr]
-    if classes < 2:
-        raise UserError(f"{key} has one output, a binary mask; at least two classes are needed.")
-    names = {21: VOC21.classes, 19: CITYSCAPES19.classes, 150: ADE20K150.classes}.get(classes, [f"class {i}" for i in range(classes)])
+    names = {1: ("background", "object"), 21: VOC21.classes, 19: CITYSCAPES19.classes, 150: ADE20K150.classes}.get(
+        classes, [f"class {i}" for i in range(classes)]
+    )
     return known_label_set(key.removeprefix("smp:"), list(names))
 
 
@@ -187,8 +195,11 @@ def found(key: str, read: Any) -> Any:
         ) from None
 
 
-def known_label_set(name: str, names: list[str]) -> LabelSet:
-    """The label set with these class names if it is a known one, else one with generated colours."""
+def known_label_set(name: str, names: list[str], reduced: bool = False) -> LabelSet:
+    """The label set with these class names if it is a known one, else one with generated colours.
+
+    `reduced`: label maps hold 0 for what does not count, and 1 for the first class.
+    """
 
     def plain(classes: Any) -> list[str]:
         return [str(label).split(",")[0].strip().lower() for label in classes]
@@ -196,4 +207,7 @@ def known_label_set(name: str, names: list[str]) -> LabelSet:
     for label_set in (VOC21, CITYSCAPES19, ADE20K150):
         if plain(names) == plain(label_set.classes):
             return label_set
-    return plain_label_set(name, names)
+    if not reduced:
+        return plain_label_set(name, names)
+    shifted = described_label_set(name, names, None, range(1, len(names) + 1))
+    return replace(shifted, stored_ids=range(len(names) + 1), index_of={0: VOID, **shifted.index_of})

@@ -4,16 +4,19 @@ import os
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
 
 import torch
 
-from segviz.models.adapt import as_segmenter, check_network
+from segviz.models.adapt import as_segmenter
 from segviz.models.checkpoint import load_weights, read_checkpoint
 from segviz.models.entry import ModelEntry
 from segviz.models.fetch import Progress, digest, fetch
 from segviz.models.fold import fold
 from segviz.models.pointwise import make_repeatable
 from segviz.models.segmenter import Segmenter
+from segviz.models.trial import check_network, of_state
 from segviz.types import UserError
 
 DEFAULT_BUDGET_MB = 1024
@@ -114,14 +117,25 @@ def load_entry(entry: ModelEntry, device: torch.device, progress: Progress = lam
         if entry.sha256 and not digest(file).startswith(entry.sha256):
             raise UserError(f"The weights of {entry.key} are damaged (sha256 differs). Get {file.name} again.")
     network = entry.build()
+    own = entry.state == "own"
+    notices = tuple(of_state(network, entry.key)) if own else ()
     if file is not None:
         load_weights(network, read_checkpoint(file), entry.key)
     model = as_segmenter(network, entry)
     model.eval().requires_grad_(False)
-    if entry.state != "own":
+    if own:
+        model.float()
+    else:
         fold(model)
     make_repeatable(model)
     model = model.to(device).to(memory_format=torch.channels_last)
-    if entry.state == "own":
-        check_network(model, entry.key)
+    if own:
+        model.notices = notices + check_network(model, entry.key)
     return model
+
+
+def __getattr__(name: str) -> Any:
+    """`load_model` as scripts and factories of users import it, from where it stood first."""
+    if name == "load_model":
+        return import_module("segviz.defences.load").load_model
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -15,6 +15,7 @@ from torch import nn
 from segviz.data.label_sets import LabelSet, plain_label_set, read_label_file
 from segviz.models.adapt import scores_of
 from segviz.models.checkpoint import load_weights, read_checkpoint
+from segviz.models.contained import TURNED_FOR, contained
 from segviz.models.entry import IMAGENET_MEAN, IMAGENET_STD, ModelEntry, Triple
 from segviz.types import UserError
 
@@ -31,7 +32,7 @@ class OwnModel:
 
     `labels` is the path of a label file (relative to the factory's file), the name of a known label set, or a LabelSet. `module` takes
     RGB images normalised by `mean` and `std`, squashed to `input_size` (width, height) if that is given, else brought to a multiple of
-    `multiple` pixels.
+    `multiple` pixels; `channels`, `input_range`, `output` and `outputs` as in `ModelEntry`.
     """
 
     module: nn.Module
@@ -41,6 +42,14 @@ class OwnModel:
     input_size: tuple[int, int] | None = None
     working_size: int = WORKING_SIZE
     multiple: int = 1
+    channels: str = "rgb"
+    input_range: float = 1.0
+    output: str = ""
+    outputs: str = ""
+
+
+CHANNELS = ("rgb", "bgr")
+OUTPUTS = ("", "scores", "probabilities")
 
 
 def split_factory(text: str, folder: Path = Path()) -> tuple[Path, str]:
@@ -71,11 +80,12 @@ def run_factory(path: Path, name: str) -> nn.Module | OwnModel:
         sys.modules[specification.name] = module
         sys.path.insert(0, folder)
         try:
-            specification.loader.exec_module(module)
-            factory: Callable[[], object] | None = getattr(module, name, None)
-            if not callable(factory):
-                raise UserError(f"{path} has no callable {name}.")
-            made = factory()
+            with contained() as turned:
+                specification.loader.exec_module(module)
+                factory: Callable[[], object] | None = getattr(module, name, None)
+                if not callable(factory):
+                    raise UserError(f"{path} has no callable {name}.")
+                made = factory()
         except UserError:
             raise
         except (Exception, SystemExit) as error:
@@ -86,17 +96,18 @@ def run_factory(path: Path, name: str) -> nn.Module | OwnModel:
             IMPORTED[:] = [imported for imported in set(sys.modules) - before if imported.partition(".")[0] in beside]
     if not isinstance(made, nn.Module | OwnModel):
         raise UserError(f"The factory {path}:{name} returned {type(made).__name__}; expected an nn.Module or segviz.models.own.OwnModel.")
+    TURNED_FOR[made.module if isinstance(made, OwnModel) else made] = tuple(turned)
     return made
 
 
-def plain_module(path: Path, name: str, checkpoint: Path | None = None) -> nn.Module:
-    """The network of a factory, with the weights of a checkpoint if there is one."""
+def plain_module(path: Path, name: str, checkpoint: Path | None = None, part: str = "") -> nn.Module:
+    """The network of a factory, with the weights of a checkpoint, or of the `part` of it that is called so, if there is one."""
     made = run_factory(path, name)
     module = made.module if isinstance(made, OwnModel) else made
     if checkpoint is not None:
         if not checkpoint.is_file():
             raise UserError(f"There is no checkpoint {checkpoint}.")
-        load_weights(module, read_checkpoint(checkpoint), checkpoint.name)
+        load_weights(module, read_checkpoint(checkpoint, part), checkpoint.name)
     return module
 
 
@@ -124,7 +135,10 @@ def made_entry(key: str, path: Path, name: str, changed: tuple[int, ...]) -> Mod
 
 
 def described_entry(key: str, path: Path, name: str, made: OwnModel) -> ModelEntry:
-    """Entry of a model with what its factory says of it; raises UserError for label files and statistics that cannot be used."""
+    """Entry of a model with what its factory says of it; raises UserError for label files and statements that cannot be used."""
+    for field, value, known in (("channels", made.channels, CHANNELS), ("outputs", made.outputs, OUTPUTS)):
+        if value not in known:
+            raise UserError(f"{field} = {value!r} of {path}:{name} is none of {', '.join(filter(None, known))}.")
     if not (0 <= min(made.mean) <= max(made.mean) <= 1 and 0 < min(made.std) <= max(made.std) <= 1):
         raise UserError(f"The statistics of {path}:{name} are not those of images in [0,1]; divide those of grey levels by 255.")
     return ModelEntry(
@@ -137,19 +151,23 @@ def described_entry(key: str, path: Path, name: str, made: OwnModel) -> ModelEnt
         std=made.std,
         input_size=made.input_size,
         multiple=made.multiple,
+        channels=made.channels,
+        input_range=made.input_range,
+        output=made.output,
+        outputs=made.outputs,
         data="the user's own",
         licence="the user's own",
     )
 
 
 def unnamed_classes(module: nn.Module, name: str) -> LabelSet:
-    """Classes 0, 1, ... of a network, as many as it gives scores to; raises UserError where a picture of 128x96 gets none."""
+    """Classes 0, 1, ... of a network, as many as it has outputs, two for a mask; raises UserError where a picture of 128x96 gets none."""
     try:
-        with torch.no_grad():
-            shape = scores_of(module.eval()(torch.zeros(1, 3, 96, 128))).shape
-    except Exception as error:
+        with contained(), torch.no_grad():
+            shape = scores_of(module.eval().float()(torch.zeros(1, 3, 96, 128))).shape
+    except (Exception, SystemExit) as error:
         raise UserError(
             f"{name} fails on a picture of 128x96 pixels ({type(error).__name__}: {error}). "
             "Return an OwnModel with its statistics and label file, or a module that maps (N,3,H,W) in [0,1] to scores (N,C,H,W)."
         ) from None
-    return plain_label_set(name, [f"class {index}" for index in range(shape[1] if len(shape) > 1 else 0)])
+    return plain_label_set(name, [f"class {index}" for index in range(max(shape[1], 2) if len(shape) > 1 else 0)])

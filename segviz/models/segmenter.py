@@ -13,12 +13,14 @@ class Segmenter(nn.Module):
     """An encoder and a decoder behind one face, so that `eps` always means grey levels of the picture a person sees.
 
     Call it with RGB images (N,3,H,W) in [0,1]; it returns logits (N,C,H,W). `label_set` names the C classes,
-    `feature_layer` the layer that attacks on internal representations look at, `passes` the passes through the network that one call takes.
+    `feature_layer` the layer that attacks on internal representations look at, `passes` the passes through the network that one call takes,
+    `notices` what is to be said beside its figures.
     The network sees an image at `scale` times its sides, which is a part of the model: gradients pass through it.
     """
 
     feature_layer = "encoder"
     passes = 1
+    notices: tuple[str, ...] = ()
     mean: Tensor
     std: Tensor
 

@@ -6,10 +6,11 @@ import threading
 from dataclasses import replace
 from pathlib import Path
 
-from segviz.models.adapt import as_segmenter, check_network
+from segviz.models.adapt import as_segmenter
 from segviz.models.checkpoint import load_weights, read_upload
 from segviz.models.entry import ModelEntry
 from segviz.models.fetch import cache_folder
+from segviz.models.trial import check_network
 from segviz.types import UserError
 
 UPLOADED: dict[str, ModelEntry] = {}

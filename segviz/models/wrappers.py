@@ -23,6 +23,7 @@ class Wrapper(Segmenter):
         self.register_buffer("mean", model.mean, persistent=False)
         self.register_buffer("std", model.std, persistent=False)
         self.passes = model.passes
+        self.notices = model.notices
         self.train(model.training)
 
     def features(self, x: Tensor) -> dict[int, Tensor]:

@@ -3,13 +3,14 @@
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from torch import nn
 
 from segviz.data.label_sets import CITYSCAPES19, VOC7, VOC21
 from segviz.models import hub, own, uploads
 from segviz.models.build import MEAN, STD, build_voc7
-from segviz.models.configuration import Configuration, read_configured
+from segviz.models.configuration import Configuration, read_configured, split_statements
 from segviz.models.enet import ENet
 from segviz.models.entry import ModelEntry
 from segviz.models.espnetv2 import ESPNetv2
@@ -233,11 +234,26 @@ def catalogue() -> dict[str, ModelEntry]:
     return {**MODELS, **configured().entries, **uploads.UPLOADED}
 
 
+def stated_entry(named: str, key: str, stated: tuple[tuple[str, Any], ...]) -> ModelEntry:
+    """The entry of `named` with what is `stated` of it: the same object while that of `named` is."""
+    entry = model_entry(named)
+    if entry.state != "own":
+        raise UserError(f"{named} is known through and through; only of your own models can be said what '{key}' says.")
+    known = STATED_ENTRIES.get(key)
+    if known is None or known[0] is not entry:
+        known = STATED_ENTRIES[key] = entry, replace(entry, key=key, **dict(stated))
+    return known[1]
+
+
+STATED_ENTRIES: dict[str, tuple[ModelEntry, ModelEntry]] = {}
+
+
 def model_entry(key: str) -> ModelEntry:
     """Entry of a model; raises UserError for an unknown key, or one whose table in `segviz.toml` says something wrong.
 
-    Besides the keys of `catalogue`: `hf:` or `smp:` with a hub id or folder, and `path/to/factory.py:callable`, whose code is run. Any of
-    them may end in wrappers, as in `voc7-lraspp+crf`; the entry is then that of the network inside, by another name.
+    Besides the keys of `catalogue`: `hf:` or `smp:` with a hub id or folder, and `path/to/factory.py:callable`, whose code is run. What is
+    the user's own may go on with what is to be said of it, as in `path/to/factory.py:callable@channels=bgr`. Any of them may end in
+    wrappers, as in `voc7-lraspp+crf`; the entry is then that of the network inside, by another name.
     """
     base, names = split_key(key)
     if names:
@@ -245,6 +261,9 @@ def model_entry(key: str) -> ModelEntry:
         return replace(inside, key=key, title=" + ".join([inside.title, *names]), val_miou=None)
     if key in MODELS:
         return MODELS[key]
+    named, stated = split_statements(key)
+    if stated:
+        return stated_entry(named, key, tuple(sorted(stated.items())))
     if key.startswith("hf:"):
         return hub.transformers_entry(key)
     if key.startswith("smp:"):

@@ -1,0 +1,45 @@
+"""Switches of the whole process that other people's code may turn, and how they are put back."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import nn
+
+
+def set_default_device(device: torch.device) -> None:
+    """Make new tensors on `device`; the CPU is what is meant by none."""
+    torch.set_default_device(None if device.type == "cpu" else device)
+
+
+SWITCHES: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
+    "gradients": (torch.is_grad_enabled, torch.set_grad_enabled),
+    "the default dtype": (torch.get_default_dtype, torch.set_default_dtype),
+    "the default device": (torch.get_default_device, set_default_device),
+    "the number of threads": (torch.get_num_threads, torch.set_num_threads),
+    "deterministic algorithms": (torch.are_deterministic_algorithms_enabled, torch.use_deterministic_algorithms),
+    "anomaly detection": (torch.is_anomaly_enabled, torch.autograd.set_detect_anomaly),
+    "the precision of matrix products": (torch.get_float32_matmul_precision, torch.set_float32_matmul_precision),
+    "the working folder": (os.getcwd, os.chdir),
+}
+"""How each is read and set."""
+
+TURNED_FOR: WeakKeyDictionary[nn.Module, tuple[str, ...]] = WeakKeyDictionary()
+"""The switches that were turned when a network was made."""
+
+
+@contextmanager
+def contained() -> Iterator[list[str]]:
+    """Put back the switches that are turned meanwhile; yields a list that their names are put into at the end."""
+    before = {name: read() for name, (read, _) in SWITCHES.items()}
+    turned: list[str] = []
+    try:
+        yield turned
+    finally:
+        for name, (read, write) in SWITCHES.items():
+            if read() != before[name]:
+                write(before[name])
+                turned.append(name)
