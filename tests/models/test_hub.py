@@ -136,6 +136,49 @@ def test_class_names_without_a_known_set(tmp_path):
     assert entry.input_size is None
 
 
+def test_label_maps_of_a_processor_that_reduces_labels_begin_at_1(tmp_path):
+    transformers = pytest.importorskip("transformers")
+    save_segformer(transformers, tmp_path, ["sea", "land", "ship"], None)
+    transformers.SegformerImageProcessor(do_resize=False, do_reduce_labels=True).save_pretrained(tmp_path)
+    label_set = model_entry(f"hf:{tmp_path}").label_set
+    assert label_set.classes == ("sea", "land", "ship")
+    assert label_set.from_stored(np.array([[0, 1, 3, 255]])).tolist() == [[255, 0, 2, 255]]
+    with pytest.raises(UserError, match="values 4"):
+        label_set.from_stored(np.array([[4]]))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"do_rescale": False, "image_mean": [120.0, 110.0, 100.0], "image_std": [60.0, 61.0, 62.0]},
+        {"rescale_factor": 1 / 127.5, "image_mean": [1.0, 0.9, 0.8], "image_std": [1.0, 0.5, 0.4]},
+        {"do_rescale": False, "do_normalize": False},
+        {"rescale_factor": 1 / 127.5, "do_normalize": False},
+    ],
+    ids=["not rescaled", "another factor", "grey levels", "0 to 2"],
+)
+def test_the_rescaling_of_a_processor_counts(tmp_path, options):
+    transformers = pytest.importorskip("transformers")
+    save_segformer(transformers, tmp_path, ["sea", "land", "ship"], None)
+    processor = transformers.SegformerImageProcessor(do_resize=False, **options)
+    processor.save_pretrained(tmp_path)
+    model = load_entry(model_entry(f"hf:{tmp_path}"), CPU)
+    pixels = np.random.default_rng(0).integers(0, 256, (64, 96, 3), np.uint8)
+    wanted = processor(Image.fromarray(pixels), return_tensors="pt")["pixel_values"]
+    x = torch.from_numpy(pixels).permute(2, 0, 1)[None] / 255
+    torch.testing.assert_close((x - model.mean) / model.std, wanted, rtol=1e-4, atol=1e-3)
+
+
+def test_weights_in_half_precision_run_in_single(tmp_path):
+    transformers = pytest.importorskip("transformers")
+    save_segformer(transformers, tmp_path, ["a", "b", "c"], None)
+    network = transformers.SegformerForSemanticSegmentation.from_pretrained(tmp_path).half()
+    network.save_pretrained(tmp_path)
+    model = load_entry(model_entry(f"hf:{tmp_path}"), CPU)
+    assert {value.dtype for value in model.parameters()} == {torch.float32}
+    assert model(torch.rand(1, 3, 64, 64)).dtype == torch.float32
+
+
 def test_upernet(tmp_path):
     transformers = pytest.importorskip("transformers")
     backbone = transformers.ConvNextConfig(hidden_sizes=[8] * 4, depths=[1] * 4, out_features=["stage1", "stage2", "stage3", "stage4"])
@@ -177,9 +220,10 @@ def test_smp(tmp_path):
     smp = pytest.importorskip("segmentation_models_pytorch")
     smp.Unet("resnet18", encoder_weights=None, classes=4, decoder_channels=(32, 16, 8, 8, 8)).save_pretrained(tmp_path)
     assert check(f"smp:{tmp_path}", 4).label_set.classes == ("class 0", "class 1", "class 2", "class 3")
-    smp.Unet("resnet18", encoder_weights=None, classes=1).save_pretrained(tmp_path / "binary")
-    with pytest.raises(UserError, match="binary mask"):
-        model_entry(f"smp:{tmp_path / 'binary'}")
+    smp.Unet("resnet18", encoder_weights=None, classes=1, decoder_channels=(32, 16, 8, 8, 8)).save_pretrained(tmp_path / "mask")
+    model = check(f"smp:{tmp_path / 'mask'}", 2)
+    assert model.label_set.classes == ("background", "object")
+    assert any("has one output; it was taken for the score of object" in notice for notice in model.notices)
 
 
 def test_smp_gives_scores_where_the_checkpoint_makes_probabilities(tmp_path):
