@@ -16,11 +16,11 @@ from segviz.attacks.goals import build_goal, class_index, classes_of, fitted
 from segviz.attacks.loop import Runnable
 from segviz.attacks.regions import region_mask
 from segviz.data.images import read_photo
-from segviz.data.label_maps import read_label_map, read_map
+from segviz.data.label_maps import LabelMap, read_label_map, read_map
 from segviz.data.samples import Sample, samples
 from segviz.models.segmenter import Segmenter
 from segviz.models.zoo import ModelEntry
-from segviz.records import Figures, Frame, LeftOut, Outcome, Picture, Point, Report, Trajectory, figures_of_counts
+from segviz.records import Figures, Frame, LeftOut, Outcome, Picture, Point, Report, Trajectory, figures_of_counts, signs_of_no_gradient
 from segviz.settings import Settings
 from segviz.types import VOID, Goal, Step, StepKind, UserError
 
@@ -35,9 +35,9 @@ def open_picture(name: str, photo: Path | bytes, labels: Path | bytes | None, en
     return Picture(name, read.pixels, indices, read.original, read.notices + notices)
 
 
-def read_target_map(source: Path | bytes, entry: ModelEntry) -> np.ndarray:
-    """A map to reach, of any size, as class indices of the model (h,w) uint8; raises UserError as `read_map` does."""
-    return read_map(source, entry.label_set).indices
+def read_target_map(source: Path | bytes, entry: ModelEntry) -> LabelMap:
+    """A map to reach, of any size, in the classes of the model; raises UserError as `read_map` does."""
+    return read_map(source, entry.label_set)
 
 
 def sample_picture(key: str, entry: ModelEntry) -> Picture:
@@ -192,7 +192,7 @@ def attack_picture(
 
     steps = attack.run(model, x, goal)
     step = next(steps)
-    trajectory = opening(settings, task, step, classes)
+    trajectory = opening(settings, task, step, classes, model)
     strongest = 0
     while step.kind is not StepKind.RESULT:
         seconds += time.perf_counter() - resumed
@@ -210,10 +210,11 @@ def attack_picture(
             frames = trajectory.frames + ((frame_of(step),) if step.index in kept else ())
             trajectory = replace(trajectory, curve=(*trajectory.curve, point), frames=frames)
     report = report_of(step, task, trajectory.clean, strongest, seconds + time.perf_counter() - resumed)
-    yield replace(trajectory, final=frame_of(step), report=report)
+    trajectory = replace(trajectory, final=frame_of(step), report=report)
+    yield replace(trajectory, warnings=trajectory.warnings + signs_of_no_gradient(trajectory))
 
 
-def opening(settings: Settings, task: Task, step: Step, classes: int) -> Trajectory:
+def opening(settings: Settings, task: Task, step: Step, classes: int, model: Segmenter) -> Trajectory:
     """The clean look at one picture."""
     (picture,) = task.pictures
     clean = figures_of(step.prediction, task.reference, classes)
@@ -227,6 +228,18 @@ def opening(settings: Settings, task: Task, step: Step, classes: int) -> Traject
         clean=clean,
         curve=(point_of(step, clean),),
         frames=(frame_of(step),),
+        warnings=picture.notices + model.notices + one_class_everywhere(task.clean, task.labels, model),
+    )
+
+
+def one_class_everywhere(clean: Tensor, labels: Tensor, model: Segmenter) -> tuple[str, ...]:
+    """What is to be said where clean maps (N,H,W) are of one class alone, unless so are label maps (N,H,W)."""
+    seen, meant = clean.unique(), labels[labels != VOID].unique()
+    if len(seen) > 1 or torch.equal(seen, meant):
+        return ()
+    return (
+        f"The model sees {model.label_set.classes[int(seen)]} everywhere before any attack. A network that is fed otherwise than it was "
+        "trained does so: one that wants BGR (channels = 'bgr'), values of 0 to 255 (input_range = 255), or other statistics (mean, std).",
     )
 
 

@@ -1,6 +1,7 @@
 """What is known of one attack on one picture: plain records of numpy arrays, which pages and files read without torch."""
 
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,10 @@ class Picture:
     labels: np.ndarray | None
     original: tuple[int, int]
     notices: tuple[str, ...] = ()
+
+
+MARGIN = 0.02
+"""Share of pixels by which one attack must beat another before that is said to be a sign of masked gradients."""
 
 
 @dataclass(frozen=True)
@@ -112,8 +117,8 @@ class Trajectory:
 
     `reference` (H,W) uint8 are the labels that figures refer to: the label map, or the model's clean prediction if `own_prediction`.
     `target` (H,W) uint8 is the map to reach, None for the goal "break". `frames` holds at most about 40 iterations, evenly spread,
-    `curve` all of them. `outcomes` are the results of a suite's attacks so far. Once the run has ended, `report` and `final` hold the
-    result.
+    `curve` all of them. `outcomes` are the results of a suite's attacks so far. `warnings` are what must be read beside the figures. Once
+    the run has ended, `report` and `final` hold the result.
     """
 
     settings: Settings
@@ -128,6 +133,53 @@ class Trajectory:
     final: Frame | None = None
     report: Report | None = None
     outcomes: tuple[Outcome, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def gathered(notices: Iterable[tuple[str, Sequence[str]]]) -> tuple[str, ...]:
+    """What is to be said of many pictures, by name: every notice once, with how many pictures it is of and the first of them."""
+    names: dict[str, list[str]] = {}
+    count = 0
+    for name, said in notices:
+        count += 1
+        for notice in said:
+            names.setdefault(notice, []).append(name)
+    if count <= 1:
+        return tuple(names)
+    first = {notice: ", ".join(of[:3]) + (", ..." if len(of) > 3 else "") for notice, of in names.items()}
+    return tuple(f"{len(of)} of {count} pictures ({first[notice]}): {notice}" for notice, of in names.items())
+
+
+def still_loss(curve: Sequence[Point]) -> bool:
+    """Whether the loss of a run hardly moves, as where there is no useful gradient."""
+    losses = [point.loss for point in curve]
+    return max(losses) - min(losses) < 0.01 * max(abs(losses[0]), 1e-6)
+
+
+def lost_again(curve: Sequence[Point]) -> str:
+    """How much of what a run had won it lost again with more steps, in words; empty where it did not."""
+    wins = [point.success for point in curve]
+    if wins[-1] >= max(wins) - 2.5 * MARGIN:
+        return ""
+    return f"More steps made it weaker: it had won {max(wins):.1%} of the pixels and ended at {wins[-1]:.1%}."
+
+
+def signs_of_no_gradient(trajectory: Trajectory) -> tuple[str, ...]:
+    """Signs that an attack which has ended was led astray by its gradients, so that its failure says little of the model's robustness.
+
+    After Athalye, Carlini & Wagner (ICML 2018, 1802.00420, Sec. 3.1) and Carlini et al. (1902.06705). Nothing is said of attacks that begin
+    anew, that look for the smallest perturbation, whose iterates win and lose in turns, or that had won from the start or might change less
+    than a grey level.
+    """
+    curve, report, settings = trajectory.curve, trajectory.report, trajectory.settings
+    if report is None or len(curve) < 2 or settings.eps < 1 or report.smallest or curve[0].success > 0.95:
+        return ()
+    found = []
+    if still_loss(curve):
+        found.append("The loss of the attack hardly moves: it gets no useful gradient.")
+    if curve[-1].stage == 0 and not trajectory.outcomes and (lost := lost_again(curve)):
+        found.append(lost)
+    return tuple(f"Masked gradients? {sign} That the model withstands it says little." for sign in found)
 
 
 def figures_of_counts(counts: np.ndarray) -> Figures:

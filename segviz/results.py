@@ -8,7 +8,7 @@ from typing import Any
 
 from segviz.attacks.catalog import alpha_of, gradients_of, steps_of
 from segviz.data.label_sets import LabelSet
-from segviz.records import Figures, Trajectory, figures_of_frame
+from segviz.records import Figures, Trajectory, figures_of_frame, gathered
 from segviz.settings import Settings
 from segviz.studies.compare import Entrant, by_strength
 from segviz.studies.defences import Survey
@@ -37,6 +37,7 @@ def attack_result(trajectory: Trajectory, label_set: LabelSet) -> dict[str, Any]
         if trajectory.target is None
         else named(figures_of_frame(trajectory.final, trajectory.target, len(label_set.classes)), label_set),
         "members": [asdict(outcome) for outcome in trajectory.outcomes],
+        "warnings": list(trajectory.warnings),
     }
 
 
@@ -45,6 +46,7 @@ def comparison_result(entrants: Sequence[Entrant], budget: int, label_set: Label
     return {
         "scope": "several attacks on one image",
         "budget": budget,
+        "warnings": list(dict.fromkeys(said for one in entrants if one.trajectory is not None for said in one.trajectory.warnings)),
         "attacks": [
             attack_result(entrant.trajectory, label_set)
             if entrant.trajectory is not None and entrant.trajectory.report is not None
@@ -63,6 +65,7 @@ def targets_result(victims: Sequence[Victim], settings: Settings, target: str) -
         **attacked,
         "target": target,
         "mean": {rate: mean_now(victims, rate) for rate in RATES},
+        "warnings": list(gathered((victim.picture.name, victim.warnings) for victim in victims)),
         "counted": sum(victim.result is not None for victim in victims),
         "left_out": [{"picture": victim.picture.name, "why": victim.error} for victim in victims if victim.error is not None],
         "pictures": [
@@ -108,6 +111,7 @@ def transfer_result(study: Transfer) -> dict[str, Any]:
         "pictures": study.pictures,
         "of": study.total,
         "left_out": [asdict(lacking) for lacking in study.left_out],
+        "warnings": list(study.warnings),
         "reference": "own prediction" if study.own_prediction else "label map",
         "stopped_after": study.stopped_after,
         "runs": runs,
@@ -171,15 +175,34 @@ def named(figures: Figures | SetFigures, label_set: LabelSet) -> dict[str, Any]:
     return {**asdict(figures), "iou": dict(zip(label_set.classes, figures.iou, strict=True))}
 
 
-def survey_csv(survey: Survey) -> str:
-    """The table of a survey of defences as CSV, rates as fractions of 1; the first row is the network alone."""
-    text = io.StringIO()
-    rows = [
+def survey_result(survey: Survey, settings: Settings, budget: int) -> dict[str, Any]:
+    """A survey of defences: settings and the rows of `survey_rows`."""
+    attacked = run_settings(settings)
+    attacked.pop("image")
+    return {
+        "scope": "defences",
+        **attacked,
+        "budget": budget,
+        "left_out": [asdict(lacking) for lacking in survey.left_out],
+        "warnings": list(survey.warnings),
+        "rows": survey_rows(survey),
+    }
+
+
+def survey_rows(survey: Survey) -> list[dict[str, Any]]:
+    """A row per defence, rates as fractions of 1; the first is the network alone. One that could not be tried has its error alone."""
+    return [
         {**asdict(row), "naive_ratio": row.ratio(row.naive), "adaptive_ratio": row.ratio(row.adaptive)}
         if row.pictures
         else {"defence": row.defence, "error": row.error}
         for row in survey.rows
     ]
+
+
+def survey_csv(survey: Survey) -> str:
+    """The table of a survey of defences as CSV: `survey_rows`."""
+    text = io.StringIO()
+    rows = survey_rows(survey)
     writer = csv.DictWriter(text, [*asdict(survey.rows[0]), "naive_ratio", "adaptive_ratio"], lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)

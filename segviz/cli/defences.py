@@ -7,7 +7,19 @@ from pathlib import Path
 from tqdm import tqdm
 
 from segviz.attacks.catalog import attack_entry
-from segviz.cli.options import Commands, add_data_set, add_settings, data_set_from, make_folders, positive, say_left_out, settings_from
+from segviz.cli.options import (
+    Commands,
+    add_data_set,
+    add_settings,
+    as_read,
+    data_set_from,
+    make_folders,
+    positive,
+    say_left_out,
+    say_warnings,
+    settings_from,
+    write_json,
+)
 from segviz.data.samples import samples
 from segviz.defences.catalog import values_of
 from segviz.defences.load import load_model
@@ -15,7 +27,7 @@ from segviz.defences.rows import DEFENCES
 from segviz.lab import open_picture, sample_picture
 from segviz.models.load import default_device
 from segviz.models.zoo import model_entry
-from segviz.results import survey_csv
+from segviz.results import survey_csv, survey_result
 from segviz.studies.defences import survey
 from segviz.studies.evaluate import in_label_set
 from segviz.types import UserError
@@ -48,18 +60,24 @@ def defences_command(options: argparse.Namespace) -> None:
     else:
         pairs, stored, wanted = data_set_from(options)
         entry, model = in_label_set(entry, model, stored, wanted)
+        entry = as_read(entry, options)
         pictures = [open_picture(photo.stem, photo, labels, entry) for photo, labels in pairs]
-    make_folders(options.csv and options.csv.parent)
+    make_folders(options.csv and options.csv.parent, options.json and options.json.parent)
+    settings = settings_from(options, "")
     table = None
     with tqdm(unit="trial", file=sys.stderr) as bar:
-        for table in survey(settings_from(options, ""), names, pictures, model, options.budget):
+        for table in survey(settings, names, pictures, model, options.budget):
             bar.total = table.total
             bar.update(table.done - bar.n)
     assert table is not None
     say_left_out(table.left_out)
+    say_warnings(table.warnings)
+    if options.json:
+        write_json(survey_result(table, settings, options.budget), options.json)
     text = survey_csv(table)
     if options.csv is None:
-        sys.stdout.write(text)
+        if options.json is None:
+            sys.stdout.write(text)
         return
     try:
         options.csv.write_text(text)

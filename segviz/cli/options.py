@@ -12,9 +12,10 @@ from typing import Any, NoReturn, TypeAlias
 from segviz.attacks.catalog import published
 from segviz.attacks.transforms import TRANSFORMS
 from segviz.data.datasets import Pairs, open_data_set
-from segviz.data.label_sets import LabelSet, label_set_named
+from segviz.data.label_sets import READ_BY, LabelSet, Reading, label_set_named
 from segviz.data.samples import samples
 from segviz.fields import Field, fields_of
+from segviz.models.entry import ModelEntry
 from segviz.records import LeftOut
 from segviz.settings import Settings
 from segviz.types import UserError
@@ -81,6 +82,27 @@ def add_data_set(command: argparse.ArgumentParser, required: bool) -> None:
     command.add_argument("--data-labels", metavar="SET", help="what the ids in the label maps mean, where the folder does not tell")
     command.add_argument("--label-set", metavar="SET", help="read model and labels in this coarser label set, such as VOC7")
     command.add_argument("--limit", type=positive, help="only the first N pairs")
+    add_reading(command)
+
+
+def add_reading(command: argparse.ArgumentParser) -> None:
+    """The options that say of label maps what their files leave open."""
+    command.add_argument(
+        "--mask-class", default="", metavar="CLASS", help="label maps are masks of this class: it is 255, or the higher of two"
+    )
+    command.add_argument("--read-labels", choices=READ_BY[1:], default="", help="what counts in label maps with a palette")
+    command.add_argument("--labels-turned", action="store_true", help="label maps lie as their photos are stored; EXIF turns both")
+
+
+def reading_from(options: argparse.Namespace) -> Reading:
+    """What the options of `add_reading` say."""
+    return Reading(options.mask_class, options.read_labels, options.labels_turned)
+
+
+def as_read(entry: ModelEntry, options: argparse.Namespace) -> ModelEntry:
+    """A model whose label maps are read as the options of `add_reading` say, if they say anything."""
+    reading = reading_from(options)
+    return entry if reading == Reading() else replace(entry, label_set=replace(entry.label_set, reading=reading))
 
 
 def data_set_from(options: argparse.Namespace) -> tuple[Pairs, LabelSet | None, LabelSet | None]:
@@ -88,6 +110,8 @@ def data_set_from(options: argparse.Namespace) -> tuple[Pairs, LabelSet | None, 
     data = open_data_set(options.data, options.split)
     stored = label_set_named(options.data_labels) if options.data_labels else data.label_set
     wanted = label_set_named(options.label_set) if options.label_set else None
+    if stored is not None and reading_from(options) != Reading():
+        stored = replace(stored, reading=reading_from(options))
     return data.pairs[: options.limit], stored, wanted
 
 
@@ -134,6 +158,12 @@ def make_folders(*folders: Path | None) -> None:
                 folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UserError(f"Cannot create the folder {folder}: {error.strerror}.") from None
+
+
+def say_warnings(warnings: Sequence[str]) -> None:
+    """A line on stderr for everything that must be read beside the figures."""
+    for warning in warnings:
+        print(f"warning: {warning}", file=sys.stderr)
 
 
 def say_left_out(left_out: Sequence[LeftOut]) -> None:

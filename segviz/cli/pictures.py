@@ -13,15 +13,18 @@ from segviz.attacks.catalog import attack_entry, iterations_of
 from segviz.cli.options import (
     Commands,
     add_data_set,
+    add_reading,
     add_settings,
+    as_read,
     data_set_from,
     make_folders,
     photo,
     say_left_out,
+    say_warnings,
     settings_from,
     write_json,
 )
-from segviz.data.label_sets import LabelSet
+from segviz.data.label_sets import LabelSet, label_set_named
 from segviz.data.samples import sample_of_file
 from segviz.defences.load import load_model
 from segviz.lab import attack_picture, device_name, labels_of_sample, open_picture, read_target_map
@@ -39,6 +42,8 @@ def add(commands: Commands) -> None:
     attack = commands.add_parser("attack", help="attack one picture")
     attack.add_argument("--image", type=photo, required=True, help="PNG, JPEG or WebP, or a sample by name, such as chelsea")
     attack.add_argument("--labels", type=Path, help="PNG of class ids; found by itself for a bundled sample")
+    attack.add_argument("--label-ids", metavar="SET", help="what the ids in label map and target map mean, where it is not the model's set")
+    add_reading(attack)
     attack.add_argument("--target-map", type=Path, metavar="FILE", help="reach this map: PNG of class ids, resized by nearest neighbour")
     add_settings(attack, attack_required=True)
     attack.add_argument("--save", type=Path, metavar="FOLDER", help="write the six pictures here")
@@ -52,13 +57,17 @@ def add(commands: Commands) -> None:
 
 def attack_command(options: argparse.Namespace) -> None:
     entry = model_entry(options.model)
+    if options.label_ids:
+        entry = replace(entry, label_set=entry.label_set.for_files_of(label_set_named(options.label_ids)))
+    entry = as_read(entry, options)
     attack_entry(options.attack)
     settings = settings_from(options, str(options.image))
     target_map = None
     if options.target_map:
         if settings.goal != Settings().goal:
             raise UserError(f"--target-map is a goal of its own. Leave out --goal {settings.goal}, or the map.")
-        settings, target_map = replace(settings, goal=GIVEN), read_target_map(options.target_map, entry)
+        found = read_target_map(options.target_map, entry)
+        settings, target_map = replace(settings, goal=GIVEN), found.indices
     sample = sample_of_file(options.image)
     labels = options.labels or (labels_of_sample(sample, entry) if sample else None)
     picture = open_picture(options.image.stem, options.image, labels, entry)
@@ -75,9 +84,11 @@ def attack_command(options: argparse.Namespace) -> None:
         result["labels"] = str(labels)
     if options.target_map:
         result["target_map"] = str(options.target_map)
+        result["warnings"] += [f"Target map: {notice}" for notice in found.notices]
     if options.save:
         save_pictures(trajectory, model.label_set, options.save)
     write_json(result, options.json)
+    say_warnings(result["warnings"])
     say_outcome(result)
 
 
@@ -118,6 +129,7 @@ def evaluate_command(options: argparse.Namespace) -> None:
     pairs, stored, wanted = data_set_from(options)
     make_folders(options.json and options.json.parent)
     entry, model = in_label_set(entry, load_model(options.model, default_device()), stored, wanted)
+    entry = as_read(entry, options)
     with tqdm(total=len(pairs), unit="image", file=sys.stderr) as bar:
         evaluation = evaluate(pairs, entry, model, settings, bar.update)
     result = evaluation_result(evaluation, settings, model.label_set)
@@ -130,4 +142,5 @@ def evaluate_command(options: argparse.Namespace) -> None:
     }
     write_json(result, options.json)
     say_left_out(evaluation.left_out)
+    say_warnings(evaluation.warnings)
     say_outcome(result)

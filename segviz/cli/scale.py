@@ -9,8 +9,8 @@ from PIL import Image
 from tqdm import tqdm
 
 from segviz import draw
-from segviz.cli.options import Commands, make_folders, write_json
-from segviz.data.images import read_photo
+from segviz.cli.options import Commands, make_folders, say_warnings, write_json
+from segviz.data.images import Photo, read_photo
 from segviz.scaling.attack import MAX_SIDE, Scaled, attack, check_sizes
 from segviz.scaling.kernels import LIBRARIES, SCALERS, scaler
 from segviz.types import UserError
@@ -38,8 +38,9 @@ def scale_attack(options: argparse.Namespace) -> None:
     way = scaler(options.library, options.kernel, options.antialias)
     if options.out and options.out.suffix.lower() != ".png":
         raise UserError(f"The attack picture must stay as it is to the last bit: write it to a PNG file, not to {options.out.name}.")
-    source = read_own_size(options.source)
-    target = read_own_size(options.target)
+    photos = {"source": read_own_size(options.source), "target": read_own_size(options.target)}
+    source, target = photos["source"].pixels, photos["target"].pixels
+    warnings = [f"{name}: {notice}" for name, photo in photos.items() for notice in photo.notices]
     size = scaled_size(options, source, target)
     check_sizes(source.shape[:2], size)
     if size != target.shape[:2]:
@@ -53,18 +54,19 @@ def scale_attack(options: argparse.Namespace) -> None:
     assert look.result is not None
     if options.out:
         save_scaled(look.result.pixels, options.out)
-    write_json({"source": str(options.source), "target": str(options.target), **look.result.figures()}, options.json)
+    write_json({"source": str(options.source), "target": str(options.target), **look.result.figures(), "warnings": warnings}, options.json)
+    say_warnings(warnings)
     print(outcome(look.result), file=sys.stderr)
 
 
-def read_own_size(file: Path) -> np.ndarray:
-    """A picture at its own size, (H,W,3) uint8; raises UserError where it is none, or too large for the attack."""
+def read_own_size(file: Path) -> Photo:
+    """A picture at its own size; raises UserError where it is none, or too large for the attack."""
     photo = read_photo(file, MAX_SIDE)
     if max(photo.original) > MAX_SIDE:
         raise UserError(
             f"{file} is {photo.original[0]}x{photo.original[1]}; at most {MAX_SIDE} px on a side are possible. Scale it down first."
         )
-    return photo.pixels
+    return photo
 
 
 def scaled_size(options: argparse.Namespace, source: np.ndarray, target: np.ndarray) -> tuple[int, int]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from segviz.cli.options import Commands, make_folders, write_json
+from segviz.cli.options import Commands, make_folders, say_warnings, write_json
 from segviz.studies.grid import read_study
 from segviz.studies.plot import curves_html
 from segviz.studies.run import ENGINES, run
@@ -53,6 +53,7 @@ def say(row: Row) -> None:
     settings = row.point.settings
     figures = "no image" if row.adversarial is None or row.clean is None else f"{row.clean.miou:6.1%} -> {row.adversarial.miou:6.1%}"
     problem = f"  {row.errors[0]}" if row.errors else ""
+    say_warnings(row.warnings)
     print(f"{settings.model:<22} {row.point.row.title:<28} eps {settings.eps:<5g} steps {settings.steps:<4} mIoU {figures}{problem}")
 
 

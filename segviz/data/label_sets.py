@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -274,7 +275,8 @@ def read_label_file(source: str, folder: Path = Path()) -> LabelSet:
     """A label set from its name, or from a TOML file (relative to `folder`).
 
     The file holds `classes` (names), and if wanted `name`, `palette` ([r, g, b] per class) and `ids` (the id per class in label maps;
-    by default their position). Raises UserError where the file is missing or says something else.
+    by default their position); and what `Reading` is made of: `mask_class`, `read_labels`, `labels_turned`. Raises UserError where the
+    file is missing or says something else.
     """
     if source.lower() in {name.lower() for name in LABEL_SETS}:
         return label_set_named(source)
@@ -296,7 +298,20 @@ def read_label_file(source: str, folder: Path = Path()) -> LabelSet:
     if not right or len(set(ids)) != len(classes):
         raise UserError(f"ids in {path} must hold one id of 0 to 254 for each of the {len(classes)} classes, each once.")
     name = str(table.get("name", path.stem))
-    return described_label_set(name, classes, [(r, g, b) for r, g, b in palette] if palette else None, ids)
+    described = described_label_set(name, classes, [(r, g, b) for r, g, b in palette] if palette else None, ids)
+    return replace(described, reading=read_reading(table, path))
+
+
+def read_reading(table: dict[str, Any], path: Path) -> Reading:
+    """What a label file at `path` says of label maps; raises UserError where it is something else."""
+    mask, by, turned = table.get("mask_class", ""), table.get("read_labels", ""), table.get("labels_turned", False)
+    if mask and mask not in table["classes"]:
+        raise UserError(f"mask_class = {mask!r} in {path} is none of its classes.")
+    if by not in READ_BY:
+        raise UserError(f"read_labels = {by!r} in {path} must be 'ids' or 'colours'.")
+    if not isinstance(turned, bool):
+        raise UserError(f"labels_turned = {turned!r} in {path} must be true or false.")
+    return Reading(mask, by, turned)
 
 
 def is_colour(value: object) -> bool:

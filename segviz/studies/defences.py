@@ -15,15 +15,13 @@ from segviz.defences.uncertainty import mean_entropy
 from segviz.defences.wrappers import RandomViews
 from segviz.lab import Task, attack_picture, figures_of, nothing_left, prepare, to_tensor
 from segviz.models.segmenter import Segmenter
-from segviz.records import Frame, LeftOut, Picture, Trajectory
+from segviz.records import MARGIN, Frame, LeftOut, Picture, Trajectory, gathered, lost_again, still_loss
 from segviz.settings import Settings
 from segviz.studies.compare import within_budget
 from segviz.types import UserError
 
 MAX_FRAMES = 10
 """Iterations that are stored of each attack."""
-MARGIN = 0.02
-"""Share of pixels by which one attack must beat another before that is said to be a sign of masked gradients."""
 
 
 @dataclass(frozen=True)
@@ -169,12 +167,10 @@ def signs_of_masking(trial: Trial) -> tuple[str, ...]:
             f"The attack through the defence wins {adaptive:.1%} of the pixels, the one that does not know it {naive:.1%}: a white-box"
             " attack should not be the weaker one. Its gradients mislead it, or the budget is too small for the views it takes."
         )
-    losses = [point.loss for point in trial.adaptive.curve]
-    if max(losses) - min(losses) < 0.01 * max(abs(losses[0]), 1e-6):
+    if still_loss(trial.adaptive.curve):
         found.append("The loss of the attack through the defence hardly moves: it gets no useful gradient.")
-    wins = [point.success for point in trial.adaptive.curve]
-    if wins[-1] < max(wins) - 2.5 * MARGIN:
-        found.append(f"More steps made it weaker: it had won {max(wins):.1%} of the pixels and ended at {wins[-1]:.1%}.")
+    if lost := lost_again(trial.adaptive.curve):
+        found.append(lost)
     return tuple(found)
 
 
@@ -203,7 +199,7 @@ class DefenceFigures:
 class Survey:
     """Defences over pictures at one moment: `done` of `total` trials; mean entropies of the network alone on clean and attacked ones.
 
-    Pictures `left_out` count in no row."""
+    Pictures `left_out` count in no row; `warnings` are what must be read beside the figures."""
 
     rows: tuple[DefenceFigures, ...]
     done: int
@@ -211,6 +207,7 @@ class Survey:
     clean_entropy: tuple[float, ...] = ()
     attacked_entropy: tuple[float, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass
@@ -263,6 +260,7 @@ def survey(
     total, done = len(labelled) * len(names), 0
     clean_entropy: list[float] = []
     attacked_entropy: list[float] = []
+    warnings = model.notices + gathered((picture.name, picture.notices) for picture in labelled)
     left_out = [LeftOut(picture.name, "It has no label map in the model's classes.") for picture in pictures if picture.labels is None]
 
     @torch.no_grad()
@@ -271,7 +269,7 @@ def survey(
 
     def state() -> Survey:
         rows = tuple(defence_figures(name, one.passes, count) for name, one, count in zip(names, models, counts, strict=True))
-        return Survey(rows, done, total, tuple(clean_entropy), tuple(attacked_entropy), tuple(left_out))
+        return Survey(rows, done, total, tuple(clean_entropy), tuple(attacked_entropy), tuple(left_out), warnings)
 
     for picture in labelled:
         if stopped():

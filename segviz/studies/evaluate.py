@@ -18,11 +18,11 @@ from segviz.attacks.loop import Attack, Runnable
 from segviz.attacks.suite import Suite
 from segviz.data.images import picture_size
 from segviz.data.label_sets import LabelSet
-from segviz.lab import Task, nothing_left, open_picture, prepare
+from segviz.lab import Task, nothing_left, one_class_everywhere, open_picture, prepare
 from segviz.models.adapt import RelabelledSegmenter
 from segviz.models.segmenter import Segmenter
 from segviz.models.zoo import ModelEntry
-from segviz.records import LeftOut, Picture
+from segviz.records import LeftOut, Picture, gathered
 from segviz.settings import Settings
 from segviz.studies import worst_case
 from segviz.types import THRESHOLDS, UserError
@@ -78,7 +78,7 @@ class Evaluation:
     Of a suite, `adversarial` is the worst case over its `members`: the accuracies with the attack that lowers each image's accuracy most,
     the NmIoU with the one that lowers its mIoU most, and mIoU and IoU with the choice of `worst_case.greedy_miou`.
     `smallest` is there for an attack that looks for the smallest perturbation. Figures are over `images` images; those `left_out` do not
-    count.
+    count. `warnings` are what must be read beside the figures.
     """
 
     images: int
@@ -93,6 +93,7 @@ class Evaluation:
     members: tuple[MemberFigures, ...] = ()
     smallest: tuple[SmallestNorm, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 BATCH = 8
@@ -113,15 +114,18 @@ def evaluate(
     an attack ends where it has won every counted pixel; what it costs is then the most that it took for any image. Raises UserError for
     bad pictures, label maps and settings, and where every image is left out.
     """
+    # Long: an evaluation has many figures.
     start = time.perf_counter()
     classes = len(model.label_set.classes)
     runs = [MemberRun(name) for name in (members_of(settings) if settings is not None else ())]
     clean: list[Tensor] = []
     left_out: list[LeftOut] = []
+    notices: list[tuple[str, tuple[str, ...]]] = []
     # On a CPU, an image that is won early is to wait for few others.
     largest = BATCH // 4 if until_won and model.mean.device.type == "cpu" else BATCH
     for batch in same_size_batches(pairs, entry, largest):
         progress(len(batch))
+        notices += [(picture.name, picture.notices) for picture in batch]
         task, lacking = prepare(settings or CLEAN, batch, model)
         left_out += lacking
         if task is None:
@@ -147,7 +151,13 @@ def evaluate(
         members=members_by_wins(runs) if len(runs) > 1 else (),
         smallest=smallest_norms(torch.cat(runs[0].smallest)) if len(runs) == 1 and runs[0].smallest else (),
         left_out=tuple(left_out),
+        warnings=model.notices + gathered(notices) + one_class_in_all(counts.sum(0), model),
     )
+
+
+def one_class_in_all(counts: Tensor, model: Segmenter) -> tuple[str, ...]:
+    """What is to be said where the clean maps of a data set are of one class alone; `counts` (C,C) are its pixels, rows labels."""
+    return one_class_everywhere(counts.sum(0).nonzero(), counts.sum(1).nonzero(), model)
 
 
 @dataclass

@@ -159,7 +159,7 @@ def full_size(name: str, read: Photo) -> Picture:
             f"The picture is {read.original[0]}x{read.original[1]}. Here pictures are taken as they are, up to {MAX_SIDE} px on the longer "
             "side. Crop it or scale it down first."
         )
-    return Picture(name, read.pixels, None, read.original)
+    return Picture(name, read.pixels, None, read.original, read.notices)
 
 
 def sample_full_size(key: str) -> Picture:

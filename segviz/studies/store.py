@@ -59,8 +59,8 @@ class CellResult:
     `agreement` counts the adversarial prediction (columns) against the clean one (rows). `members` (M,C,C) are those of the attacks of a
     suite, by `member_names`. `hits`, `labelled`, `predicted` (P,C) are the diagonals, row sums and column sums behind each point of
     `curve`. `sizes` (C, len(SIZE_EDGES), 4) counts, by class and size of the connected components of the labels: components, pixels,
-    pixels that are right on the clean picture, and on the adversarial one. `smallest` as in `Report`. With an `error`, which says why the
-    cell could not be computed, all arrays are empty.
+    pixels that are right on the clean picture, and on the adversarial one. `smallest` as in `Report`; `notices` are those of picture
+    and models. With an `error`, which says why the cell could not be computed, all arrays are empty.
     """
 
     image: str
@@ -85,6 +85,7 @@ class CellResult:
     height: int = 0
     device: str = ""
     smallest: tuple[float | None, ...] = ()
+    notices: tuple[str, ...] = ()
     error: str = ""
 
 
@@ -212,8 +213,8 @@ def read_result(file: Path) -> CellResult:
         facts = json.loads(str(stored["facts"]))
         arrays = {name: stored[name] for name in ARRAYS}
     facts["curve"] = tuple(CurvePoint(**point) for point in facts["curve"])
-    for name in ("classes", "member_names", "member_gradients", "smallest"):
-        facts[name] = tuple(facts[name])
+    for name in ("classes", "member_names", "member_gradients", "smallest", "notices"):
+        facts[name] = tuple(facts.get(name, ()))
     return CellResult(**facts, **arrays)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from segviz.records import LeftOut
+from segviz.records import LeftOut, gathered
 from segviz.studies import worst_case
 from segviz.studies.evaluate import SetFigures, set_figures, worst_figures
 from segviz.studies.grid import Cell, GridPoint, Study, points
@@ -46,6 +46,7 @@ class Row:
     seconds: float = 0.0
     own_prediction: bool = False
     left_out: tuple[LeftOut, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,7 @@ def row_of(point: GridPoint, results: Sequence[CellResult | None]) -> Row:
         seconds=float(np.mean([result.seconds for result in there])),
         own_prediction=there[0].own_prediction,
         left_out=left_out,
+        warnings=gathered((result.image, result.notices) for result in there),
     )
 
 
@@ -184,6 +186,7 @@ def as_values(rows: Sequence[Row]) -> list[dict[str, Any]]:
             "pending": row.pending,
             "errors": list(row.errors),
             "left_out": [asdict(lacking) for lacking in row.left_out],
+            "warnings": list(row.warnings),
             "clean": figures_as_values(row.clean, row.classes),
             "adversarial": figures_as_values(row.adversarial, row.classes),
             "band": row.band,

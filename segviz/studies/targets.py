@@ -63,7 +63,8 @@ class Victim:
 
     `clean`, `target` and `prediction` (H,W) uint8 are the model's map of the clean picture, the map to reach (255 void) and the model's
     map of `pixels` (H,W,3) uint8, the newest iterate or, once there is a `result`, that one; None before the first look.
-    `curve` has every iteration, the clean picture first. `error` says why the picture cannot be attacked towards this target.
+    `curve` has every iteration, the clean picture first. `error` says why the picture cannot be attacked towards this target, `warnings`
+    what must be read beside its figures.
     """
 
     picture: Picture
@@ -74,6 +75,7 @@ class Victim:
     curve: tuple[Moment, ...] = ()
     result: Result | None = None
     error: str | None = None
+    warnings: tuple[str, ...] = ()
 
     @property
     def spent(self) -> int:
@@ -101,7 +103,7 @@ def morph(
     Without a target the clean pictures are looked at, and that is all. Once `stopped` says yes, each picture's result of what was
     reached is its next and last one. Raises UserError where the settings do not fit the attack or the model.
     """
-    victims = [Victim(picture) for picture in pictures]
+    victims = [Victim(picture, warnings=picture.notices + model.notices) for picture in pictures]
     sizes = [picture.pixels.shape for picture in pictures]
     batches = [[number for number, size in enumerate(sizes) if size == one] for one in dict.fromkeys(sizes)]
     waiting = [(batch, morph_batch(settings, target, [pictures[number] for number in batch], model, stopped)) for batch in batches]
@@ -125,7 +127,7 @@ def morph_batch(
     with torch.no_grad():
         clean = model(batch_of(pictures, model.mean.device)).argmax(1)
     victims = [
-        Victim(picture, clean=array(seen), pixels=picture.pixels, prediction=array(seen))
+        Victim(picture, clean=array(seen), pixels=picture.pixels, prediction=array(seen), warnings=picture.notices + model.notices)
         for picture, seen in zip(pictures, clean, strict=True)
     ]
     if target is None:

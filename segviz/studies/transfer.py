@@ -18,7 +18,7 @@ from segviz.defences.load import load_model
 from segviz.lab import Task, frame_of, nothing_left, open_picture, prepare, stored_iterations
 from segviz.models.segmenter import Segmenter
 from segviz.models.zoo import ModelEntry, model_entry
-from segviz.records import LeftOut
+from segviz.records import LeftOut, gathered
 from segviz.settings import Settings
 from segviz.studies.compare import within_budget
 from segviz.studies.evaluate import BATCH, in_label_set
@@ -108,6 +108,7 @@ class Transfer:
     such photo yet. `spent` counts gradient evaluations over all pictures, of `budget`. `exhibits` are there if there
     is one photo only: a run's, by its number. `own_prediction`: without label maps a victim is measured against its own clean prediction.
     `stopped_after` is the iteration that the last run was stopped at, where that is part of the figures. Photos `left_out` count nowhere.
+    `warnings` are what must be read beside the figures.
     """
 
     plan: Plan
@@ -120,6 +121,7 @@ class Transfer:
     ended: bool = False
     stopped_after: int | None = None
     left_out: tuple[LeftOut, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def budget(self) -> int:
@@ -165,6 +167,9 @@ def transfer(
 
     shown = Transfer(plan, len(photos))
     yield shown
+    notices: dict[str, tuple[str, ...]] = {}
+    keys = dict.fromkeys([*(run.settings.model for run in plan.runs), *plan.victims])
+    of_models = tuple(f"{key}: {notice}" for key in keys for notice in loaded(key)[1].notices)
     total: Counts = {}
     spent = finished = 0
     for batch in batches(photos, BATCH if device.type == "cuda" else 1):
@@ -173,6 +178,8 @@ def transfer(
         if not tasks:
             yield shown
             continue
+        notices |= {picture.name: picture.notices for picture in tasks[0].pictures}
+        shown = replace(shown, warnings=of_models + gathered(notices.items()))
         size = len(tasks[0].pictures)
         audience = Audience(plan.victims, loaded)
         exhibits: list[Exhibit] = []

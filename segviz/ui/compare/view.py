@@ -16,6 +16,7 @@ from segviz.studies.compare import Entrant, by_strength
 from segviz.ui.compare.files import comparison_csv
 from segviz.ui.compare.state import Comparison, is_look
 from segviz.ui.kit.attacks import attack_title
+from segviz.ui.kit.beside import show_warnings
 from segviz.ui.kit.charts import QUANTITIES, comparison_curves
 from segviz.ui.kit.export import File, download_buttons, json_of
 from segviz.ui.kit.handover import show_in_lab
@@ -64,6 +65,7 @@ def describe_comparison(entrants: Sequence[Entrant]) -> str:
 
 def show_entrants(entrants: Sequence[Entrant], budget: int, active: bool) -> None:
     """A row per attack, strongest first: figures of the 8-bit result, or of the newest iterate while it runs."""
+    show_warnings(tuple(dict.fromkeys(said for one in entrants if one.trajectory is not None for said in one.trajectory.warnings)))
     colours = entrant_colours(entrants)
     rows = [entrant_row(entrant, colours[entrant.settings], active) for entrant in by_strength(entrants)]
     percent = st.column_config.NumberColumn(format="%.1f %%")

@@ -16,6 +16,7 @@ from segviz.ui.curves.breakdown import PICTURE, show_classes, show_sizes, show_s
 from segviz.ui.curves.presets import FIGURES, PaperFigure
 from segviz.ui.curves.robustness import show_robustness
 from segviz.ui.curves.state import curves
+from segviz.ui.kit.beside import show_warnings
 from segviz.ui.kit.export import File, download_buttons
 from segviz.ui.study.page import show_errors
 from segviz.ui.study.state import Shown
@@ -87,6 +88,7 @@ def curves_in_words(shown: Shown) -> str:
 
 def show_points(shown: Shown) -> None:
     """The table behind the curves."""
+    show_warnings(tuple(dict.fromkeys(said for row in shown.rows for said in row.warnings)))
     rates = ("clean mIoU", "mIoU", "from", "to", "NmIoU", "accuracy")
     columns = {name: st.column_config.NumberColumn(format="%.1f %%") for name in rates} | {
         "IoU ratio": st.column_config.NumberColumn(format="%.2f"),

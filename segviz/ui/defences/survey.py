@@ -6,11 +6,13 @@ from segviz.defences.catalog import defence_entry
 from segviz.results import survey_csv
 from segviz.studies.defences import Survey
 from segviz.ui.defences.charts import entropy_roc
+from segviz.ui.kit.beside import show_warnings
 from segviz.ui.kit.export import File, download_buttons
 
 
 def show_survey(survey: Survey) -> None:
     """The table over the samples, its CSV, and how well uncertainty tells attacked pictures from clean ones."""
+    show_warnings(survey.warnings)
     percent = st.column_config.NumberColumn(format="%.1f %%")
     ratio = st.column_config.NumberColumn(format="%.2f", help="mIoU under attack over the clean one of the same row (Arnab et al.).")
     rows = [row for row in survey.rows if row.pictures or row.error]

@@ -9,6 +9,7 @@ from segviz.defences.catalog import defence_entry
 from segviz.records import Trajectory
 from segviz.studies.defences import Ladder, Survey, Trial, signs_of_masking
 from segviz.ui.kit.attacks import attack_title
+from segviz.ui.kit.beside import show_warnings
 from segviz.ui.kit.charts import QUANTITIES, comparison_curves
 from segviz.ui.kit.layers import PERTURBATION, label_set_of, layer_title, layers_of
 from segviz.ui.kit.models import model_title
@@ -54,6 +55,8 @@ def show_trial(trial: Trial, on_photo: bool, run: str) -> None:
             f"**{attack_title(settings)}**, ε = {settings.eps:g}/255, against **{entry.title}** "
             f"(`{settings.model}+{trial.defence}`{views})."
         )
+    if trial.plain is not None:
+        show_warnings(trial.plain.warnings)
     for sign in signs_of_masking(trial):
         st.warning(f"**Masked gradients?** {sign}", icon=":material/visibility_off:")
     if trial.ended and not signs_of_masking(trial) and trial.settings.steps > 0:

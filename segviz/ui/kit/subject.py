@@ -1,11 +1,12 @@
 """What is attacked: the widgets of model, picture and goal, which mean the same on all pages."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 import streamlit as st
 
+from segviz.data.label_sets import READ_BY, Reading
 from segviz.defences.titles import WRAPPER_TITLES
 from segviz.lab import open_picture, sample_picture
 from segviz.models.wrappers import split_key
@@ -13,6 +14,7 @@ from segviz.models.zoo import ModelEntry, catalogue, model_entry
 from segviz.records import Picture
 from segviz.settings import GOALS, Settings
 from segviz.types import UserError
+from segviz.ui.kit.beside import show_warnings
 from segviz.ui.kit.links import SHARED
 from segviz.ui.kit.models import download_panel, is_here, mention_faults, model_facts, model_keys, model_title
 from segviz.ui.kit.state import tab
@@ -127,6 +129,7 @@ def upload_controls(entry: ModelEntry) -> None:
         help=f"PNG of class ids, as large as the photo: {ids}, 255 for void.",
         key="label_upload",
     )
+    reading = reading_controls(entry) if labels is not None else None
     here = tab()
     kept = here.own
     if photo is not None:
@@ -138,7 +141,8 @@ def upload_controls(entry: ModelEntry) -> None:
             st.error("Upload the photo that this label map belongs to as well.")
     elif photo is not None or labels is not None or here.own_model != entry.key:
         try:
-            picture = open_picture(*kept, entry)
+            read = entry if reading is None else replace(entry, label_set=replace(entry.label_set, reading=reading))
+            picture = open_picture(*kept, read)
         except UserError as error:
             st.error(str(error))
             if here.own_model != entry.key:
@@ -148,11 +152,27 @@ def upload_controls(entry: ModelEntry) -> None:
             here.own, here.own_picture, here.own_model = kept, picture, entry.key
     in_use = here.own_picture
     if in_use is not None:
+        show_warnings(in_use.notices)
         st.caption(f"In use: **{in_use.name}**, " + ("without a label map." if in_use.labels is None else "with a label map."))
     st.caption(
         f"PNG, JPEG or WebP up to 10 MB. It is turned upright, its metadata are dropped, and its longer side is brought to at most "
         f"{entry.working_size} px. It stays on this server only while this tab is open."
     )
+
+
+def reading_controls(entry: ModelEntry) -> Reading:
+    """What only who brings a label map knows of it."""
+    with st.expander("If the label map is misread"):
+        void = "void, or what its id says"
+        mask = st.selectbox(
+            "In a mask, 255 (or the higher of two values) is",
+            ["", *entry.label_set.classes],
+            format_func=lambda name: name or void,
+            key="label_mask_class",
+        )
+        by = st.segmented_control("A palette is read by its", READ_BY[1:], default=None, key="label_read_by")
+        turned = st.checkbox("It lies as the photo is stored", key="label_turned", help="EXIF turns it along with the photo.")
+    return Reading(mask or "", by or "", turned)
 
 
 def chosen_picture(settings: Settings) -> Picture | None:

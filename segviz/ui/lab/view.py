@@ -15,6 +15,7 @@ from segviz.records import Frame, Picture, Trajectory, figures_of_frame
 from segviz.results import attack_result
 from segviz.settings import Settings
 from segviz.types import THRESHOLDS, UserError
+from segviz.ui.kit.beside import show_warnings
 from segviz.ui.kit.charts import run_curves
 from segviz.ui.kit.export import File, download_buttons, json_of
 from segviz.ui.kit.layers import SIX, label_set_of, layer_title, layers_of, read_out
@@ -114,6 +115,7 @@ def show_run_figures(trajectory: Trajectory) -> None:
     miou, accuracy, success = point.miou, point.pixel_accuracy, point.success
     if report is not None:
         miou, accuracy, success = report.adversarial.miou, report.adversarial.pixel_accuracy, report.success
+    show_warnings(trajectory.warnings)
     attacked = trajectory.settings.steps > 0
     columns = st.columns(6)
     columns[0].metric(

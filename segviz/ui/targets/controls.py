@@ -18,6 +18,7 @@ from segviz.studies.target_maps import Everywhere, Given, Mirrored, Painted, Pre
 from segviz.studies.targets import MAX_VICTIMS
 from segviz.types import UserError
 from segviz.ui.kit.attacks import STEPS
+from segviz.ui.kit.beside import show_warnings
 from segviz.ui.kit.links import MAX_EPS, RANGES, as_text, read_link
 from segviz.ui.kit.state import page_state, put
 from segviz.ui.kit.subject import model_controls, open_with
@@ -306,11 +307,12 @@ def map_upload(entry: ModelEntry) -> None:
     )
     if file is not None:
         try:
-            read_target_map(file.getvalue(), entry)
+            found = read_target_map(file.getvalue(), entry)
         except UserError as error:
             st.error(str(error))
         else:
             material().map = (file.name, file.getvalue())
+            show_warnings(found.notices)
     if (kept := material().map) is not None:
         st.caption(f"In use: **{kept[0]}**.")
 
@@ -343,7 +345,7 @@ def target_of(wish: MorphWish) -> TargetMap | None:
     if kind == "drawn":
         shapes = tuple((name, polygons) for name, polygons in kept.drawing.items() if polygons and name in entry.label_set.classes)
         return Painted(shapes, st.session_state.targets_base) if shapes else None
-    return None if kept.map is None else Given(read_target_map(kept.map[1], entry))
+    return None if kept.map is None else Given(read_target_map(kept.map[1], entry).indices)
 
 
 def identity_of(wish: MorphWish, pictures: Sequence[Picture], target: TargetMap | None) -> tuple[object, ...]:

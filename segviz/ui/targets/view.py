@@ -11,10 +11,11 @@ from segviz.attacks.catalog import gradients_of, iterations_of
 from segviz.attacks.rows import ATTACKS
 from segviz.data.label_sets import LabelSet
 from segviz.models.zoo import model_entry
-from segviz.records import Picture
+from segviz.records import Picture, gathered
 from segviz.results import targets_result
 from segviz.studies.target_maps import Painted
 from segviz.studies.targets import PASSED, Victim, mean_now
+from segviz.ui.kit.beside import show_warnings
 from segviz.ui.kit.export import File, download_buttons, json_of
 from segviz.ui.kit.layers import PERTURBATION
 from segviz.ui.kit.models import is_here
@@ -140,6 +141,7 @@ def show_editor(state: Morph, picture: Picture, label_set: LabelSet) -> None:
 
 def show_morph_figures(victims: Sequence[Victim]) -> None:
     """Means over the pictures: live from the newest iterates, in the end from the 8-bit results."""
+    show_warnings(gathered((victim.picture.name, victim.warnings) for victim in victims))
     able = [victim for victim in victims if victim.now is not None]
     columns = st.columns(4)
     reached = sum(victim.now is not None and victim.now.target_accuracy >= PASSED for victim in able)

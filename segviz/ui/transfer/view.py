@@ -3,6 +3,7 @@
 import streamlit as st
 
 from segviz.studies.transfer import Transfer
+from segviz.ui.kit.beside import show_warnings
 from segviz.ui.kit.status import show_job, spent_of
 from segviz.ui.transfer.maps import show_maps
 from segviz.ui.transfer.state import Transfers
@@ -16,6 +17,7 @@ def show_study(state: Transfers, view: str) -> None:
         return
     origin, study = state.studies[view]
     st.caption(READING[view])
+    show_warnings(study.warnings)
     if study.exhibits and view == "picture":
         show_maps(study, origin)
     if view == "curves":
