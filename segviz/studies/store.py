@@ -17,6 +17,7 @@ from typing import IO
 import numpy as np
 
 from segviz.attacks.catalog import alpha_of, steps_of
+from segviz.data.label_sets import Reading
 from segviz.defences.load import load_model
 from segviz.models.fetch import cache_folder, digest
 from segviz.models.load import default_device
@@ -222,7 +223,8 @@ def key_of(cell: Cell) -> str:
     """What a result is found by: sha256 over settings, weights, picture, label map, working size and `NUMERICS`.
 
     The settings count with the steps and the step size that they lead to, and without the names of the picture and of the attack row. A
-    field that is not in `ALWAYS` counts only where it differs from its default, so that results from before it was added are still found.
+    field that is not in `ALWAYS` counts only where it differs from its default, so that results from before it was added are still found;
+    so does what is stated of a user's network and of how label maps are read.
     Raises UserError where a model or a file is missing.
     """
     settings = replace(cell.settings, image="", steps=steps_of(cell.settings), alpha=alpha_of(cell.settings))
@@ -238,6 +240,11 @@ def key_of(cell: Cell) -> str:
         "label_set": [entry.label_set.name, cell.label_set],
         "working_size": entry.working_size,
     }
+    stated = {name: getattr(entry, name) for name, usual in USUAL.items() if getattr(entry, name) != usual}
+    if stated:
+        facts["stated"] = stated
+    if cell.image.stored and cell.image.stored.reading != Reading():
+        facts["reading"] = asdict(cell.image.stored.reading)
     return hashlib.sha256(json.dumps(facts, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
@@ -247,6 +254,8 @@ ALWAYS = (
 )
 """The settings that every key was made of from the beginning. This list does not grow."""
 DEFAULTS = asdict(Settings())
+USUAL = {"channels": "rgb", "input_range": 1.0, "output": "", "outputs": ""}
+"""What is stated of a network where nobody says anything."""
 
 
 HASHES: dict[tuple[str, int, int], str] = {}

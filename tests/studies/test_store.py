@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from segviz.data.label_sets import VOC21
+from segviz.data.label_sets import VOC21, Reading
 from segviz.settings import Settings
 from segviz.studies import store as store_module
 from segviz.studies.grid import AttackRow, Cell, ImageRef, cells
@@ -34,7 +34,10 @@ def test_the_key_goes_by_content(study, small_data, tmp_path):
     copy = tmp_path / "copy.png"
     copy.write_bytes(cell.image.photo.read_bytes())
     assert key_of(replace(cell, image=replace(cell.image, photo=copy))) == key
+    unsaid = replace(cell, image=replace(cell.image, stored=VOC21))
     others = [
+        unsaid,
+        replace(unsaid, image=replace(unsaid.image, stored=replace(VOC21, reading=Reading(mask_class="cat")))),
         *(replace(cell, settings=replace(cell.settings, **{name: value})) for name, value in (("eps", 3.0), ("steps", 3), ("seed", 1))),
         replace(cell, settings=replace(cell.settings, model="voc7-fcn8s")),
         replace(cell, settings=replace(cell.settings, model="voc7-lraspp+multiscale")),

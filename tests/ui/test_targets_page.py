@@ -126,8 +126,8 @@ def test_an_uploaded_map_is_checked_and_keeps_the_last_good_one():
     assert button(app, "Run").disabled
     finish(upload(app, "Target map", ("cat.png", png(np.full((9, 12), 8, np.uint8)), "image/png")))
     assert [(shown == CAT).all() for shown in maps(app, "Target map")] == [True, True]
-    upload(app, "Target map", ("rgb.png", png(np.zeros((9, 9, 3), np.uint8)), "image/png"))
-    assert any("RGB" in error.value for error in app.error)
+    upload(app, "Target map", ("rgb.png", png(np.full((9, 9, 3), (7, 8, 9), np.uint8)), "image/png"))
+    assert any("in colours" in error.value for error in app.error)
     assert "**cat.png**" in text(app)
     assert not button(app, "Run").disabled
 
