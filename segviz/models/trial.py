@@ -25,7 +25,7 @@ def check_network(model: Segmenter, key: str) -> tuple[str, ...]:
     that of the label set or not 2 to 255, the scores do not cover the picture evenly and in full, are not finite or have no gradient, or a
     layer to report has no output.
     """
-    x = noise(*PICTURE).to(model.mean.device)
+    x = noise(*PICTURE).to(model.mean)
     notices = list(outputs_of(model, x, key))
     x.requires_grad_()
     scores = tried(model, x, key)
@@ -188,7 +188,7 @@ MASKED = "attacks that follow gradients fail then, which is no robustness (maske
 
 def of_flat_picture(model: Segmenter, key: str) -> Iterator[str]:
     """What is to be said of the gradient on a picture of flat black, white and grey, where roots and quotients have none."""
-    flat = torch.zeros(1, 3, *PICTURE, device=model.mean.device)
+    flat = torch.zeros(1, 3, *PICTURE).to(model.mean)
     flat[..., 40:80], flat[..., 80:] = 1.0, 0.5
     flat.requires_grad_()
     try:
