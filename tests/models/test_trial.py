@@ -71,20 +71,20 @@ def left_half_lost(x: Tensor) -> Tensor:
 @pytest.mark.parametrize(
     ("network", "share"),
     [
-        (Net(one_hot), "100%"),
-        (Net(before=lambda x: (x * 255).round() / 255), "100%"),
+        (Net(one_hot), "all"),
+        (Net(before=lambda x: (x * 255).round() / 255), "all"),
         (Net(before=left_half_lost), "(49|50)%"),
         (Net(before=lambda x: torch.cat([x[:, :1].detach(), x[:, 1:]], 1)), "33%"),
     ],
     ids=["one-hot", "rounding", "half of the picture", "one channel"],
 )
 def test_a_gradient_that_is_zero_where_scores_change(network, share):
-    assert re.search(rf"gradient is zero at {share} of the picture's values, though the scores change", said(network))
+    assert re.search(rf"gradient is zero at {share} of the picture's values", said(network))
 
 
 def test_what_a_network_does_not_look_at_is_no_masked_gradient():
     assert said(Net(before=lambda x: x * torch.tensor([0.0, 1.0, 1.0]).view(1, 3, 1, 1))) == ""
-    assert "do not depend on the picture" in said(Net(lambda scores: 0 * scores + torch.arange(3.0).view(1, 3, 1, 1)))
+    assert "gradient is zero at all" in said(Net(lambda scores: 0 * scores + torch.arange(3.0).view(1, 3, 1, 1)))
 
 
 def test_a_gradient_that_is_not_finite():
