@@ -164,7 +164,7 @@ def test_the_rescaling_of_a_processor_counts(tmp_path, options):
     processor.save_pretrained(tmp_path)
     model = load_entry(model_entry(f"hf:{tmp_path}"), CPU)
     pixels = np.random.default_rng(0).integers(0, 256, (64, 96, 3), np.uint8)
-    wanted = processor(Image.fromarray(pixels), return_tensors="pt")["pixel_values"]
+    wanted = processor(Image.fromarray(pixels), return_tensors="pt")["pixel_values"].float()
     x = torch.from_numpy(pixels).permute(2, 0, 1)[None] / 255
     torch.testing.assert_close((x - model.mean) / model.std, wanted, rtol=1e-4, atol=1e-3)
 

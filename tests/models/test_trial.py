@@ -240,9 +240,9 @@ def test_what_is_stated_behind_a_key(tmp_path):
         "import torch\nfrom torch import nn\n\n\ndef build():\n    torch.manual_seed(0)\n"
         "    return nn.Sequential(nn.Conv2d(3, 3, 1), nn.Softmax(1))\n"
     )
-    plain, key = f"{tmp_path}/net.py:build", f"{tmp_path}/net.py:build@outputs=probabilities@channels=bgr@input_range=255"
+    plain, key = f"{tmp_path}/net.py:build", f"{tmp_path}/net.py:build@outputs=probabilities@channels=bgr@input_range=2"
     first, model = load_entry(model_entry(plain), CPU), load_entry(model_entry(key), CPU)
-    torch.testing.assert_close(model(X), first.encoder[0](255 * X.flip(1)).log_softmax(1))
+    torch.testing.assert_close(model(X), first.encoder[0](2 * X.flip(1)).log_softmax(1))
     assert model.notices == ()
     assert model_entry(key) is model_entry(key)
     assert model_entry(f"{key}+crf").outputs == "probabilities"
