@@ -12,7 +12,7 @@ from typing import Any, NoReturn, TypeAlias
 from segviz.attacks.catalog import published
 from segviz.attacks.transforms import TRANSFORMS
 from segviz.data.datasets import Pairs, open_data_set
-from segviz.data.label_sets import READ_BY, LabelSet, Reading, label_set_named
+from segviz.data.label_sets import READ_BY, UNSAID, LabelSet, Reading, label_set_named
 from segviz.data.samples import samples
 from segviz.fields import Field, fields_of
 from segviz.models.entry import ModelEntry
@@ -102,7 +102,7 @@ def reading_from(options: argparse.Namespace) -> Reading:
 def as_read(entry: ModelEntry, options: argparse.Namespace) -> ModelEntry:
     """A model whose label maps are read as the options of `add_reading` say, if they say anything."""
     reading = reading_from(options)
-    return entry if reading == Reading() else replace(entry, label_set=replace(entry.label_set, reading=reading))
+    return entry if reading == UNSAID else replace(entry, label_set=replace(entry.label_set, reading=reading))
 
 
 def data_set_from(options: argparse.Namespace) -> tuple[Pairs, LabelSet | None, LabelSet | None]:
@@ -110,7 +110,7 @@ def data_set_from(options: argparse.Namespace) -> tuple[Pairs, LabelSet | None, 
     data = open_data_set(options.data, options.split)
     stored = label_set_named(options.data_labels) if options.data_labels else data.label_set
     wanted = label_set_named(options.label_set) if options.label_set else None
-    if stored is not None and reading_from(options) != Reading():
+    if stored is not None and reading_from(options) != UNSAID:
         stored = replace(stored, reading=reading_from(options))
     return data.pairs[: options.limit], stored, wanted
 

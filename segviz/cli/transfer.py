@@ -21,7 +21,7 @@ from segviz.cli.options import (
     say_warnings,
     write_json,
 )
-from segviz.data.label_sets import LabelSet, Reading, label_set_named
+from segviz.data.label_sets import LabelSet, label_set_named
 from segviz.data.samples import sample_of_file, samples
 from segviz.models.load import default_device
 from segviz.results import csv_text, transfer_result, transfer_rows
@@ -113,10 +113,7 @@ def photos_from(options: argparse.Namespace, plan: Plan) -> tuple[list[PhotoFile
     """The photos, what the ids in their label maps mean (None: unsaid), and the label set to read them in (None: the models')."""
     if options.image is None and options.data is not None:
         pairs, stored, wanted = data_set_from(options)
-        if stored is None and reading_from(options) != Reading():
-            wanted = common_label_set([*(run.settings.model for run in plan.runs), *plan.victims], wanted=wanted)
-            wanted = replace(wanted, reading=reading_from(options))
-        return [PhotoFile(photo.stem, photo, labels) for photo, labels in pairs], stored, wanted
+        return [PhotoFile(photo.stem, photo, labels, reading_from(options)) for photo, labels in pairs], stored, wanted
     wanted = label_set_named(options.label_set) if options.label_set else None
     if options.image is None:
         label_set = common_label_set([*(run.settings.model for run in plan.runs), *plan.victims], wanted=wanted)
@@ -125,9 +122,7 @@ def photos_from(options: argparse.Namespace, plan: Plan) -> tuple[list[PhotoFile
     sample = sample_of_file(options.image)
     if sample is not None and options.labels is None:
         return sample_files([sample.key], label_set), None, wanted
-    if reading_from(options) != Reading():
-        wanted = replace(label_set, reading=reading_from(options))
-    return [PhotoFile(options.image.stem, options.image, options.labels)], None, wanted
+    return [PhotoFile(options.image.stem, options.image, options.labels, reading_from(options))], None, wanted
 
 
 def transfer_command(options: argparse.Namespace) -> None:

@@ -33,6 +33,9 @@ class Reading:
     turned: bool = False
 
 
+UNSAID = Reading()
+
+
 @dataclass(frozen=True)
 class LabelSet:
     """Classes of a model.
@@ -52,7 +55,7 @@ class LabelSet:
     vocabulary: str = ""
     training_pixels: tuple[float, ...] | None = None
     painted: Mapping[int, tuple[Colour, ...]] = field(default_factory=dict)
-    reading: Reading = Reading()
+    reading: Reading = UNSAID
 
     @property
     def ids(self) -> str:

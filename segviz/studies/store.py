@@ -17,7 +17,7 @@ from typing import IO
 import numpy as np
 
 from segviz.attacks.catalog import alpha_of, steps_of
-from segviz.data.label_sets import Reading
+from segviz.data.label_sets import UNSAID
 from segviz.defences.load import load_model
 from segviz.models.fetch import cache_folder, digest
 from segviz.models.load import default_device
@@ -243,7 +243,7 @@ def key_of(cell: Cell) -> str:
     stated = {name: getattr(entry, name) for name, usual in USUAL.items() if getattr(entry, name) != usual}
     if stated:
         facts["stated"] = stated
-    if cell.image.stored and cell.image.stored.reading != Reading():
+    if cell.image.stored and cell.image.stored.reading != UNSAID:
         facts["reading"] = asdict(cell.image.stored.reading)
     return hashlib.sha256(json.dumps(facts, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 

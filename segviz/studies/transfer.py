@@ -12,13 +12,13 @@ from torch import Tensor
 from segviz import metrics
 from segviz.attacks.catalog import attack_entry, gradients_of, iterations_of, published
 from segviz.data.images import FORMATS, opened, orientation_of
-from segviz.data.label_sets import LabelSet, translation
+from segviz.data.label_sets import UNSAID, LabelSet, Reading, translation
 from segviz.data.samples import samples
 from segviz.defences.load import load_model
 from segviz.lab import Task, frame_of, nothing_left, open_picture, prepare, stored_iterations
 from segviz.models.segmenter import Segmenter
 from segviz.models.zoo import ModelEntry, model_entry
-from segviz.records import LeftOut, gathered
+from segviz.records import LeftOut, Picture, gathered
 from segviz.settings import Settings
 from segviz.studies.compare import within_budget
 from segviz.studies.evaluate import BATCH, in_label_set
@@ -27,11 +27,18 @@ from segviz.types import StepKind, UserError
 
 @dataclass(frozen=True)
 class PhotoFile:
-    """A photo to attack, with its label map if it has one: files, or their contents."""
+    """A photo to attack, with its label map if it has one: files, or their contents; `reading` is what is said of that, if anything."""
 
     name: str
     photo: Path | bytes
     labels: Path | bytes | None
+    reading: Reading = UNSAID
+
+    def opened_for(self, entry: ModelEntry) -> Picture:
+        """The picture for a model; raises UserError as `open_picture`."""
+        if self.reading != UNSAID:
+            entry = replace(entry, label_set=replace(entry.label_set, reading=self.reading))
+        return open_picture(self.name, self.photo, self.labels, entry)
 
 
 @dataclass(frozen=True)
@@ -240,7 +247,7 @@ def tasks_of(
         tasks: list[Task] = []
         for run in plan.runs:
             entry, source = loaded(run.settings.model)
-            task, lacking = prepare(run.settings, [open_picture(file.name, file.photo, file.labels, entry) for file in files], source)
+            task, lacking = prepare(run.settings, [file.opened_for(entry) for file in files], source)
             if lacking:
                 left_out += lacking
                 files = [] if task is None else [files[number] for number in task.numbers]

@@ -338,3 +338,17 @@ def test_the_lab_does_not_run_by_itself_when_one_comes_from_another_page():
     finish(app)
     assert np.array_equal(pictures(app, "Input")[0], photo("dog"))
     assert not attacked(app)
+
+
+def test_what_looks_misread_stands_beside_the_figures_and_can_be_put_right():
+    app = finish(open_page(image="own", attack="fgsm", steps="1", eps="2"))
+    mask = np.zeros((60, 90), np.uint8)
+    mask[10:40, 20:70] = 255
+    data = io.BytesIO()
+    Image.fromarray(mask).save(data, "PNG")
+    upload(app, "Photo", ("own.png", png_of((90, 60)), "image/png"))
+    finish(upload(app, "Label map (optional)", ("mask.png", data.getvalue(), "image/png")))
+    assert any("holds 255 and 0 alone, as a mask does" in warning.value for warning in app.warning)
+    control(app, "In a mask, 255 (or the higher of two values) is").select("cat")
+    finish(app.run())
+    assert not any("as a mask does" in warning.value for warning in app.warning)

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import streamlit as st
 
+from segviz.data.label_sets import UNSAID, Reading
 from segviz.records import Picture, Trajectory
 
 T = TypeVar("T")
@@ -33,8 +34,8 @@ class Tab:
     `entrance` is the page that the tab was opened on, `page` the one whose widgets were drawn last. `lost_model` is the model that a
     link asked for and the server lacks. `polygons` is the region that was drawn, as text of `segviz.attacks.regions`. `subject` are
     picture and goal that classes were last suggested for. `own` are the name and the bytes of one's own photo and its label map,
-    `own_picture` what became of them for the model `own_model`. `shown_in_lab` is a result that the attack lab is to show, `run_in_lab`
-    says that it is to run the settings of its widgets.
+    `own_picture` what became of them for the model `own_model`, read as `own_reading` says. `shown_in_lab` is a result that the attack
+    lab is to show, `run_in_lab` says that it is to run the settings of its widgets.
     """
 
     through_app: bool = False
@@ -47,6 +48,7 @@ class Tab:
     own: tuple[str, bytes, bytes | None] | None = None
     own_picture: Picture | None = None
     own_model: str = ""
+    own_reading: Reading = UNSAID
     shown_in_lab: Trajectory | None = None
     run_in_lab: bool = False
 

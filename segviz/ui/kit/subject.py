@@ -129,8 +129,9 @@ def upload_controls(entry: ModelEntry) -> None:
         help=f"PNG of class ids, as large as the photo: {ids}, 255 for void.",
         key="label_upload",
     )
-    reading = reading_controls(entry) if labels is not None else None
     here = tab()
+    if labels is not None:
+        here.own_reading = reading_controls(entry)
     kept = here.own
     if photo is not None:
         kept = (photo.name, photo.getvalue(), labels.getvalue() if labels else None)
@@ -141,8 +142,7 @@ def upload_controls(entry: ModelEntry) -> None:
             st.error("Upload the photo that this label map belongs to as well.")
     elif photo is not None or labels is not None or here.own_model != entry.key:
         try:
-            read = entry if reading is None else replace(entry, label_set=replace(entry.label_set, reading=reading))
-            picture = open_picture(*kept, read)
+            picture = open_picture(*kept, replace(entry, label_set=replace(entry.label_set, reading=here.own_reading)))
         except UserError as error:
             st.error(str(error))
             if here.own_model != entry.key:

@@ -70,7 +70,7 @@ def photos_of(wish: TransferWish, plan: Plan) -> tuple[list[PhotoFile], LabelSet
         return sample_files(list(samples()), label_set), None
     if wish.shared.image == OWN:
         kept = tab().own
-        return ([PhotoFile(*kept)] if kept is not None else []), None
+        return ([PhotoFile(*kept, tab().own_reading)] if kept is not None else []), None
     return sample_files([wish.shared.image], label_set), None
 
 
