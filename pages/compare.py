@@ -9,6 +9,7 @@ from segviz.types import UserError
 from segviz.ui.compare import view
 from segviz.ui.compare.controls import comparison_controls, entrants_of, link_of_comparison
 from segviz.ui.compare.state import PAGE, comparison, look_if_new, run_attacks
+from segviz.ui.kit.links import write_link
 from segviz.ui.kit.models import is_here
 from segviz.ui.kit.running import follow, run_bar
 from segviz.ui.kit.session import through_app
@@ -31,7 +32,7 @@ with st.sidebar:
 
 progress = run_bar(state, "compare", start, look)
 if wish is not None:
-    st.query_params.from_dict(link_of_comparison(wish, name_attacks=not state.look))
+    write_link(link_of_comparison(wish, name_attacks=not state.look))
 if picture is None and wish is not None and is_here(model_entry(wish.shared.model)):
     st.info("Upload a picture on the left to attack it. Until then the last view stays.")
 

@@ -12,6 +12,7 @@ from segviz.ui.defences.controls import link_of_trial, pair_control, survey_cont
 from segviz.ui.defences.presets import preset_buttons
 from segviz.ui.defences.survey import show_survey
 from segviz.ui.defences.twins import show_twins
+from segviz.ui.kit.links import write_link
 from segviz.ui.kit.running import follow, run_bar
 from segviz.ui.kit.session import through_app
 from segviz.ui.kit.status import show_job
@@ -27,7 +28,7 @@ with st.sidebar:
         picture = chosen_picture(wish.settings)
         if picture is not None:
             start = partial(defences.try_defence, state, wish.settings, wish.defence, picture, wish.budget)
-        st.query_params.from_dict(link_of_trial(wish))
+        write_link(link_of_trial(wish))
     except UserError as error:
         st.error(str(error))
 

@@ -10,6 +10,7 @@ from segviz.ui.image_scaling import detection, pictures, view
 from segviz.ui.image_scaling.controls import chosen_pictures, link_of_scaling, scaling_controls
 from segviz.ui.image_scaling.files import show_downloads
 from segviz.ui.image_scaling.state import PAGE, scaling, start_scaling
+from segviz.ui.kit.links import write_link
 from segviz.ui.kit.models import is_here
 from segviz.ui.kit.running import follow, run_bar
 from segviz.ui.kit.session import through_app
@@ -33,7 +34,7 @@ with st.sidebar:
 
 progress = run_bar(state, "scaling", start)
 if settings is not None:
-    st.query_params.from_dict(link_of_scaling(settings))
+    write_link(link_of_scaling(settings))
 if hint is not None:
     st.warning(hint)
 if missing:

@@ -7,6 +7,7 @@ import streamlit as st
 from segviz.models.zoo import model_entry
 from segviz.types import UserError
 from segviz.ui.kit.attacks import show_attack
+from segviz.ui.kit.links import write_link
 from segviz.ui.kit.models import is_here
 from segviz.ui.kit.running import follow, run_bar
 from segviz.ui.kit.session import through_app
@@ -37,7 +38,7 @@ if wish is not None and look is not None:
         view.show_editor(state, pictures[0], model_entry(wish.settings.model).label_set)
 progress = run_bar(state, "targets", start, look)
 if wish is not None:
-    st.query_params.from_dict(link_of_morph(wish, name_victims=state.ran))
+    write_link(link_of_morph(wish, name_victims=state.ran))
     if start is None:
         view.say_what_is_missing(wish)
 

@@ -5,6 +5,7 @@ from functools import partial
 import streamlit as st
 
 from segviz.types import UserError
+from segviz.ui.kit.links import write_link
 from segviz.ui.kit.running import follow, run_bar
 from segviz.ui.kit.session import through_app
 from segviz.ui.transfer import view as transfer_view
@@ -39,7 +40,7 @@ if wish is not None and wish.own.get("data") == "folder":
     state.asked = False
 progress = run_bar(state, "transfer", start)
 if wish is not None:
-    st.query_params.from_dict(link_of_transfer(wish))
+    write_link(link_of_transfer(wish))
 if missing:
     st.info("Upload a picture, or name a folder, on the left. Until then the last view stays.")
 

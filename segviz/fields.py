@@ -26,9 +26,10 @@ ROW = "row"
 class Field:
     """One setting: a row of a table of settings.
 
-    `kind` is str, int, float, bool or tuple (of texts), also None where it is `optional`. `low` and `high` are its least and largest
-    value (`above`: more than `low`), in `unit`. `choices` are looked up when they are needed, as catalogues grow; `pattern` is a regular
-    expression of a text and `form` says what it allows. `besides` are values that only the program itself sets: `check` lets them pass,
+    `kind` is str, int, float, bool or tuple, also None where it is `optional`. A tuple holds values of the field `item` (by default texts
+    of `choices`), at most `most`. `low` and `high` are the least and largest value (`above`: more than `low`), in `unit`. `choices` are
+    looked up when they are needed, as catalogues grow; `pattern` is a regular expression of a text, `verify` raises UserError for one that
+    means nothing, and `form` says what is allowed. `besides` are values that only the program itself sets: `check` lets them pass,
     nobody can ask for them. `where` it can be asked for: by "link", on the "terminal", at the top of a "study".
 
     On the terminal the option is called `option`, by default as the field, with `metavar` and `help`. On pages the widget has the `label`
@@ -45,6 +46,9 @@ class Field:
     unit: str = ""
     choices: Callable[[], Collection[str]] | None = None
     pattern: str = ""
+    verify: Callable[[str], object] | None = None
+    item: "Field | None" = None
+    most: int | None = None
     form: str = ""
     besides: tuple[Any, ...] = ()
     where: tuple[str, ...] = EVERYWHERE
@@ -68,14 +72,26 @@ class Field:
             value = tuple(value)
         if not self.fits(value):
             raise self.error(value, name)
+        if self.verify is not None:
+            try:
+                self.verify(value)
+            except UserError as error:
+                raise UserError(f"{name or self.name}: {error}") from None
         return value if value is None else self.kind(value)
 
     def parse(self, text: str, name: str = "") -> Any:
         """The value that a text of a link or of the terminal means, the inverse of `format`; raises UserError as `read`."""
+        if self.kind is tuple:
+            return self.read(tuple(dict.fromkeys(self.part.parse(one, name or self.name) for one in parts_of(text))), name)
         try:
             return self.read(self.meaning(text), name)
         except ValueError:
             raise self.error(text, name) from None
+
+    @property
+    def part(self) -> "Field":
+        """What each value of a tuple is."""
+        return self.item or Field(self.name, choices=self.choices)
 
     def meaning(self, text: str) -> Any:
         """The text as a value of the field's kind, of whatever range; raises ValueError where it is none."""
@@ -85,8 +101,6 @@ class Field:
             if text not in BOOLEANS:
                 raise ValueError(text)
             return BOOLEANS[text]
-        if self.kind is tuple:
-            return tuple(dict.fromkeys(part for part in text.split(",") if part))
         return self.kind(text)
 
     def format(self, value: Any) -> str:
@@ -94,7 +108,7 @@ class Field:
         if value is None:
             return ""
         if self.kind is tuple:
-            return ",".join(value)
+            return ",".join(self.part.format(one) for one in value)
         if self.kind is float:
             short = f"{value:g}"
             return short if float(short) == value else repr(float(value))
@@ -105,8 +119,7 @@ class Field:
         if value is None:
             return self.optional
         if self.kind is tuple:
-            known = None if self.choices is None else self.choices()
-            return isinstance(value, tuple) and all(isinstance(part, str) and (known is None or part in known) for part in value)
+            return isinstance(value, tuple) and len(value) <= (self.most or len(value)) and all(map(self.part.fits, value))
         if self.kind in (int, float):
             number = Integral if self.kind is int else Real
             return isinstance(value, number) and not isinstance(value, bool) and self.in_range(float(value))
@@ -134,14 +147,14 @@ class Field:
         """What the field may be, in words; of many choices those most like `value`."""
         if self.choices is not None:
             known = list(self.choices())
-            many = "a list of" if self.kind is tuple else "one of"
             if len(known) <= FEW:
-                return f"{many} {', '.join(filter(None, known))}"
-            wished = value if isinstance(value, str) else next((part for part in value or () if part not in known), "")
-            like = get_close_matches(wished, known, 5, 0.4) or known[:5]
-            return f"{many} the {len(known)} known ones, such as {', '.join(like)}"
+                return f"{'a list of' if self.kind is tuple else 'one of'} {', '.join(filter(None, known))}"
+            like = get_close_matches(str(value), known, 5, 0.4) or known[:5]
+            return f"one of the {len(known)} that are known, such as {', '.join(like)}"
         if self.form:
             return self.form
+        if self.kind is tuple and self.most is not None:
+            return f"a list of at most {self.most}"
         low, high = (None if end is None else f"{end:.10g}" for end in (self.low, self.high))
         if low is None:
             span = "" if high is None else f" of at most {high}"
@@ -155,6 +168,11 @@ class Field:
 T = TypeVar("T")
 Table = Mapping[str, Field]
 TABLES: dict[type, Table] = {}
+
+
+def parts_of(text: str) -> list[str]:
+    """The parts of a list in a text, each once."""
+    return [part for part in dict.fromkeys(text.split(",")) if part]
 
 
 def setting(default: Any, **facts: Any) -> Any:

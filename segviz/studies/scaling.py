@@ -12,6 +12,7 @@ from PIL import Image
 from segviz.attacks.catalog import iterations_of
 from segviz.data.images import Photo, read_photo
 from segviz.data.samples import samples
+from segviz.fields import check_all, like, setting
 from segviz.lab import attack_picture, to_tensor
 from segviz.models.segmenter import Segmenter
 from segviz.records import Frame, Picture
@@ -19,7 +20,7 @@ from segviz.scaling import detection
 from segviz.scaling.attack import Scaled, attack
 from segviz.scaling.kernels import SCALERS, Scaler
 from segviz.scaling.prevention import FILTERS, SAFE, adaptive_attack, read_pixels
-from segviz.settings import Settings
+from segviz.settings import FIELDS, Settings
 from segviz.types import UserError
 
 HIDDEN = ("photo", "adversarial", "colour")
@@ -34,6 +35,8 @@ TRIED = ("opencv-area", "pillow-box", "pillow-linear", "torch-linear-antialias")
 """The safe scalings that stand for all of `SAFE`, which the grid holds anyhow."""
 
 CROP = 256
+ANY_SIZE = (10**6, 10**6)
+"""Of a picture that is not chosen yet: whether a target size fits it is seen later."""
 
 
 @dataclass(frozen=True)
@@ -46,30 +49,47 @@ class ScalingSettings:
     `share` the part of each block that the adaptive attack on the filters overwrites. Raises UserError for a value out of range.
     """
 
-    model: str = "voc7-lraspp"
-    image: str = "dog"
-    hidden: str = "photo"
-    other: str = "chelsea"
-    colour: str = "#1c7ed6"
-    scaler: str = "opencv-linear"
-    size: str = "/6"
-    eps: float = 1.0
-    attack: str = "pgd"
-    attack_eps: float = 8.0
-    steps: int = 20
-    share: float = 0.75
+    model: str = like(FIELDS["model"], "voc7-lraspp")
+    image: str = like(FIELDS["image"], "dog")
+    hidden: str = setting("photo", choices=lambda: HIDDEN, label="Hide in it")
+    other: str = setting("chelsea", label="Photo to hide")
+    colour: str = setting("#1c7ed6", pattern="#[0-9a-fA-F]{6}", form="a colour as #rrggbb", label="Colour to hide")
+    scaler: str = setting("opencv-linear", choices=lambda: SCALERS, label="Scaling")
+    size: str = setting("/6", verify=lambda text: target_size(text, ANY_SIZE), label="Target size")
+    eps: float = setting(
+        1.0,
+        low=0,
+        high=64,
+        unit="grey levels",
+        label="Slack, in grey levels",
+        tip="How far any value of the scaled picture may be from the hidden picture. More slack, less visible.",
+        step=0.5,
+        usual=16,
+    )
+    attack: str = like(FIELDS["attack"], "pgd")
+    attack_eps: float = setting(
+        8.0,
+        low=0.5,
+        high=255,
+        unit="grey levels",
+        label="Its epsilon, in n/255",
+        tip="Largest change of any value of the scaled picture. The slack below comes on top of it.",
+        step=0.5,
+        usual=32,
+    )
+    steps: int = like(FIELDS["steps"], 20)
+    share: float = setting(
+        0.75,
+        low=0,
+        high=1,
+        label="Overwritten by the adaptive attack",
+        tip="Share of the pixels that a reconstruction filter trusts, into which the attack on it writes the hidden picture.",
+        step=0.05,
+        usual=1,
+    )
 
     def __post_init__(self) -> None:
-        if self.hidden not in HIDDEN:
-            raise UserError(f"Unknown kind of hidden picture '{self.hidden}'. Known: {', '.join(HIDDEN)}.")
-        if self.scaler not in SCALERS:
-            raise UserError(f"Unknown scaling '{self.scaler}'. Known: {', '.join(SCALERS)}.")
-        if re.fullmatch(r"#[0-9a-fA-F]{6}", self.colour) is None:
-            raise UserError(f"'{self.colour}' is no colour. Write it as #rrggbb.")
-        if not 0 <= self.eps <= 64:
-            raise UserError(f"The slack is {self.eps:g} grey levels; it must lie between 0 and 64.")
-        if not 0 <= self.share <= 1:
-            raise UserError(f"The overwritten share is {self.share:g}; it must lie between 0 and 1.")
+        check_all(self)
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ def shapes_in_link(page: Page, number: int) -> list[np.ndarray]:
     """The corners of the shapes in the page's link, once there are so many of them."""
     region = "new URL(location).searchParams.get('region')"
     page.wait_for_function(f"number => {region}?.slice('polygon:'.length).split('|').filter(Boolean).length === number", arg=number)
-    found = read_link({"region": page.evaluate(region)})["region"].removeprefix("polygon:")
+    found = read_link({"region": page.evaluate(region)}).values["region"].removeprefix("polygon:")
     return [np.array([corner.split(",") for corner in shape.split()], float) for shape in found.split("|") if shape]
 
 

@@ -11,11 +11,12 @@ from PIL import Image
 
 from segviz.scaling.kernels import SCALERS
 from segviz.studies.scaling import DetectionStudy, ScalingSettings
-from segviz.ui.image_scaling.controls import RATIOS, link_of_scaling, read_scaling
+from segviz.ui.image_scaling.controls import RATIOS, TABLE, link_of_scaling
 from segviz.ui.image_scaling.detection import detector_row
 from segviz.ui.image_scaling.files import grid_csv, scaling_figures
 from segviz.ui.image_scaling.pictures import enlarged
 from segviz.ui.image_scaling.state import Scaling
+from segviz.ui.kit.links import read_link
 
 open_page = partial(app_page.open_page, "image_scaling")
 
@@ -55,18 +56,20 @@ def test_link_and_settings_are_inverse():
     settings = ScalingSettings(
         "voc7-fcn8s", "horses", "adversarial", "person", "#102030", "torch-cubic", "200x100", 2.5, "segpgd", 4, 50, 0.5
     )
-    assert ScalingSettings(**read_scaling(link_of_scaling(settings))) == settings
+    assert ScalingSettings(**read_link(link_of_scaling(settings), TABLE).values) == settings
     assert link_of_scaling(ScalingSettings()) == {}
     for ratio in RATIOS:
-        assert read_scaling({"size": ratio}) == {"size": ratio}
+        assert read_link({"size": ratio}, TABLE).values == {"size": ratio}
 
 
 def test_links_with_nonsense_do_no_harm():
     query = {"size": "wide", "scaler": "gimp", "eps": "nan", "share": "7", "colour": "red", "hidden": "", "steps": "x", "attack": "dag"}
-    assert read_scaling(query) == {}
+    link = read_link(query, TABLE)
+    assert link.values == {}
+    assert len(link.refused) == len(query)
     app = open_page(**query)
     assert (control(app, "Library that scales").value, control(app, "Kernel").value) == ("opencv", "opencv-linear")
-    press(app, "Stop")
+    assert button(app, "Stop").disabled
 
 
 def test_another_library_brings_its_own_kernels_and_the_old_view_stays():

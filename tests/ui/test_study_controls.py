@@ -9,7 +9,8 @@ from segviz.studies.grid import AttackRow, Images, Study, points
 from segviz.studies.precomputed import FIRST, STANDINGS
 from segviz.types import UserError
 from segviz.ui.curves.presets import FIGURES
-from segviz.ui.study.controls import attack_text, link_of_grid, numbers, read_grid, written_attack
+from segviz.ui.kit.links import read_link
+from segviz.ui.study.controls import TABLE, attack_text, link_of_grid, numbers, read_grid, written_attack
 
 
 @pytest.mark.parametrize(
@@ -49,7 +50,7 @@ GRID = Study(
     "grid", [GRID, replace(GRID, images=Images("/some where/VOC", split="val", limit=7)), *(figure.study for figure in FIGURES)]
 )
 def test_grid_and_link_are_inverse(grid):
-    assert read_grid(link_of_grid(grid, FIRST), FIRST) == grid
+    assert read_grid(read_link(link_of_grid(grid, FIRST), TABLE).values, FIRST) == grid
 
 
 def test_the_grid_of_a_page_needs_no_link():
@@ -59,18 +60,20 @@ def test_the_grid_of_a_page_needs_no_link():
 
 @pytest.mark.parametrize(
     "query",
-    [{"eps": "x"}, {"eps": "99"}, {"models": "none"}, {"attacks": "nonsense"}, {"steps": "0"}, {"seeds": "-1"}, {"images": "none"}],
+    [{"eps": "x"}, {"eps": "999"}, {"models": "none"}, {"attacks": "nonsense"}, {"steps": "0"}, {"seeds": "-1"}, {"images": "none"}],
 )
 def test_nonsense_in_a_link_leaves_the_default(query):
-    assert read_grid(query, FIRST) == replace(FIRST, name="page")
+    link = read_link(query, TABLE)
+    assert read_grid(link.values, FIRST) == replace(FIRST, name="page")
+    assert len(link.refused) == 1
 
 
 def test_numbers_are_sorted_checked_and_named():
-    assert numbers(["4", "0.5", "4"], "radii", 0.01, 16) == (0.5, 4)
-    with pytest.raises(UserError, match="'x' is no number"):
-        numbers(["x"], "radii", 0, 16)
-    with pytest.raises(UserError, match="out of range"):
-        numbers(["nan"], "radii", 0, 16)
+    assert numbers(TABLE["eps"], ["4", "0.5", "4"]) == (0.5, 4)
+    with pytest.raises(UserError, match=r"eps is 'x'; it must be a number between 0\.01 and 255"):
+        numbers(TABLE["eps"], ["x"])
+    with pytest.raises(UserError, match="eps is nan"):
+        numbers(TABLE["eps"], ["nan"])
 
 
 def test_every_figure_of_a_paper_is_a_study_that_can_be_run():

@@ -15,7 +15,8 @@ from PIL import Image
 from segviz import draw
 from segviz.data.label_sets import VOC7
 from segviz.data.samples import samples
-from segviz.ui.targets.controls import DEFAULT, FOUR, PRESETS, Material, MorphWish, link_of_morph, read_morph, read_target
+from segviz.ui.kit.links import read_link
+from segviz.ui.targets.controls import DEFAULT, FOUR, PRESETS, TABLE, Material, MorphWish, link_of_morph, read_target
 
 CAT, PERSON = VOC7.classes.index("cat"), VOC7.classes.index("person")
 VICTIMS, EPS = "Pictures to attack", "Epsilon, in n/255"
@@ -61,7 +62,7 @@ def test_first_visit_shows_four_photos_their_maps_and_the_target():
 
 def test_link_runs_and_is_reproduced():
     query = {"victims": "dog,chelsea", "target": "class:cat", "steps": "2", "eps": "4", "alpha": "3", "attack": "ifgsm", "seed": "7"}
-    app = bare(finish(open_targets(**query, nonsense="1")))
+    app = bare(finish(open_targets(**query)))
     assert dict(app.query_params) == query
     assert [(shown == CAT).all() for shown in maps(app, "Target map")] == [True, True]
     found = rows(app)
@@ -163,13 +164,15 @@ def test_stop_keeps_what_was_reached(files):
     "query", [{"victims": "me,you"}, {"target": "photo:you:labels"}, {"target": "class:tree"}, {"attack": "sea", "steps": "0"}]
 )
 def test_links_with_nonsense_leave_the_defaults(query):
-    assert read_morph(query) == {}
+    link = read_link(query, TABLE)
+    assert link.values == {}
+    assert len(link.refused) >= len(query)
 
 
 def test_link_and_wish_are_inverse():
     for preset in PRESETS.values():
         link = link_of_morph(MorphWish(DEFAULT, preset.victims, preset.target), name_victims=True)
-        assert read_morph(link)["victims"] == list(preset.victims)
+        assert read_link(link, TABLE).values.get("victims") == preset.victims
         assert read_target(link.get("target", PRESETS["photo-two"].target)) == read_target(preset.target)
     assert link_of_morph(MorphWish(DEFAULT, FOUR, "photo:chelsea:labels"), name_victims=False) == {}
     # Uploads are not in a link.

@@ -11,7 +11,8 @@ from segviz.models.zoo import model_entry
 from segviz.settings import Settings
 from segviz.studies import first_transfer
 from segviz.studies.first_transfer import MODELS, PLANS
-from segviz.ui.transfer.links import DEFAULTS, LISTS, VIEWS, TransferWish, link_of_transfer, read_own
+from segviz.ui.kit.links import read_link
+from segviz.ui.transfer.links import OWN_FIELDS, TABLE, VIEWS, TransferWish, link_of_transfer
 from segviz.ui.transfer.words import shares_the_encoder
 
 LRASPP, FCN = "voc7-lraspp", "voc7-fcn8s"
@@ -132,9 +133,9 @@ def test_link_and_wish_are_inverse():
         "paper": True,
     }
     link = link_of_transfer(TransferWish("matrix", Settings(eps=3), own))
-    assert read_own(link) == own | {"view": "matrix"}
+    assert read_link(link, TABLE).values == own | {"view": "matrix", "eps": 3}
     assert link["eps"] == "3"
-    defaults = {name: value for name, value in DEFAULTS.items() if name != "view"}
+    defaults = {name: field.default for name, field in OWN_FIELDS.items() if name != "view"}
     assert link_of_transfer(TransferWish("curves", Settings(), defaults)) == {"view": "curves", "eps": "4"}
 
 
@@ -142,9 +143,10 @@ def test_link_and_wish_are_inverse():
     "query", [{"view": "nonsense"}, {"sources": "nonsense"}, {"steps": "0", "limit": "x"}, {"attacks": "magic", "each": "si+magic"}]
 )
 def test_links_with_nonsense_are_read_as_defaults(query):
-    assert read_own(query) == {}
+    link = read_link(query, TABLE)
+    assert link.values == {}
+    assert len(link.refused) >= len(query)
 
 
 def test_names_are_those_of_the_defaults():
-    assert set(LISTS) < set(DEFAULTS)
-    assert DEFAULTS["view"] in VIEWS
+    assert OWN_FIELDS["view"].default in VIEWS

@@ -1,22 +1,22 @@
 """The settings of a comparison as widgets: what all attacks share, which attacks, and the budget; they live in the link of the page."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import streamlit as st
 
 from segviz.attacks.catalog import gradients_of, iterations_of, members_of
 from segviz.attacks.rows import ATTACKS
+from segviz.fields import setting
 from segviz.settings import Settings
 from segviz.studies.compare import MAX_BUDGET, within_budget
 from segviz.types import UserError
-from segviz.ui.kit.attacks import attack_choices, attack_title, common_controls, eps_control, usable_attacks, with_attack
-from segviz.ui.kit.links import SHARED, link_of, read_link
+from segviz.ui.kit.attacks import attack_choices, attack_title, common_controls, usable_attacks, with_attack
+from segviz.ui.kit.fields import marks, slider
+from segviz.ui.kit.links import LINK, SHARED, link_of, open_link, page_table, parameters
 from segviz.ui.kit.subject import open_with, subject_controls
 
 DEFAULT_ATTACKS = ("pgd", "segpgd", "cospgd", "apgd-js", "padam-cos")
 DEFAULT_BUDGET = 20
-BUDGETS = (1, 2, 5, 10, 20, 50, 100, 200, 300, 500)
 MAX_ATTACKS = 8
 
 
@@ -25,48 +25,38 @@ class ComparisonWish:
     """A comparison as the controls say it: `shared` settings, attacks by name as in `attack_choices`, and gradient evaluations for each."""
 
     shared: Settings
-    attacks: tuple[str, ...]
-    budget: int
+    attacks: tuple[str, ...] = setting(DEFAULT_ATTACKS, choices=attack_choices, most=MAX_ATTACKS, label="Attacks")
+    budget: int = setting(
+        DEFAULT_BUDGET,
+        low=1,
+        high=MAX_BUDGET,
+        label="Budget, in gradient evaluations",
+        tip="What every attack may spend. Its number of steps follows from what a step costs it.",
+        marks=(1, 2, 5, 10, 20, 50, 100, 200, 300, 500),
+    )
 
 
-def read_comparison(query: Mapping[str, str]) -> tuple[tuple[str, ...] | None, int | None]:
-    """Attacks and budget from the parameters of a link; None where it names none that there could be."""
-    known = attack_choices()
-    attacks = tuple(dict.fromkeys(name for name in query.get("attacks", "").split(",") if name in known))[:MAX_ATTACKS]
-    budget = query.get("budget", "")
-    valid = budget.isdecimal() and 1 <= int(budget) <= MAX_BUDGET
-    return attacks or None, int(budget) if valid else None
+TABLE = page_table(ComparisonWish, *SHARED)
 
 
 def link_of_comparison(wish: ComparisonWish, name_attacks: bool) -> dict[str, str]:
     """The parameters of a link that reproduces the comparison; defaults are left out, but the attacks only unless `name_attacks`."""
-    link = link_of(wish.shared)
-    if name_attacks or wish.attacks != DEFAULT_ATTACKS:
-        link["attacks"] = ",".join(wish.attacks)
-    if wish.budget != DEFAULT_BUDGET:
-        link["budget"] = str(wish.budget)
-    return link
+    named = {"attacks": TABLE["attacks"].format(wish.attacks)} if name_attacks else {}
+    return link_of(wish.shared) | parameters({"attacks": wish.attacks, "budget": wish.budget}, TABLE) | named
 
 
 def comparison_controls() -> ComparisonWish:
     """Draw the controls, filled from the link at first, and return what they say. Raises UserError where they make no valid settings."""
     state = st.session_state
-    query = st.query_params.to_dict()
-    open_with({name: value for name, value in read_link(query).items() if name in SHARED}, "compare")
+    link = open_link("compare", TABLE)
+    open_with({name: value for name, value in link.items() if name in SHARED}, "compare")
     if "compare_attacks" not in state:
-        attacks, budget = read_comparison(query)
-        state.compare_attacks = [name for name in attacks or DEFAULT_ATTACKS if name in attack_choices()]
-        state.compare_budget = budget or DEFAULT_BUDGET
+        state.compare_attacks = list(link.get("attacks") or DEFAULT_ATTACKS)
+        state.compare_budget = link.get("budget", DEFAULT_BUDGET)
     shared = subject_controls()
     place = st.container()
-    eps = eps_control()
-    budget = st.select_slider(
-        "Budget, in gradient evaluations",
-        sorted({*BUDGETS, state.compare_budget}),
-        help="What every attack may spend. Its number of steps follows from what a step costs it.",
-        key="compare_budget",
-        persist_state="session",
-    )
+    eps = slider(LINK["eps"])
+    budget = marks(TABLE["budget"], "compare_budget")
     shared = common_controls(replace(shared, eps=eps))
     with place:
         attacks = entrants_control(shared)

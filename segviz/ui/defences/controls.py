@@ -9,18 +9,19 @@ import streamlit as st
 from segviz.data.label_sets import LabelSet
 from segviz.defences.catalog import name_of, values_of
 from segviz.defences.rows import DEFENCES, DefenceEntry
+from segviz.fields import setting
 from segviz.models.zoo import catalogue
 from segviz.settings import Settings
 from segviz.studies.compare import MAX_BUDGET
 from segviz.types import UserError
 from segviz.ui.defences.state import DEFAULT_DEFENCE
-from segviz.ui.kit.attacks import attack_choices, attack_title, common_controls, eps_control, usable_attacks, with_attack
-from segviz.ui.kit.links import SHARED, link_of, read_link
+from segviz.ui.kit.attacks import attack_choices, attack_title, common_controls, usable_attacks, with_attack
+from segviz.ui.kit.fields import marks, slider
+from segviz.ui.kit.links import LINK, SHARED, link_of, open_link, page_table, parameters
 from segviz.ui.kit.models import is_here, model_keys, model_title
 from segviz.ui.kit.subject import open_with, subject_controls
 
 DEFAULT_ATTACK, DEFAULT_BUDGET = "pgd", 20
-BUDGETS = (4, 8, 16, 20, 40, 80, 160, 320)
 TWINS = ("voc7-lraspp-pgd", "voc7-lraspp-pgd-half")
 GRADIENTS = {
     "exact": "The attack that knows takes the exact gradient through it.",
@@ -34,35 +35,38 @@ class TrialWish:
     """A trial as the controls say it: `settings` with the attack, the defence by name, and gradient evaluations for each attack."""
 
     settings: Settings
-    defence: str
-    budget: int
+    defence: str = setting(DEFAULT_DEFENCE, verify=values_of)
+    budget: int = setting(
+        DEFAULT_BUDGET,
+        low=1,
+        high=MAX_BUDGET,
+        label="Budget, in gradient evaluations",
+        tip="What either attack may spend, in passes through the network. A defence that looks at several views takes several at a time.",
+        marks=(4, 8, 16, 20, 40, 80, 160, 320),
+    )
+
+
+TABLE = page_table(TrialWish, *SHARED, "attack", "variant")
 
 
 def trial_controls() -> TrialWish:
     """Draw the controls, filled from the link at first, and return what they say. Raises UserError where they make no valid settings."""
     state = st.session_state
-    query = st.query_params.to_dict()
-    link = read_link(query)
+    link = open_link("defences", TABLE)
     open_with({name: value for name, value in link.items() if name in SHARED}, "defences")
     if "defence" not in state:
         fill_trial(
             {
                 "attack": f"{link.get('attack', DEFAULT_ATTACK)} {link.get('variant', '')}".strip(),
-                "defence": query.get("defence", DEFAULT_DEFENCE),
-                "budget": int(query["budget"]) if query.get("budget", "").isdecimal() else DEFAULT_BUDGET,
+                "defence": link.get("defence", DEFAULT_DEFENCE),
+                "budget": link.get("budget", DEFAULT_BUDGET),
             }
         )
     shared = subject_controls()
     attack = trial_attack_control(shared)
-    eps = eps_control()
+    eps = slider(LINK["eps"])
     defence = defence_control()
-    budget = st.select_slider(
-        "Budget, in gradient evaluations",
-        sorted({*BUDGETS, state.defence_budget}),
-        help="What either attack may spend, in passes through the network. A defence that looks at several views takes several at a time.",
-        key="defence_budget",
-        persist_state="session",
-    )
+    budget = marks(TABLE["budget"], "defence_budget")
     shared = common_controls(replace(shared, eps=eps))
     return TrialWish(with_attack(shared, attack), defence, budget)
 
@@ -153,9 +157,4 @@ def pair_control(label_set: LabelSet) -> list[str]:
 
 def link_of_trial(wish: TrialWish) -> dict[str, str]:
     """The parameters of a link that reproduces the trial; defaults are left out."""
-    link = link_of(wish.settings)
-    if wish.defence != DEFAULT_DEFENCE:
-        link["defence"] = wish.defence
-    if wish.budget != DEFAULT_BUDGET:
-        link["budget"] = str(wish.budget)
-    return link
+    return link_of(wish.settings) | parameters({"defence": wish.defence, "budget": wish.budget}, TABLE)

@@ -1,21 +1,21 @@
 """The settings of a scaling attack as widgets, in reading order; their values live in the link of the page."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from typing import Any
 
 import streamlit as st
 
 from segviz.attacks.rows import ATTACKS
 from segviz.data.samples import samples
+from segviz.fields import Table, fields_of
 from segviz.models.zoo import catalogue
 from segviz.records import Picture
 from segviz.scaling.kernels import LIBRARIES, SCALERS
-from segviz.studies.scaling import HIDDEN, MAX_SIDE, ScalingSettings, open_full_size, sample_full_size, target_size
+from segviz.studies.scaling import HIDDEN, MAX_SIDE, ScalingSettings, open_full_size, sample_full_size
 from segviz.types import UserError
 from segviz.ui.image_scaling.state import scaling
-from segviz.ui.kit.attacks import STEPS
-from segviz.ui.kit.links import as_text, read_link
+from segviz.ui.kit.fields import marks, slider
+from segviz.ui.kit.links import LINK, open_link, parameters
 from segviz.ui.kit.models import download_panel, model_facts, model_keys, model_title
 from segviz.ui.kit.subject import open_with
 from segviz.ui.kit.words import OWN, image_keys, image_title
@@ -23,41 +23,13 @@ from segviz.ui.kit.words import OWN, image_keys, image_title
 HIDDEN_TITLES = {"photo": "Another photo", "adversarial": "An adversarial version of itself", "colour": "One colour"}
 RATIOS = ("/2", "/3", "/4", "/5", "/6", "/8")
 BY_SIZE = "size"
-NUMBERS = {"eps": (0.0, 16.0), "attack_eps": (0.5, 32.0), "share": (0.0, 1.0)}
 PREFIX = "scaling_"
 """Of the keys of the page's own widgets; `model` and `image` are those of the other pages."""
 
 
-def read_scaling(query: Mapping[str, str]) -> dict[str, Any]:
-    """Settings by name from the parameters of a link; unknown names and values that no widget could have are left out."""
-    found: dict[str, Any] = {name: value for name, value in read_link(query).items() if name in ("model", "image", "steps")}
-    choices = {"hidden": HIDDEN, "scaler": SCALERS, "other": image_keys(), "attack": bounded_attacks()}
-    found |= {name: query[name] for name, known in choices.items() if query.get(name) in known}
-    for name, (low, high) in NUMBERS.items():
-        try:
-            value = float(query.get(name, ""))
-        except ValueError:
-            continue
-        if low <= value <= high:
-            found[name] = value
-    for name in ("size", "colour"):
-        if name in query:
-            try:
-                if name == "size":
-                    # Of any picture: whether it fits the one that is chosen is seen later.
-                    target_size(query[name], (10**6, 10**6))
-                else:
-                    ScalingSettings(colour=query[name])
-            except UserError:
-                continue
-            found[name] = query[name]
-    return found
-
-
 def link_of_scaling(settings: ScalingSettings) -> dict[str, str]:
     """The parameters of a link that reproduces the settings; defaults are left out."""
-    defaults = asdict(ScalingSettings())
-    return {name: as_text(value) for name, value in asdict(settings).items() if value != defaults[name]}
+    return parameters(asdict(settings), TABLE)
 
 
 def bounded_attacks() -> list[str]:
@@ -65,11 +37,21 @@ def bounded_attacks() -> list[str]:
     return [key for key, row in ATTACKS.items() if row.family == "bounded"]
 
 
+TABLE: Table = {
+    **fields_of(ScalingSettings),
+    "model": LINK["model"],
+    "image": replace(LINK["image"], default=ScalingSettings().image),
+    "other": replace(fields_of(ScalingSettings)["other"], choices=image_keys),
+    "attack": replace(LINK["attack"], choices=bounded_attacks),
+}
+"""What a link of this page can say."""
+
+
 def scaling_controls() -> ScalingSettings:
     """Draw the controls, filled from the link at first, and return what they say. Raises UserError where they make no valid settings."""
     state = st.session_state
     defaults = asdict(ScalingSettings())
-    link = read_scaling(st.query_params.to_dict())
+    link = open_link("image scaling", TABLE)
     open_with({name: link.get(name, defaults[name]) for name in ("model", "image")}, "image scaling")
     if f"{PREFIX}hidden" not in state:
         # A picture brought along from another page is not to be hidden in itself.
@@ -88,28 +70,13 @@ def scaling_controls() -> ScalingSettings:
     else:
         values |= adversarial_controls()
     values |= {"scaler": scaler_control(), "size": size_control()}
-    values["eps"] = st.slider(
-        "Slack, in grey levels",
-        *NUMBERS["eps"],
-        step=0.5,
-        help="How far any value of the scaled picture may be from the hidden picture. More slack, less visible.",
-        key=f"{PREFIX}eps",
-        persist_state="session",
-    )
+    values["eps"] = slider(TABLE["eps"], f"{PREFIX}eps")
     values["model"] = st.selectbox("Model", model_keys(), format_func=model_title, key="model", persist_state="session")
     entry = catalogue()[values["model"]]
     st.caption(model_facts(entry))
     download_panel(entry)
     with st.expander("More settings", key="more_settings"):
-        values["share"] = st.slider(
-            "Overwritten by the adaptive attack",
-            *NUMBERS["share"],
-            step=0.05,
-            format="percent",
-            help="Share of the pixels that a reconstruction filter trusts, into which the attack on it writes the hidden picture.",
-            key=f"{PREFIX}share",
-            persist_state="session",
-        )
+        values["share"] = slider(TABLE["share"], f"{PREFIX}share", format="percent")
     return ScalingSettings(**values)
 
 
@@ -132,23 +99,9 @@ def own(kind: str, label: str, name: str, options: Any, title: Any, **more: Any)
 
 def adversarial_controls() -> dict[str, Any]:
     """The gradient attack on the scaled picture."""
-    state = st.session_state
     attack = own("selectbox", "Attack on the scaled picture", "attack", bounded_attacks(), lambda key: ATTACKS[key].title)
-    eps = st.slider(
-        "Its epsilon, in n/255",
-        *NUMBERS["attack_eps"],
-        step=0.5,
-        help="Largest change of any value of the scaled picture. The slack below comes on top of it.",
-        key=f"{PREFIX}attack_eps",
-        persist_state="session",
-    )
-    steps = st.select_slider(
-        "Its steps",
-        sorted({*STEPS, state[f"{PREFIX}steps"]}),
-        key=f"{PREFIX}steps",
-        disabled=ATTACKS[attack].one_step,
-        persist_state="session",
-    )
+    eps = slider(TABLE["attack_eps"], f"{PREFIX}attack_eps")
+    steps = marks(TABLE["steps"], f"{PREFIX}steps", label="Its steps", disabled=ATTACKS[attack].one_step)
     return {"attack": attack, "attack_eps": eps, "steps": steps}
 
 

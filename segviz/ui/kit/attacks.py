@@ -6,48 +6,19 @@ import streamlit as st
 
 from segviz.attacks.catalog import check_settings
 from segviz.attacks.rows import ATTACKS
-from segviz.settings import LABEL_SOURCES, NORMS, Settings
+from segviz.settings import FIELDS, Settings
 from segviz.types import UserError
-from segviz.ui.kit.links import MAX_EPS, RANGES
+from segviz.ui.kit.fields import choice, number
 from segviz.ui.kit.words import LABEL_TITLES, NORM_TITLES
-
-STEPS = (1, 2, 5, 10, 20, 50, 100, 200, 300, 500)
-
-
-def eps_control() -> float:
-    """The radius, in grey levels."""
-    return st.slider(
-        "Epsilon, in n/255",
-        0.0,
-        MAX_EPS,
-        step=0.25,
-        help="Largest change of any colour value, in grey levels out of 255. For L2: the root mean square of all changes.",
-        key="eps",
-        persist_state="session",
-    )
 
 
 def common_controls(settings: Settings) -> Settings:
     """The settings with norm, labels and seed, for pages that put several attacks on an equal footing."""
     with st.expander("More settings", key="more_settings"):
-        norm = st.segmented_control("Norm", NORMS, required=True, format_func=NORM_TITLES.__getitem__, key="norm", persist_state="session")
-        against = labels_control()
-        seed = st.number_input("Seed", *RANGES["seed"][1:], key="seed", persist_state="session")
-    return replace(settings, norm=str(norm), against=against, seed=seed)
-
-
-def labels_control() -> str:
-    """Which labels are broken and measured against."""
-    against = st.segmented_control(
-        "Attack and measure against",
-        LABEL_SOURCES,
-        required=True,
-        format_func=LABEL_TITLES.__getitem__,
-        help="The label map, or the model's own clean prediction. Without a label map it is always the prediction.",
-        key="against",
-        persist_state="session",
-    )
-    return str(against)
+        norm = choice(FIELDS["norm"], NORM_TITLES)
+        against = choice(FIELDS["against"], LABEL_TITLES)
+        seed = number(FIELDS["seed"])
+    return replace(settings, norm=norm, against=against, seed=seed)
 
 
 def attack_choices() -> dict[str, Settings]:

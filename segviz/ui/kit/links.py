@@ -1,79 +1,173 @@
-"""Links: the settings of a run as parameters of a URL, and back."""
+"""Links: one codec between the parameters of a URL and the values of a page's table of fields, and what a link asks for in vain."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from difflib import get_close_matches
 from typing import Any
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from segviz.attacks.rows import ATTACKS
 from segviz.attacks.transforms import TRANSFORMS
 from segviz.defences.titles import WRAPPER_TITLES
-from segviz.models.zoo import catalogue
-from segviz.settings import GOALS, LABEL_SOURCES, MAX_STEPS, NORMS, Settings
+from segviz.fields import WORDS, Field, Table, fields_of, parts_of
+from segviz.models.zoo import catalogue, model_entry
+from segviz.settings import FIELDS, Settings
+from segviz.types import UserError
+from segviz.ui.kit.state import page_state
 from segviz.ui.kit.words import image_keys
-
-MAX_EPS = 16.0
 
 SHARED = ("model", "wrapper", "image", "goal", "target", "other", "against", "norm", "eps", "seed")
 """Settings that mean the same whatever is attacked how; pages carry them over to one another."""
 
-CHOICES: dict[str, Callable[[], Iterable[Any]]] = {
-    "model": lambda: [key + wrapper for key in catalogue() for wrapper in ("", *(f"+{name}" for name in WRAPPER_TITLES if name))],
-    "image": lambda: image_keys(),
-    "goal": lambda: GOALS,
-    "target": lambda: {name for entry in catalogue().values() for name in entry.label_set.classes},
-    "against": lambda: LABEL_SOURCES,
-    "attack": lambda: ATTACKS,
-    "norm": lambda: NORMS,
-    "variant": lambda: {name for entry in ATTACKS.values() for name in entry.variants},
-    "clip": lambda: (True, False),
+
+def model_here(key: str) -> None:
+    """Raise UserError for a model that no widget can have."""
+    if key not in {base + wrapper for base in catalogue() for wrapper in ("", *(f"+{name}" for name in WRAPPER_TITLES if name))}:
+        raise UserError(f"The link asks for the model {key}, which this server does not have. Choose one of those on the left.")
+
+
+def all_classes() -> set[str]:
+    """The classes of all models."""
+    return {name for entry in catalogue().values() for name in entry.label_set.classes}
+
+
+LINK: Table = {
+    **FIELDS,
+    "model": replace(FIELDS["model"], verify=model_here),
+    "image": replace(FIELDS["image"], choices=image_keys),
+    "target": replace(FIELDS["target"], choices=all_classes),
+    "other": replace(FIELDS["other"], choices=all_classes),
+    "attack": replace(FIELDS["attack"], choices=lambda: ATTACKS),
+    "variant": replace(FIELDS["variant"], choices=lambda: {"", *(name for entry in ATTACKS.values() for name in entry.variants)}),
+    "transforms": replace(FIELDS["transforms"], choices=lambda: TRANSFORMS),
 }
-
-CHOICES["other"] = CHOICES["target"]
-
-RANGES: dict[str, tuple[type, Any, Any]] = {
-    "eps": (float, 0.0, MAX_EPS),
-    "steps": (int, 1, MAX_STEPS),
-    "alpha": (float, 0.01, 255.0),
-    "restarts": (int, 1, 20),
-    "seed": (int, 0, 2**31 - 1),
-}
-
-TEXTS = {"region": re.compile(r"(class|outside):[\w ]+|polygon:[\d., |-]*"), "layer": re.compile(r"[\w.]+")}
+"""The table of settings with what only the catalogues know."""
 
 
-def read_link(query: Mapping[str, str]) -> dict[str, Any]:
-    """Settings by name from the parameters of a link; unknown names and values that no widget could have are left out."""
-    found: dict[str, Any] = {}
+def page_table(record: type, *names: str) -> Table:
+    """The table of a page: the settings of these names, and the fields of the page's own record but those that are records."""
+    own = {name: field for name, field in fields_of(record).items() if field.kind in WORDS}
+    return {name: LINK[name] for name in names if name in LINK} | own
+
+
+@dataclass(frozen=True)
+class Link:
+    """What a link says: values by name, and a line for each that was not taken."""
+
+    values: Mapping[str, Any]
+    refused: tuple[str, ...] = ()
+
+
+@dataclass
+class Refusals:
+    """What the link of a page asked for in vain, `place` where it is said, and the `query` that the page made of the rest of the link.
+
+    `fresh` on the first run of the page.
+    """
+
+    page: str = ""
+    lines: tuple[str, ...] = ()
+    fresh: bool = False
+    query: Mapping[str, str] | None = None
+    place: DeltaGenerator | None = None
+
+
+def read_link(query: Mapping[str, str], table: Table = LINK) -> Link:
+    """What the parameters of a link say by a table of fields. Of a list the parts that mean something are taken."""
+    values: dict[str, Any] = {}
+    refused: list[str] = []
     for name, text in query.items():
-        if name in CHOICES:
-            known = {str(choice): choice for choice in CHOICES[name]()}
-            if text in known:
-                found[name] = known[text]
-        elif name in RANGES:
-            kind, low, high = RANGES[name]
+        if name not in table:
+            like = get_close_matches(name, table, 1)
+            refused.append(f"This page has no setting {name!r}." + (f" Perhaps {like[0]} is meant." if like else ""))
+        elif table[name].kind is tuple:
+            read_list(table[name], text, values, refused)
+        else:
             try:
-                value = kind(text)
-            except ValueError:
-                continue
-            if low <= value <= high:
-                found[name] = value
-        elif name == "transforms":
-            found[name] = [key for key in dict.fromkeys(text.split(",")) if key in TRANSFORMS]
-        elif name in TEXTS and TEXTS[name].fullmatch(text):
-            found[name] = text
-    return found
+                values[name] = meant(table[name], text, name)
+            except UserError as error:
+                refused.append(str(error))
+    names = [name for name in ("target", "other", "region") if name in values and table[name] in (LINK[name], FIELDS[name])]
+    check_classes(names, values, refused)
+    return Link(values, tuple(refused))
+
+
+def meant(field: Field, text: str, name: str) -> Any:
+    """The value of a text, also where a + of a model's key was not encoded, which comes out of a URL as a space."""
+    try:
+        return field.parse(text, name)
+    except UserError:
+        if " " not in text:
+            raise
+        try:
+            return field.parse(text.replace(" ", "+"), name)
+        except UserError:
+            return field.parse(text, name)
+
+
+def read_list(field: Field, text: str, values: dict[str, Any], refused: list[str]) -> None:
+    """Add to `values` what a list in a link holds, and to `refused` what of it means nothing."""
+    found = []
+    for part in parts_of(text):
+        try:
+            found.append(meant(field.part, part, field.name))
+        except UserError as error:
+            refused.append(str(error))
+    if field.most is not None and len(found) > field.most:
+        refused.append(f"{field.name} has {len(found)} parts; only the first {field.most} are taken.")
+    if found or not text:
+        values[field.name] = tuple(dict.fromkeys(found))[: field.most]
+
+
+def check_classes(names: Sequence[str], values: dict[str, Any], refused: list[str]) -> None:
+    """Take the settings out that name a class which the link's model does not have."""
+    classes = model_entry(values.get("model", FIELDS["model"].default)).label_set.classes
+    for name in names:
+        kind, _, wanted = values[name].partition(":") if name == "region" else ("class", "", values[name])
+        if kind in ("class", "outside") and wanted is not None and wanted not in classes:
+            allowed = Field(choices=lambda: classes).allowed(wanted)
+            refused.append(f"{name} is {values.pop(name)!r}; of the classes of this model it must be {allowed}.")
+
+
+def open_link(page: str, table: Table) -> dict[str, Any]:
+    """The values of the page's link, when it opens and later; says what the link asked for in vain until something is changed."""
+    link, kept = read_link(st.query_params.to_dict(), table), page_state(Refusals)
+    kept.fresh = bool(link.refused)
+    if link.refused:
+        kept.page, kept.lines, kept.query = page, link.refused, None
+    elif kept.page != page:
+        kept.page, kept.lines = page, ()
+    kept.place = st.empty()
+    if kept.lines:
+        # What stands in a link is shown as it is, not as Markdown.
+        kept.place.warning(re.sub(r"[\[*`$~]", r"\\\g<0>", "  \n".join(kept.lines)))
+    return dict(link.values)
+
+
+def write_link(query: Mapping[str, str]) -> None:
+    """Make these parameters the page's link."""
+    kept = page_state(Refusals)
+    if kept.query is None:
+        kept.query = query
+    elif kept.place is not None and query != kept.query:
+        kept.lines = ()
+        kept.place.empty()
+    st.query_params.from_dict(query)
+
+
+def link_refused() -> bool:
+    """Whether the page is just being opened by a link that asks for something in vain, so that nothing is to start by itself."""
+    return page_state(Refusals).fresh
 
 
 def link_of(settings: Settings) -> dict[str, str]:
     """The parameters of a link that reproduces the settings; defaults are left out."""
-    defaults = asdict(Settings())
-    changed = {name: value for name, value in asdict(settings).items() if value != defaults[name]}
-    return {name: as_text(value) for name, value in changed.items()}
+    return parameters(asdict(settings), LINK)
 
 
-def as_text(value: Any) -> str:
-    """A setting as it stands in a link."""
-    if isinstance(value, tuple):
-        return ",".join(value)
-    return f"{value:g}" if isinstance(value, float) else str(value)
+def parameters(values: Mapping[str, Any], table: Table) -> dict[str, str]:
+    """The parameters of a link that says these values by a table of fields, the inverse of `read_link`; defaults are left out."""
+    return {name: table[name].format(value) for name, value in values.items() if value != table[name].default}

@@ -8,6 +8,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from segviz.engine.jobs import Job
+from segviz.ui.kit.links import link_refused
 
 T = TypeVar("T")
 
@@ -35,13 +36,14 @@ def run_bar(
 ) -> DeltaGenerator:
     """Run and Stop, whose keys begin with `page`; returns the place beside them, for the status.
 
-    `start` queues a run and is called when Run was pressed or a run is asked for; None where there is nothing to run. `otherwise` is
-    called where it is not. What asks for a run is forgotten only here, so that a script that is broken off before loses nothing.
+    `start` queues a run and is called when Run was pressed or a run is asked for, but not by a link that asks for something in vain; None
+    where there is nothing to run. `otherwise` is called where it is not. What asks for a run is forgotten only here, so that a script
+    that is broken off before loses nothing.
     """
     buttons, status = st.columns([1, 3], vertical_alignment="center")
     with buttons, st.container(horizontal=True):
         clicked = st.button("Run", type="primary", icon=":material/play_arrow:", key=f"{page}_run", disabled=start is None)
-        if start is not None and (clicked or running.asked):
+        if start is not None and (clicked or (running.asked and not link_refused())):
             start()
         elif otherwise is not None:
             otherwise()

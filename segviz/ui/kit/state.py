@@ -31,18 +31,16 @@ def record_key(kind: type[Any]) -> str:
 class Tab:
     """What pages leave for one another.
 
-    `entrance` is the page that the tab was opened on, `page` the one whose widgets were drawn last. `lost_model` is the model that a
-    link asked for and the server lacks. `polygons` is the region that was drawn, as text of `segviz.attacks.regions`. `subject` are
-    picture and goal that classes were last suggested for. `own` are the name and the bytes of one's own photo and its label map,
-    `own_picture` what became of them for the model `own_model`, read as `own_reading` says. `shown_in_lab` is a result that the attack
-    lab is to show, `run_in_lab` says that it is to run the settings of its widgets.
+    `entrance` is the page that the tab was opened on, `page` the one whose widgets were drawn last. `polygons` is the region that was
+    drawn, as text of `segviz.attacks.regions`. `subject` are picture and goal that classes were last suggested for. `own` are the name
+    and the bytes of one's own photo and its label map, `own_picture` what became of them for the model `own_model`, read as `own_reading`
+    says. `shown_in_lab` is a result that the attack lab is to show, `run_in_lab` says that it is to run the settings of its widgets.
     """
 
     through_app: bool = False
     wanted: tuple[str, dict[str, str]] | None = None
     entrance: str = ""
     page: str = ""
-    lost_model: str = ""
     polygons: str = ""
     subject: tuple[str, str] | None = None
     own: tuple[str, bytes, bytes | None] | None = None

@@ -25,7 +25,6 @@ def open_with(link: dict[str, Any], page: str) -> None:
     """Fill the widgets when a session opens, with the settings of a link and defaults for the rest; take them over from another page."""
     state = st.session_state
     if "model" not in state:
-        tab().lost_model = "" if "model" in link else st.query_params.get("model", "")
         fill_widgets(asdict(Settings()) | {"target": "cat", "other": "dog"} | link)
     elif tab().page != page:
         # A page's widget does not start with the value of its namesake on another page, unless that is written once more.
@@ -36,20 +35,7 @@ def open_with(link: dict[str, Any], page: str) -> None:
 
 def model_controls() -> str:
     """Key of the model, wrappers included, from its widgets."""
-
-    def chosen() -> None:
-        tab().lost_model = ""
-
-    model = st.selectbox(
-        "Model",
-        model_keys(),
-        format_func=model_title,
-        key="model",
-        persist_state="session",
-        on_change=chosen,
-    )
-    if lost := tab().lost_model:
-        st.warning(f"The link asks for the model {lost}, which this server does not have. Choose one of these.")
+    model = st.selectbox("Model", model_keys(), format_func=model_title, key="model", persist_state="session")
     entry = catalogue()[model]
     st.caption(model_facts(entry))
     mention_faults()
@@ -115,7 +101,7 @@ def fill_widgets(values: dict[str, Any]) -> None:
     state.region_kind = kind
     state.region_class = rest if kind in ("class", "outside") else values["target"]
     tab().polygons = rest if kind == "polygon" else ""
-    state.update({name: value for name, value in values.items() if name != "region"})
+    state.update({name: list(value) if isinstance(value, tuple) else value for name, value in values.items() if name != "region"})
 
 
 def upload_controls(entry: ModelEntry) -> None:

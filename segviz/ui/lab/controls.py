@@ -8,14 +8,19 @@ from segviz.attacks.catalog import alpha_of, gradients_of
 from segviz.attacks.rows import ATTACKS
 from segviz.attacks.transforms import TRANSFORMS
 from segviz.models.zoo import model_entry
-from segviz.settings import Settings
-from segviz.ui.kit.attacks import STEPS, eps_control, labels_control
-from segviz.ui.kit.links import RANGES, as_text, link_of, read_link
+from segviz.settings import FIELDS, Settings
+from segviz.ui.kit.fields import choice, marks, number, slider, switch, text_line, widget
+from segviz.ui.kit.links import LINK, link_of, open_link, write_link
 from segviz.ui.kit.state import tab
 from segviz.ui.kit.subject import open_with, subject_controls
-from segviz.ui.kit.words import NORM_TITLES, REGION_TITLES
+from segviz.ui.kit.words import LABEL_TITLES, NORM_TITLES, REGION_TITLES
 
 NOTHING_DRAWN = "polygon:"
+PLACED = (
+    *("model", "image", "goal", "target", "other", "region", "against", "attack", "norm", "eps", "steps", "alpha", "restarts", "seed"),
+    *("variant", "layer", "transforms", "clip"),
+)
+"""Settings whose widget has a place and conditions of its own here; any other gets the widget of its kind."""
 
 
 def settings_controls() -> Settings:
@@ -24,7 +29,7 @@ def settings_controls() -> Settings:
     Raises UserError where they make no valid settings.
     """
     state = st.session_state
-    open_with(read_link(st.query_params.to_dict()), "attack lab")
+    open_with(open_link("attack lab", LINK), "attack lab")
     settings = subject_controls()
     attack = attack_control(settings.goal)
     row = ATTACKS[attack]
@@ -36,22 +41,15 @@ def settings_controls() -> Settings:
             "Variant", row.variants, format_func=lambda key: f"{key}: {row.variants[key]}", key="variant", persist_state="session"
         )
         variant = "" if chosen == next(iter(row.variants)) else chosen
-    eps = eps_control()
-    steps = st.select_slider(
-        "Steps",
-        sorted({*STEPS, state.steps}),
-        help="Gradient steps; of a suite those of each attack. FGSM always takes one.",
-        key="steps",
-        disabled=row.one_step,
-        persist_state="session",
-    )
+    eps = slider(FIELDS["eps"])
+    steps = marks(FIELDS["steps"], help="Gradient steps; of a suite those of each attack. FGSM always takes one.", disabled=row.one_step)
     settings = replace(settings, attack=attack, variant=variant, eps=eps, steps=steps)
     published_button(settings)
     with st.expander("More settings", key="more_settings"):
         settings = expert_controls(settings)
     cost = gradients_of(settings)
     st.caption(f"One run takes {cost} gradient evaluation{'s' if cost != 1 else ''}.")
-    st.query_params.from_dict(link_of(settings))
+    write_link(link_of(settings))
     return settings
 
 
@@ -81,7 +79,7 @@ def published_button(settings: Settings) -> None:
     if row.published is None:
         return
     changes = row.published(settings.eps)
-    told = ", ".join(f"{name} {'auto' if value is None else as_text(value)}" for name, value in changes.items())
+    told = ", ".join(f"{name} {FIELDS[name].format(value) or 'auto'}" for name, value in changes.items())
     st.button(
         "Settings of the paper", icon=":material/menu_book:", help=told, on_click=lambda: st.session_state.update(changes), key="published"
     )
@@ -92,43 +90,24 @@ def expert_controls(settings: Settings) -> Settings:
     row, state = ATTACKS[settings.attack], st.session_state
     if state.norm not in row.norms:
         state.norm = row.norms[0]
-    norm = st.segmented_control("Norm", row.norms, required=True, format_func=NORM_TITLES.__getitem__, key="norm", persist_state="session")
-    settings = replace(settings, norm=str(norm))
+    settings = replace(settings, norm=choice(FIELDS["norm"], NORM_TITLES, row.norms))
     alpha = None
     if row.family == "bounded":
-        alpha = st.number_input(
-            "Step size, in n/255",
-            *RANGES["alpha"][1:],
-            value=None,
-            placeholder=f"auto: {alpha_of(settings):.3g}",
-            help="Empty: the attack's own rule.",
-            key="alpha",
-            persist_state="session",
-        )
-    against = labels_control()
+        alpha = number(FIELDS["alpha"], placeholder=f"auto: {alpha_of(settings):.3g}")
+    against = choice(FIELDS["against"], LABEL_TITLES)
     layer = ""
     if row.takes_layer:
-        layer = st.text_input(
-            "Layer",
-            placeholder="the encoder",
-            help="Name of a layer, such as encoder.blocks.4.",
-            key="layer",
-            persist_state="session",
-        )
+        layer = text_line(FIELDS["layer"], placeholder="the encoder")
     clip = True
     if row.family == "smallest":
-        clip = st.toggle(
-            "Clip the result to epsilon",
-            help="On: the smallest perturbation is brought into the ball, to compare with bounded attacks. Off: it may be larger.",
-            key="clip",
-            persist_state="session",
-        )
+        clip = switch(FIELDS["clip"])
     region = region_control(settings)
     transforms = transforms_control() if row.takes_transforms else ()
     restarts = 1
     if row.random_start:
-        restarts = st.number_input("Restarts", *RANGES["restarts"][1:], key="restarts", persist_state="session")
-    seed = st.number_input("Seed", *RANGES["seed"][1:], key="seed", persist_state="session")
+        restarts = number(FIELDS["restarts"])
+    seed = number(FIELDS["seed"])
+    others = {name: widget(field) for name, field in FIELDS.items() if name not in PLACED}
     return replace(
         settings,
         alpha=alpha,
@@ -139,17 +118,17 @@ def expert_controls(settings: Settings) -> Settings:
         transforms=transforms,
         restarts=restarts,
         seed=seed,
+        **others,
     )
 
 
 def transforms_control() -> tuple[str, ...]:
     """The choice of input transforms."""
     chosen = st.multiselect(
-        "Input transforms",
+        FIELDS["transforms"].label,
         TRANSFORMS,
         format_func=lambda key: TRANSFORMS[key].title,
-        help="Other views of the picture through which the gradient is taken. They cost white-box strength and help an attack to transfer "
-        "to other networks; what you see is always measured on the picture itself.",
+        help=FIELDS["transforms"].tip,
         key="transforms",
         persist_state="session",
     )
@@ -165,10 +144,10 @@ def region_control(settings: Settings) -> str:
     """Where the picture may change, as text for the settings."""
     state = st.session_state
     kind = st.selectbox(
-        "Change only",
+        FIELDS["region"].label,
         REGION_TITLES,
         format_func=REGION_TITLES.__getitem__,
-        help="The part of the picture that the attack may touch. What it breaks stays the goal's affair.",
+        help=FIELDS["region"].tip,
         key="region_kind",
         persist_state="session",
     )

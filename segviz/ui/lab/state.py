@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from segviz.records import Picture, Trajectory
 from segviz.settings import Settings
 from segviz.studies.runs import run_attack
+from segviz.ui.kit.links import link_refused
 from segviz.ui.kit.running import Running
 from segviz.ui.kit.session import first_trajectory, identity, look_only, queue
 from segviz.ui.kit.state import asked_by_link, page_state, tab
@@ -61,7 +62,7 @@ def look_or_run(state: Lab, settings: Settings, picture: Picture) -> None:
             if not state.asked and state.job is not None:
                 state.job.stop()
             state.trajectory, state.job = first_trajectory(), None
-        elif state.asked and settings.region != NOTHING_DRAWN and not tab().lost_model:
+        elif state.asked and settings.region != NOTHING_DRAWN and not link_refused():
             state.job = queue(run_attack, settings, picture)
         else:
             look_at(state, settings, picture)

@@ -1,8 +1,9 @@
 """The grid of a study as widgets: models, attacks, radii, steps, pictures, seeds; they live in the link of their page."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import Any
 
 import streamlit as st
 
@@ -10,18 +11,21 @@ from segviz.attacks.rows import ATTACKS
 from segviz.attacks.transforms import TRANSFORMS
 from segviz.data.samples import samples
 from segviz.defences.titles import WRAPPER_TITLES, short_title
+from segviz.fields import Field, Table
 from segviz.models.zoo import catalogue, model_entry
-from segviz.settings import LABEL_SOURCES, MAX_STEPS, NORMS, Settings
+from segviz.settings import FIELDS, LABEL_SOURCES, Settings
 from segviz.studies.grid import SAMPLES, AttackRow, Images, Study, points
 from segviz.studies.lines import attack_name
 from segviz.studies.plot import EPS_NAMES
 from segviz.types import UserError
 from segviz.ui.kit.attacks import attack_choices
-from segviz.ui.kit.links import MAX_EPS
+from segviz.ui.kit.fields import choice, number
 from segviz.ui.kit.models import is_here, model_keys, model_title
 from segviz.ui.kit.words import LABEL_TITLES, NORM_TITLES, image_title
 
 STEP_MARKS = (1, 2, 3, 5, 10, 20, 50, 100, 200, 300)
+MAX_LISTED = 16
+"""Largest radius, in grey levels, that the list offers; larger ones are typed."""
 MAX_SEEDS = 10
 MAX_POINTS = 2000
 ROW = re.compile(
@@ -45,9 +49,7 @@ def written_attack(text: str) -> AttackRow:
     unknown = [name for name in transforms if name not in TRANSFORMS]
     if unknown:
         raise UserError(f"There is no input transform '{unknown[0]}'. Known: {', '.join(TRANSFORMS)}.")
-    steps = int(parts["steps"]) if parts["steps"] else None
-    if steps is not None and not 1 <= steps <= MAX_STEPS:
-        raise UserError(f"{steps} steps; between 1 and {MAX_STEPS} are allowed.")
+    steps = FIELDS["steps"].parse(parts["steps"]) if parts["steps"] else None
     if parts["source"]:
         model_entry(parts["source"])
     return AttackRow(attack, variant, transforms=transforms, steps=steps, source=parts["source"] or "")
@@ -72,84 +74,84 @@ def eps_title(text: str) -> str:
         return text
 
 
-def numbers(texts: list[str], what: str, low: float, high: float) -> tuple[float, ...]:
-    """The numbers of a list, in rising order and each once; raises UserError for what is no number, or out of range."""
-    found = set()
-    for text in texts:
-        try:
-            value = float(text)
-        except ValueError:
-            raise UserError(f"'{text}' is no number. Write {what} as numbers between {low:g} and {high:g}.") from None
-        if not low <= value <= high:
-            raise UserError(f"{text} is out of range: {what} lie between {low:g} and {high:g}.")
-        found.add(value)
-    return tuple(sorted(found))
-
-
-def listed(text: str) -> list[str]:
-    """The parts of a list in a link."""
-    return [part for part in dict.fromkeys(text.split(",")) if part]
-
-
-def read_grid(query: Mapping[str, str], default: Study) -> Study:
-    """The grid of a link; what is missing or means nothing is taken from `default`."""
-
-    def valid(name: str, what: str, low: float, high: float, instead: tuple[float, ...]) -> tuple[float, ...]:
-        try:
-            return numbers(listed(query.get(name, "")), what, low, high) or instead
-        except UserError:
-            return instead
-
-    rows = []
-    for text in listed(query.get("attacks", "")):
-        try:
-            rows.append(written_attack(text))
-        except UserError:
-            continue
-    known = [key for key in listed(query.get("models", "").replace(" ", "+")) if key in all_models()]
-    count = query.get("seeds", "")
-    seeds = tuple(range(int(count))) if count.isdecimal() and 1 <= int(count) <= MAX_SEEDS else default.seeds
-    limit = query.get("limit", "")
-    images = default.images
-    if "data" in query:
-        images = Images(query["data"], split=query.get("split") or None, limit=int(limit) if limit.isdecimal() and int(limit) > 0 else None)
-    elif "images" in query:
-        images = Images(names=tuple(name for name in listed(query["images"]) if name in samples()))
-    norm, against = query.get("norm"), query.get("against")
-    base = replace(
-        default.base,
-        norm=norm if norm in NORMS else default.base.norm,
-        against=against if against in LABEL_SOURCES else default.base.against,
+TABLE: Table = {
+    field.name: field
+    for field in (
+        Field("models", tuple, choices=lambda: all_models(), label="Models"),
+        Field("attacks", tuple, item=Field(verify=written_attack), label="Attacks", tip=FORM),
+        Field(
+            "eps",
+            tuple,
+            item=replace(FIELDS["eps"], low=0.01),
+            label=FIELDS["eps"].label,
+            tip="Largest change of any colour value, in grey levels out of 255. Others than these can be typed.",
+        ),
+        Field(
+            "steps",
+            tuple,
+            item=FIELDS["steps"],
+            label=FIELDS["steps"].label,
+            tip="Every attack runs once with each number, but those that take one step or have steps of their own (pgd@3).",
+        ),
+        Field("seeds", int, 1, low=1, high=MAX_SEEDS, label="Seeds", tip="Runs with the seeds 0, 1, ..."),
+        Field("images", tuple, choices=samples),
+        Field("data"),
+        Field("split"),
+        Field("limit", int, optional=True, low=1, label="First pictures"),
+        FIELDS["norm"],
+        FIELDS["against"],
     )
-    steps = tuple(int(value) for value in valid("steps", "steps", 1, MAX_STEPS, default.steps))
-    eps = valid("eps", "radii", 0.01, MAX_EPS, default.eps)
-    return Study("page", tuple(known) or default.models, tuple(rows) or default.attacks, eps, steps, seeds, images, base)
+}
+"""What the page of a study and its link can say; `data` is a folder."""
+
+
+def numbers(field: Field, texts: Iterable[str]) -> tuple[Any, ...]:
+    """The numbers of a list, in rising order and each once; raises UserError for what is no number, or out of range."""
+    return tuple(sorted({field.part.parse(text, field.name) for text in texts}))
+
+
+def read_grid(link: Mapping[str, Any], default: Study) -> Study:
+    """The grid of the values of a link; what is missing is taken from `default`."""
+    images = default.images
+    if "data" in link:
+        images = Images(link["data"], split=link.get("split") or None, limit=link.get("limit"))
+    elif "images" in link:
+        images = Images(names=link["images"])
+    return Study(
+        "page",
+        link.get("models") or default.models,
+        tuple(map(written_attack, link.get("attacks", ()))) or default.attacks,
+        tuple(sorted(link.get("eps") or default.eps)),
+        tuple(sorted(link.get("steps") or default.steps)),
+        tuple(range(link["seeds"])) if "seeds" in link else default.seeds,
+        images,
+        replace(default.base, **{name: link[name] for name in ("norm", "against") if name in link}),
+    )
 
 
 def link_of_grid(study: Study, default: Study) -> dict[str, str]:
     """The parameters of a link that reproduces a grid of the page; what is as in `default` is left out."""
-    link: dict[str, str] = {}
-    if study.models != default.models:
-        link["models"] = ",".join(study.models)
-    if study.attacks != default.attacks:
-        link["attacks"] = ",".join(attack_text(row) for row in study.attacks)
-    if study.eps != default.eps:
-        link["eps"] = ",".join(f"{eps:g}" for eps in study.eps)
-    if study.steps != default.steps:
-        link["steps"] = ",".join(map(str, study.steps))
-    if study.images != default.images:
-        if study.images.folder == SAMPLES:
-            link["images"] = ",".join(study.images.names)
-        else:
-            link |= {"data": study.images.folder}
-            link |= {"split": study.images.split} if study.images.split else {}
-            link |= {"limit": str(study.images.limit)} if study.images.limit else {}
-    if study.seeds != default.seeds:
-        link["seeds"] = str(len(study.seeds))
-    for name in ("norm", "against"):
-        if getattr(study.base, name) != getattr(default.base, name):
-            link[name] = getattr(study.base, name)
-    return link
+    before = grid_values(default)
+    return {name: TABLE[name].format(value) for name, value in grid_values(study).items() if value != before.get(name)}
+
+
+def grid_values(study: Study) -> dict[str, Any]:
+    """What a link says of a grid of the page, by the names of `TABLE`."""
+    images = study.images
+    if images.folder == SAMPLES:
+        where: dict[str, Any] = {"images": images.names}
+    else:
+        where = {"data": images.folder, "split": images.split, "limit": images.limit}
+    return {
+        "models": study.models,
+        "attacks": tuple(map(attack_text, study.attacks)),
+        "eps": study.eps,
+        "steps": study.steps,
+        **{name: value for name, value in where.items() if value is not None},
+        "seeds": len(study.seeds),
+        "norm": study.base.norm,
+        "against": study.base.against,
+    }
 
 
 def all_models() -> list[str]:
@@ -164,7 +166,7 @@ def fill_grid(study: Study, page: str) -> None:
     values = {
         "models": list(study.models),
         "attacks": [attack_text(row) for row in study.attacks],
-        "eps": [f"{eps:g}" for eps in study.eps],
+        "eps": [TABLE["eps"].part.format(eps) for eps in study.eps],
         "steps": [str(steps) for steps in study.steps],
         "from": "Samples" if images.folder == SAMPLES else "Folder",
         "images": list(images.names) if images.folder == SAMPLES else [],
@@ -185,11 +187,9 @@ def grid_controls(page: str, default: Study) -> Study:
     """
     models, attacks, eps, steps = grid_models(page), grid_attacks(page), grid_radii(page), grid_steps(page)
     images = images_controls(page)
-    seeds = st.number_input("Seeds", 1, MAX_SEEDS, key=f"{page}_seeds", help="Runs with the seeds 0, 1, ...", persist_state="session")
+    seeds = number(TABLE["seeds"], f"{page}_seeds")
     with st.expander("More settings", key=f"{page}_more"):
-        norm = st.segmented_control(
-            "Norm", NORMS, required=True, format_func=NORM_TITLES.__getitem__, key=f"{page}_norm", persist_state="session"
-        )
+        norm = choice(TABLE["norm"], NORM_TITLES, key=f"{page}_norm")
         against = st.segmented_control(
             "Attack against",
             LABEL_SOURCES,
@@ -206,11 +206,11 @@ def grid_controls(page: str, default: Study) -> Study:
         "page",
         tuple(models),
         tuple(written_attack(text) for text in attacks),
-        numbers(eps, "radii", 0.01, MAX_EPS),
-        tuple(int(value) for value in numbers(steps, "steps", 1, MAX_STEPS)),
+        numbers(TABLE["eps"], eps),
+        numbers(TABLE["steps"], steps),
         tuple(range(seeds)),
         images,
-        Settings(norm=str(norm), against=str(against)),
+        Settings(norm=norm, against=str(against)),
     )
     count = len(points(study))
     if count > MAX_POINTS:
@@ -259,12 +259,12 @@ def grid_attacks(page: str) -> list[str]:
 def grid_radii(page: str) -> list[str]:
     """The choice of the radii, in grey levels; others can be typed."""
     chosen: list[str] = st.multiselect(
-        "Epsilon, in n/255",
-        [*dict.fromkeys([*(f"{value:g}" for value in EPS_NAMES if value <= MAX_EPS), *st.session_state[f"{page}_eps"]])],
+        TABLE["eps"].label,
+        [*dict.fromkeys([*(f"{value:g}" for value in EPS_NAMES if value <= MAX_LISTED), *st.session_state[f"{page}_eps"]])],
         format_func=eps_title,
         accept_new_options=True,
         select_all=False,
-        help="Largest change of any colour value, in grey levels out of 255. Others than these can be typed.",
+        help=TABLE["eps"].tip,
         key=f"{page}_eps",
         persist_state="session",
     )
@@ -274,11 +274,11 @@ def grid_radii(page: str) -> list[str]:
 def grid_steps(page: str) -> list[str]:
     """The choice of the numbers of steps; others can be typed."""
     chosen: list[str] = st.multiselect(
-        "Steps",
+        TABLE["steps"].label,
         [*dict.fromkeys([*map(str, STEP_MARKS), *st.session_state[f"{page}_steps"]])],
         accept_new_options=True,
         select_all=False,
-        help="Every attack runs once with each number, but those that take one step or have steps of their own (pgd@3).",
+        help=TABLE["steps"].tip,
         key=f"{page}_steps",
         persist_state="session",
     )

@@ -11,9 +11,10 @@ from segviz.studies.grid import Study
 from segviz.studies.ledger import Progress
 from segviz.studies.run import Cost, cost
 from segviz.types import UserError
+from segviz.ui.kit.links import open_link, write_link
 from segviz.ui.kit.running import follow, run_bar
 from segviz.ui.kit.status import AWAY, show_job
-from segviz.ui.study.controls import fill_grid, grid_controls, link_of_grid, read_grid
+from segviz.ui.study.controls import TABLE, fill_grid, grid_controls, link_of_grid, read_grid
 from segviz.ui.study.state import Shown, StudyRun, at_hand, results_store
 
 
@@ -47,8 +48,10 @@ def study_page(page: str, state: StudyRun, default: Study, show: Callable[[Shown
 
 def chosen_study(page: str, state: StudyRun, default: Study) -> Study | None:
     """The study of the controls, filled from the link at first and by presets later; None, with a message, where they make none."""
+    with st.sidebar:
+        link = open_link(page, TABLE)
     if not state.opened:
-        fill_grid(read_grid(st.query_params.to_dict(), default), page)
+        fill_grid(read_grid(link, default), page)
         state.opened, state.shown = True, at_hand(default, default)
     if state.wanted is not None:
         fill_grid(state.wanted, page)
@@ -59,7 +62,7 @@ def chosen_study(page: str, state: StudyRun, default: Study) -> Study | None:
         except UserError as error:
             st.error(str(error))
             return None
-    st.query_params.from_dict(link_of_grid(study, default))
+    write_link(link_of_grid(study, default))
     return study
 
 

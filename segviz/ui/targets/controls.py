@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import streamlit as st
@@ -10,16 +10,17 @@ import streamlit as st
 from segviz.attacks.catalog import alpha_of, gradients_of
 from segviz.attacks.rows import ATTACKS
 from segviz.data.samples import samples
+from segviz.fields import Field, Table
 from segviz.lab import open_picture, read_target_map, sample_picture
 from segviz.models.zoo import ModelEntry, model_entry
 from segviz.records import Picture
-from segviz.settings import GIVEN, NORMS, Settings
+from segviz.settings import GIVEN, Settings
 from segviz.studies.target_maps import Everywhere, Given, Mirrored, Painted, PredictionOn, TargetMap, Without
 from segviz.studies.targets import MAX_VICTIMS
 from segviz.types import UserError
-from segviz.ui.kit.attacks import STEPS
 from segviz.ui.kit.beside import show_warnings
-from segviz.ui.kit.links import MAX_EPS, RANGES, as_text, read_link
+from segviz.ui.kit.fields import choice, marks, number, slider
+from segviz.ui.kit.links import LINK, all_classes, open_link, parameters
 from segviz.ui.kit.state import page_state, put
 from segviz.ui.kit.subject import model_controls, open_with
 from segviz.ui.kit.words import NORM_TITLES
@@ -111,38 +112,50 @@ def read_target(text: str) -> dict[str, str] | None:
         name, _, source = rest.rpartition(":")
         return {"kind": kind, "photo": name, "source": source} if name in samples() and source in SOURCE_TITLES else None
     if kind in ("class", "remove"):
-        return {"kind": kind, "class": rest} if rest in read_link({"target": rest}).values() else None
+        return {"kind": kind, "class": rest} if rest in all_classes() else None
     return {"kind": kind} if kind in KIND_TITLES and not rest else None
 
 
-def read_morph(query: Mapping[str, str]) -> dict[str, Any]:
-    """The state of the page's widgets from the parameters of a link; what no widget could have is left out."""
-    settings = read_link(query)
-    found = {name: settings[name] for name in OPTIONS if name in settings}
-    if found.get("attack") not in attacks_on_maps():
-        found.pop("attack", None)
-    victims = [name for name in dict.fromkeys(query.get("victims", "").split(",")) if name in samples()]
-    if victims:
-        found["victims"] = victims[:MAX_VICTIMS]
-    return found | (read_target(query.get("target", "")) or {})
+def check_target(text: str) -> None:
+    """Raise UserError for text that is no target of a link."""
+    if read_target(text) is None:
+        raise UserError(
+            f"{text!r} is no target. Write photo:NAME:labels or photo:NAME:prediction of a sample photo, class:CLASS, remove:CLASS, "
+            "mirror, drawn or file."
+        )
+
+
+def state_of(link: Mapping[str, Any]) -> dict[str, Any]:
+    """The state of the page's own widgets from the values of a link."""
+    found = {name: link[name] for name in OPTIONS if name in link}
+    if link.get("victims"):
+        found["victims"] = list(link["victims"])
+    return found | (read_target(link["target"]) or {} if "target" in link else {})
 
 
 def link_of_morph(wish: MorphWish, name_victims: bool) -> dict[str, str]:
     """The parameters of a link that reproduces the wish, but for uploads and drawings; defaults are left out, victims only as told."""
-    defaults, preset = asdict(DEFAULT), PRESETS["photo-two"]
-    changed = {name: value for name, value in asdict(wish.settings).items() if name in (*OPTIONS, "model") and value != defaults[name]}
-    link = {name: as_text(value) for name, value in changed.items()}
-    victims = [name for name in wish.victims if name in samples()]
-    if name_victims or tuple(victims) != preset.victims:
-        link["victims"] = ",".join(victims)
-    if wish.target != preset.target and (wish.target.partition(":")[0] != "photo" or read_target(wish.target)):
-        link["target"] = wish.target
+    link = parameters({name: getattr(wish.settings, name) for name in ("model", *OPTIONS)}, TABLE)
+    victims = tuple(name for name in wish.victims if name in samples())
+    link |= {"victims": TABLE["victims"].format(victims)} if name_victims else parameters({"victims": victims}, TABLE)
+    if wish.target.partition(":")[0] != "photo" or read_target(wish.target):
+        link |= parameters({"target": wish.target}, TABLE)
     return link
 
 
 def attacks_on_maps() -> list[str]:
     """Attacks that can be led to a map within a ball."""
     return [key for key, row in ATTACKS.items() if row.family == "bounded" and row.takes_target]
+
+
+TABLE: Table = {
+    "model": LINK["model"],
+    **{name: replace(LINK[name], default=getattr(DEFAULT, name)) for name in OPTIONS},
+    "attack": replace(LINK["attack"], choices=attacks_on_maps),
+    "victims": Field("victims", tuple, FOUR, choices=samples, most=MAX_VICTIMS),
+    "target": Field("target", str, PRESETS["photo-two"].target, verify=check_target),
+}
+"""What a link of this page can say."""
 
 
 def fill_preset(key: str) -> None:
@@ -155,12 +168,12 @@ def fill_preset(key: str) -> None:
 def morph_controls() -> MorphWish:
     """Draw the controls, filled from the link at first, and return what they say. Raises UserError where they make no valid settings."""
     state = st.session_state
-    query = st.query_params.to_dict()
-    open_with({name: value for name, value in read_link(query).items() if name == "model"}, "targets")
+    link = open_link("targets", TABLE)
+    open_with({name: value for name, value in link.items() if name == "model"}, "targets")
     if "targets_victims" not in state:
         put(PREFIX, {"class": "cat", "base": KEEP, "brush": "cat"})
         fill_preset("photo-two")
-        put(PREFIX, read_morph(query))
+        put(PREFIX, state_of(link))
     model = model_controls()
     entry = model_entry(model)
     victims_control(entry)
@@ -169,43 +182,16 @@ def morph_controls() -> MorphWish:
         "Attack", attacks_on_maps(), format_func=lambda key: ATTACKS[key].title, key="targets_attack", persist_state="session"
     )
     st.caption(ATTACKS[attack].summary)
-    eps = st.slider(
-        "Epsilon, in n/255",
-        0.0,
-        MAX_EPS,
-        step=0.25,
-        help="Largest change of any colour value, in grey levels out of 255. For L2: the root mean square of all changes.",
-        key="targets_eps",
-        persist_state="session",
-    )
-    steps = st.select_slider(
-        "Steps", sorted({*STEPS, state.targets_steps}), key="targets_steps", disabled=ATTACKS[attack].one_step, persist_state="session"
-    )
+    eps = slider(TABLE["eps"], "targets_eps")
+    steps = marks(TABLE["steps"], "targets_steps", disabled=ATTACKS[attack].one_step)
     with st.expander("More settings", key="targets_more"):
         norms = ATTACKS[attack].norms
         if state.targets_norm not in norms:
             state.targets_norm = norms[0]
-        norm = str(
-            st.segmented_control(
-                "Norm",
-                [norm for norm in NORMS if norm in norms],
-                required=True,
-                format_func=NORM_TITLES.__getitem__,
-                key="targets_norm",
-                persist_state="session",
-            )
-        )
+        norm = choice(TABLE["norm"], NORM_TITLES, norms, "targets_norm")
         auto = alpha_of(Settings(attack=attack, norm=norm, eps=eps, steps=steps))
-        alpha = st.number_input(
-            "Step size, in n/255",
-            *RANGES["alpha"][1:],
-            value=None,
-            placeholder=f"auto: {auto:.3g}",
-            help="Empty: the attack's own rule.",
-            key="targets_alpha",
-            persist_state="session",
-        )
-        seed = st.number_input("Seed", *RANGES["seed"][1:], key="targets_seed", persist_state="session")
+        alpha = number(TABLE["alpha"], "targets_alpha", placeholder=f"auto: {auto:.3g}")
+        seed = number(TABLE["seed"], "targets_seed")
     settings = Settings(model=model, image="", goal=GIVEN, attack=attack, norm=norm, eps=eps, steps=steps, alpha=alpha, seed=seed)
     st.caption(f"One run takes {gradients_of(settings)} gradient evaluations of each picture.")
     return MorphWish(settings, tuple(state.targets_victims), target)

@@ -12,29 +12,31 @@ from segviz.attacks.transforms import TRANSFORMS
 from segviz.defences.titles import WRAPPER_TITLES
 from segviz.models.wrappers import split_key
 from segviz.models.zoo import model_entry
-from segviz.settings import NORMS, Settings
+from segviz.settings import Settings
 from segviz.studies.first_transfer import MODELS
-from segviz.ui.kit.attacks import STEPS, attack_choices, attack_title, eps_control, labels_control
-from segviz.ui.kit.links import RANGES, SHARED, read_link
+from segviz.ui.kit.attacks import attack_choices, attack_title
+from segviz.ui.kit.fields import choice, marks, number, slider, switch
+from segviz.ui.kit.links import LINK, SHARED, open_link
 from segviz.ui.kit.models import is_here, model_keys
 from segviz.ui.kit.subject import open_with, upload_controls
-from segviz.ui.kit.words import NORM_TITLES, OWN, image_keys, image_title
+from segviz.ui.kit.words import LABEL_TITLES, NORM_TITLES, OWN, image_keys, image_title
 from segviz.ui.transfer.links import (
     DATA,
-    DEFAULTS,
-    LISTS,
-    MAX_PHOTOS,
+    MAX_ATTACKS,
+    MAX_SOURCES,
+    MAX_VICTIMS,
+    OWN_FIELDS,
+    PLUSSED,
+    TABLE,
     VIEWS,
     TransferWish,
     iterative_attacks,
     known_model,
-    read_own,
     transform_choices,
 )
 from segviz.ui.transfer.state import transfers
 
 SEVERAL_SOURCES = ("picture", "matrix")
-MAX_SOURCES, MAX_VICTIMS, MAX_ATTACKS = 6, 8, 4
 PRESETS: dict[str, tuple[str, dict[str, Any]]] = {
     "FGSM transfers, iterative does not?": (
         "One step of FGSM against ten of I-FGSM least-likely, with the settings of Arnab et al., over the samples.",
@@ -42,7 +44,7 @@ PRESETS: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "Dynamic scaling helps?": (
         "PGD, plain and through each input transform, at 20 gradient evaluations each, over the samples.",
-        {"view": "transforms", "source": MODELS[0], "victims": MODELS[1:], "iterative": "pgd", "each": DEFAULTS["each"], "steps": 20},
+        {"view": "transforms", "source": MODELS[0], "victims": MODELS[1:], "iterative": "pgd", "each": PLUSSED, "steps": 20},
     ),
     "Scales": (
         "Table 1 of Arnab et al. on a bundled network, over the samples.",
@@ -53,19 +55,20 @@ PRESETS: dict[str, tuple[str, dict[str, Any]]] = {
 
 def open_page() -> None:
     """Fill the widgets when a session opens, with the settings of a link and defaults for the rest."""
-    query = st.query_params.to_dict()
     fresh = "model" not in st.session_state
-    open_with({name: value for name, value in read_link(query).items() if name in SHARED}, "transfer")
+    link = open_link("transfer", TABLE)
+    open_with({name: value for name, value in link.items() if name in SHARED}, "transfer")
     if widget_key("view") not in st.session_state:
-        fill_own(DEFAULTS | {"folder": os.environ.get("SEGVIZ_DATA", "")} | read_own(query))
-        if fresh and "eps" not in query:
+        defaults = {name: field.default for name, field in OWN_FIELDS.items()} | {"folder": os.environ.get("SEGVIZ_DATA", "")}
+        fill_own(defaults | {name: value for name, value in link.items() if name in OWN_FIELDS})
+        if fresh and "eps" not in link:
             st.session_state.eps = 8.0
 
 
 def fill_own(values: Mapping[str, Any]) -> None:
     """Put settings into the state of the page's own widgets."""
     for name, value in values.items():
-        st.session_state[widget_key(name)] = list(value) if name in LISTS else value
+        st.session_state[widget_key(name)] = list(value) if isinstance(value, tuple) else value
 
 
 def widget_key(name: str) -> str:
@@ -109,7 +112,7 @@ def transfer_controls(view: str) -> TransferWish:
     elif view != "scales":
         name, options = ("attack", list(attack_choices())) if view == "picture" else ("iterative", iterative_attacks())
         own[name] = st.selectbox("Attack", options, format_func=choice_title, key=widget_key(name), persist_state="session")
-    eps = eps_control()
+    eps = slider(LINK["eps"])
     if view != "scales":
         own["steps"] = steps_control(view, own)
         compared_transforms(view, own)
@@ -132,15 +135,8 @@ def steps_control(view: str, own: dict[str, Any]) -> int:
             "Budget, in gradient evaluations",
             "What every attack may spend. Its number of steps follows from what a step costs it.",
         )
-    steps: int = st.select_slider(
-        label,
-        sorted({*STEPS, st.session_state[widget_key("steps")]}),
-        help=text,
-        key=widget_key("steps"),
-        disabled=bool(named) and all(ATTACKS[attack_choices()[name].attack].one_step for name in named),
-        persist_state="session",
-    )
-    return steps
+    one_step = bool(named) and all(ATTACKS[attack_choices()[name].attack].one_step for name in named)
+    return marks(OWN_FIELDS["steps"], widget_key("steps"), label=label, help=text, disabled=one_step)
 
 
 def models_control(label: str, name: str, most: int, help_text: str) -> tuple[str, ...]:
@@ -199,9 +195,7 @@ def photo_controls(view: str, own: dict[str, Any]) -> None:
             key=widget_key("folder"),
             persist_state="session",
         ).strip()
-        own["limit"] = st.number_input(
-            "At most so many pairs", 1, MAX_PHOTOS, key=widget_key("limit"), persist_state="session", help="The first ones, by name."
-        )
+        own["limit"] = number(OWN_FIELDS["limit"], widget_key("limit"))
 
 
 def attacks_control() -> tuple[str, ...]:
@@ -251,17 +245,9 @@ def more_controls(view: str, own: dict[str, Any], eps: float) -> Settings:
                 "The attacks have the settings of Arnab et al.: steps of 1/255, as many as belong to epsilon, against the prediction."
             )
         else:
-            norm = st.segmented_control(
-                "Norm", NORMS, required=True, format_func=NORM_TITLES.__getitem__, key="norm", persist_state="session"
-            )
-            settings = replace(settings, norm=str(norm), against=labels_control())
+            settings = replace(settings, norm=choice(LINK["norm"], NORM_TITLES), against=choice(LINK["against"], LABEL_TITLES))
             st.caption("This is what the attack breaks. Victims are measured against the label map wherever there is one.")
-        seed = st.number_input("Seed", *RANGES["seed"][1:], key="seed", persist_state="session")
+        seed = number(LINK["seed"])
         if view not in ("scales", "transforms"):
-            own["paper"] = st.toggle(
-                "Settings of each attack's paper",
-                help="Steps, step size and labels as published for this epsilon, for attacks whose paper gives them.",
-                key=widget_key("paper"),
-                persist_state="session",
-            )
+            own["paper"] = switch(OWN_FIELDS["paper"], widget_key("paper"))
     return replace(settings, seed=seed)

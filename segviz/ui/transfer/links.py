@@ -1,18 +1,20 @@
 """What the page says of a study in a link: the values of its own widgets, and which are allowed."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from segviz.attacks.rows import ATTACKS
 from segviz.attacks.transforms import TRANSFORMS
 from segviz.defences.titles import WRAPPER_TITLES
+from segviz.fields import Field, Table
 from segviz.models.wrappers import split_key
 from segviz.models.zoo import catalogue, model_entry
-from segviz.settings import MAX_STEPS, Settings
+from segviz.settings import FIELDS, Settings
 from segviz.studies.first_transfer import EACH, MODELS
+from segviz.types import UserError
 from segviz.ui.kit.attacks import attack_choices
-from segviz.ui.kit.links import link_of
+from segviz.ui.kit.links import LINK, SHARED, link_of, parameters
 from segviz.ui.kit.models import is_here
 
 VIEWS = {
@@ -23,32 +25,14 @@ VIEWS = {
     "curves": "Over-fitting curves",
 }
 DATA = {"samples": "Samples", "photo": "One photo", "folder": "Data-set folder"}
-MAX_PHOTOS = 1000
+MAX_SOURCES, MAX_VICTIMS, MAX_ATTACKS, MAX_PHOTOS = 6, 8, 4, 1000
 COMBINATIONS = ("momentum+di+ti", "momentum+scale")
-DEFAULTS: dict[str, Any] = {
-    "view": "picture",
-    "sources": MODELS[:2],
-    "source": MODELS[0],
-    "victims": MODELS,
-    "attack": "fgsm",
-    "iterative": "pgd",
-    "attacks": ("fgsm", "ifgsm-ll"),
-    "through": (),
-    "with": ("scale",),
-    "each": tuple("+".join(keys) for keys in EACH),
-    "steps": 20,
-    "data": "samples",
-    "folder": "",
-    "limit": 20,
-    "paper": False,
-}
-"""What the page's own widgets start with, by name; the widget of a name has the key `transfer_` and that name."""
-LISTS = ("sources", "victims", "attacks", "through", "with", "each")
+PLUSSED = tuple("+".join(keys) for keys in EACH)
 
 
 @dataclass(frozen=True)
 class TransferWish:
-    """A study as the controls say it: `own` holds what the page's own widgets of this view say, by the names of DEFAULTS."""
+    """A study as the controls say it: `own` holds what the page's own widgets of this view say, by the names of OWN_FIELDS."""
 
     view: str
     shared: Settings
@@ -71,45 +55,46 @@ def iterative_attacks() -> list[str]:
     return [name for name, settings in attack_choices().items() if not ATTACKS[settings.attack].one_step]
 
 
-CHECKS: dict[str, Callable[[str], bool]] = {
-    "view": lambda text: text in VIEWS,
-    "source": known_model,
-    "sources": known_model,
-    "victims": known_model,
-    "attack": lambda text: text in attack_choices(),
-    "iterative": lambda text: text in iterative_attacks(),
-    "attacks": lambda text: text in attack_choices(),
-    "through": lambda text: text in TRANSFORMS,
-    "with": lambda text: text in TRANSFORMS,
-    "each": lambda text: text in transform_choices(),
-    "steps": lambda text: text.isdecimal() and 1 <= int(text) <= MAX_STEPS,
-    "data": lambda text: text in DATA,
-    "folder": lambda text: True,
-    "limit": lambda text: text.isdecimal() and 1 <= int(text) <= MAX_PHOTOS,
-    "paper": lambda text: text == "True",
+def check_model(key: str) -> None:
+    """Raise UserError for a model that cannot be chosen."""
+    if not known_model(key):
+        raise UserError(f"There is no model '{key}' on this server.")
+
+
+MODEL = Field(verify=check_model)
+OWN_FIELDS: Table = {
+    field.name: field
+    for field in (
+        Field("view", str, "picture", choices=lambda: VIEWS),
+        Field("sources", tuple, MODELS[:2], most=MAX_SOURCES, item=MODEL),
+        Field("source", str, MODELS[0], verify=check_model),
+        Field("victims", tuple, MODELS, most=MAX_VICTIMS, item=MODEL),
+        Field("attack", str, "fgsm", choices=attack_choices),
+        Field("iterative", str, "pgd", choices=iterative_attacks),
+        Field("attacks", tuple, ("fgsm", "ifgsm-ll"), choices=attack_choices, most=MAX_ATTACKS),
+        Field("through", tuple, (), choices=lambda: TRANSFORMS),
+        Field("with", tuple, ("scale",), choices=lambda: TRANSFORMS),
+        Field("each", tuple, PLUSSED, choices=transform_choices),
+        FIELDS["steps"],
+        Field("data", str, "samples", choices=lambda: DATA),
+        Field("folder", str, ""),
+        Field("limit", int, 20, low=1, high=MAX_PHOTOS, label="At most so many pairs", tip="The first ones, by name."),
+        Field(
+            "paper",
+            bool,
+            False,
+            label="Settings of each attack's paper",
+            tip="Steps, step size and labels as published for this epsilon, for attacks whose paper gives them.",
+        ),
+    )
 }
+"""What the page's own widgets say, by name; the widget of a name has the key `transfer_` and that name."""
 
-
-def read_own(query: Mapping[str, str]) -> dict[str, Any]:
-    """The page's own settings from the parameters of a link; what no widget could have is left out."""
-    found: dict[str, Any] = {}
-    for name, default in DEFAULTS.items():
-        text = query.get(name)
-        if text is None:
-            continue
-        if name in LISTS:
-            parts = tuple(dict.fromkeys(part for part in text.split(",") if CHECKS[name](part)))
-            if parts or not text:
-                found[name] = parts
-        elif CHECKS[name](text):
-            found[name] = type(default)(text)
-    return found
+TABLE: Table = {**{name: LINK[name] for name in SHARED if name in LINK}, **OWN_FIELDS}
+"""What a link of this page can say."""
 
 
 def link_of_transfer(wish: TransferWish) -> dict[str, str]:
     """The parameters of a link that reproduces the study; defaults are left out, but not the view and epsilon."""
-    link = link_of(wish.shared) | {"eps": f"{wish.shared.eps:g}"}
-    for name, value in wish.own.items():
-        if value != DEFAULTS[name]:
-            link[name] = ",".join(value) if name in LISTS else str(value)
-    return {"view": wish.view} | link
+    eps = {"eps": LINK["eps"].format(wish.shared.eps)}
+    return {"view": wish.view} | link_of(wish.shared) | eps | parameters(wish.own, OWN_FIELDS)

@@ -1,0 +1,88 @@
+"""Widgets of a field: label, explanation, range and steps are those of its row of the table."""
+
+import dataclasses
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from segviz.fields import Field
+from segviz.ui.kit.state import page_state
+
+
+@dataclass
+class Widened:
+    """Ends of widgets by key: a link may go beyond the usual ones, which then stay where the link has put them."""
+
+    low: dict[str, float] = dataclasses.field(default_factory=dict)
+    high: dict[str, float] = dataclasses.field(default_factory=dict)
+
+
+def slider(field: Field, key: str = "", **more: Any) -> float:
+    """A slider from the least value to the usual largest one, or to the value where that lies beyond."""
+    key = key or field.name
+    assert field.low is not None
+    assert field.usual is not None
+    ends = page_state(Widened).high
+    high = ends[key] = max(field.usual, st.session_state[key], ends.get(key, field.usual))
+    return st.slider(field.label, float(field.low), float(high), step=field.step, help=field.tip, key=key, persist_state="session", **more)
+
+
+def marks(field: Field, key: str = "", **more: Any) -> int:
+    """A slider over the field's usual values, and the value where it lies between them."""
+    key = key or field.name
+    values = sorted({*field.marks, st.session_state[key]})
+    label, more = more.pop("label", field.label), {"help": field.tip} | more
+    chosen: Any = st.select_slider(label, values, key=key, persist_state="session", **more)
+    return int(chosen)
+
+
+def number(field: Field, key: str = "", **more: Any) -> Any:
+    """A number input; of a field that may be None it is empty at first."""
+    key, kind = key or field.name, field.kind
+    low = field.step if field.above else field.low
+    assert low is not None
+    ends, value = page_state(Widened).low, st.session_state.get(key)
+    low = ends[key] = min(low, ends.get(key, low), low if value is None else value)
+    high = None if field.high is None else kind(field.high)
+    if field.optional:
+        more["value"] = None
+    return st.number_input(field.label, kind(low), high, help=field.tip, key=key, persist_state="session", **more)
+
+
+def choice(field: Field, titles: dict[str, str], options: Collection[str] | None = None, key: str = "") -> str:
+    """A segmented control over the choices, or over those of them that are possible."""
+    known = list(field.choices() if field.choices is not None else ())
+    return str(
+        st.segmented_control(
+            field.label,
+            [one for one in known if options is None or one in options],
+            required=True,
+            format_func=titles.__getitem__,
+            help=field.tip,
+            key=key or field.name,
+            persist_state="session",
+        )
+    )
+
+
+def switch(field: Field, key: str = "") -> bool:
+    """A toggle."""
+    return st.toggle(field.label, help=field.tip, key=key or field.name, persist_state="session")
+
+
+def text_line(field: Field, key: str = "", **more: Any) -> str:
+    """A text input."""
+    return st.text_input(field.label, help=field.tip, key=key or field.name, persist_state="session", **more)
+
+
+def widget(field: Field) -> Any:
+    """The widget of a field's kind, for a field that needs nothing special."""
+    if field.kind is bool:
+        return switch(field)
+    if field.kind in (int, float):
+        return slider(field) if field.usual is not None else number(field)
+    if field.choices is not None:
+        return st.selectbox(field.label, list(field.choices()), help=field.tip, key=field.name, persist_state="session")
+    return text_line(field)
