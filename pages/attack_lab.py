@@ -14,7 +14,9 @@ from segviz.ui.kit.session import through_app
 from segviz.ui.kit.subject import chosen_picture
 from segviz.ui.lab import view
 from segviz.ui.lab.controls import settings_controls
-from segviz.ui.lab.state import PAGE, lab, look_or_run, run_in_view
+from segviz.ui.lab.running import show_running
+from segviz.ui.lab.state import PAGE, lab, look_or_run, run_again, run_in_view
+from segviz.ui.live import live_status
 
 through_app(PAGE)
 
@@ -34,7 +36,7 @@ if settings is not None and picture is not None:
         start = partial(run_in_view, state, settings, picture)
 state.asked = False
 with bar:
-    progress = run_bar(state, "lab", start)
+    progress = run_bar(state, "lab", start, again=partial(run_again, state))
 if picture is None and settings is not None:
     missing = "Upload a picture" if is_here(model_entry(settings.model)) else "Download the model"
     st.info(f"{missing} on the left to attack it. Until then the last view stays.")
@@ -61,6 +63,16 @@ def show() -> None:
         view.show_run_files(trajectory)
 
 
-follow(show, state.job)
+def watch() -> None:
+    """A run that is under way."""
+    if state.job is not None and state.wanted is not None:
+        with progress:
+            if state.error is not None:
+                st.error(state.error)
+            live_status(state.job, "lab")
+        show_running(state.job, *state.wanted)
+
+
+follow(show, state.job, live=watch)
 if settings is not None:
     show_attack(settings)

@@ -14,6 +14,7 @@ from segviz.ui.kit.models import is_here
 from segviz.ui.kit.running import follow, run_bar
 from segviz.ui.kit.session import through_app
 from segviz.ui.kit.subject import chosen_picture
+from segviz.ui.live import watching
 
 through_app(PAGE)
 
@@ -54,4 +55,5 @@ def show() -> None:
             view.show_comparison_files(state.entrants, state.budget)
 
 
-follow(show, state.job)
+palette = model_entry(state.entrants[0].settings.model).label_set.palette
+follow(show, state.job, live=watching(state.job, "compare", progress, palette))

@@ -15,8 +15,9 @@ from segviz.ui.defences.twins import show_twins
 from segviz.ui.kit.links import write_link
 from segviz.ui.kit.running import follow, run_bar
 from segviz.ui.kit.session import through_app
-from segviz.ui.kit.status import show_job
+from segviz.ui.kit.status import show_problem
 from segviz.ui.kit.subject import chosen_picture
+from segviz.ui.live import watching
 
 through_app(defences.PAGE)
 
@@ -63,7 +64,7 @@ def show() -> None:
     """Everything that changes with a run."""
     state.update()
     with progress:
-        show_job(state.job, view.trial_progress)
+        show_problem(state.job)
     if state.text:
         st.info(state.text, icon=":material/menu_book:")
     on_photo = st.toggle("Maps over the photo", True, key="defence_on_photo")
@@ -77,4 +78,5 @@ def show() -> None:
 
 
 with results:
-    follow(show, state.job)
+    palette = model_entry(wish.settings.model).label_set.palette if wish is not None else ()
+    follow(show, state.job, live=watching(state.job, "defences", progress, palette))

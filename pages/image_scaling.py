@@ -14,6 +14,7 @@ from segviz.ui.kit.links import write_link
 from segviz.ui.kit.models import is_here
 from segviz.ui.kit.running import follow, run_bar
 from segviz.ui.kit.session import through_app
+from segviz.ui.live import watching
 
 through_app(PAGE)
 
@@ -39,7 +40,6 @@ if hint is not None:
     st.warning(hint)
 if missing:
     st.info("Choose or upload the pictures on the left. Until then the last view stays.")
-running = state.active
 
 
 def show() -> None:
@@ -48,19 +48,20 @@ def show() -> None:
     study = state.study
     with progress:
         view.show_scaling_status(state.job, study)
-        if not running and settings is not None and study is not None and study.settings != settings:
+        if settings is not None and study is not None and study.settings != settings:
             st.caption("The settings on the left have changed since this run. Press **Run** to use them.")
     st.markdown(view.INTRODUCTION)
     if study is None:
         return
     view.show_headline(study)
-    if not (running and max(study.source.shape) > view.LARGE):
-        pictures.show_viewer(study, state.shown)
-        show_downloads(study)
-        pictures.show_looks(study, state.shown)
+    pictures.show_viewer(study, state.shown)
+    show_downloads(study)
+    pictures.show_looks(study, state.shown)
     pictures.show_grid(study, state.shown)
     pictures.show_prevention(study, state.shown)
     detection.show_detection(state, study)
 
 
-follow(show, state.job, state.detection)
+palette = model_entry(settings.model).label_set.palette if settings is not None else ()
+watch = watching(state.job, "scaling", progress, palette, columns=3)
+follow(show, state.job, state.detection, live=watch if state.active else show)

@@ -1,5 +1,7 @@
 """Models: the catalogue, downloads, and one photo through any selection of them."""
 
+from functools import partial
+
 import streamlit as st
 
 from segviz.data.samples import samples
@@ -40,6 +42,7 @@ with left:
 with right:
     keys = gallery.choose_models()
 if st.button("Segment and measure", type="primary", icon=":material/speed:", key="segment", disabled=not keys):
-    state.job, state.count = queue(run_views, keys, photo, beside="views"), len(keys)
+    state.job = queue(run_views, keys, photo, beside="views")
 st.caption(f"Times are measured on this server ({gallery.device_line()}), medians of three; other people's runs slow them down.")
-follow(lambda: gallery.show_views(state), state.job)
+show = partial(gallery.show_views, state)
+follow(show, state.job, live=show)

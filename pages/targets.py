@@ -11,6 +11,7 @@ from segviz.ui.kit.links import write_link
 from segviz.ui.kit.models import is_here
 from segviz.ui.kit.running import follow, run_bar
 from segviz.ui.kit.session import through_app
+from segviz.ui.live import watching
 from segviz.ui.targets import view
 from segviz.ui.targets.controls import link_of_morph, morph_controls, opened_photo, target_of
 from segviz.ui.targets.state import PAGE, look_if_others, morphing, run_morph_of, show_at_once
@@ -61,7 +62,8 @@ def show() -> None:
             view.show_morph_files(shown)
 
 
-follow(show, state.job)
+palette = model_entry(wish.settings.model).label_set.palette if wish is not None else ()
+follow(show, state.job, live=watching(state.job, "targets", progress, palette, columns=3))
 st.caption(view.SOURCES)
 if wish is not None:
     show_attack(wish.settings)

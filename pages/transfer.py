@@ -8,6 +8,7 @@ from segviz.types import UserError
 from segviz.ui.kit.links import write_link
 from segviz.ui.kit.running import follow, run_bar
 from segviz.ui.kit.session import through_app
+from segviz.ui.live import watching
 from segviz.ui.transfer import view as transfer_view
 from segviz.ui.transfer.controls import open_page, transfer_controls, view_control
 from segviz.ui.transfer.links import link_of_transfer
@@ -53,4 +54,5 @@ def show() -> None:
     transfer_view.show_study(state, view)
 
 
-follow(show, state.job)
+watch = watching(state.job, "transfer", progress, state.palette)
+follow(show, state.job, live=watch if state.job_view == view else show)

@@ -1,18 +1,25 @@
 """Shared by all tests: a linear segmenter with a known optimum, a smooth one, the bundled model, a small labelled data set."""
 
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from in_thread import InThread
 from PIL import Image
 from torch import Tensor, nn
 
 from segviz.data.label_sets import VOC7
 from segviz.data.samples import samples
 from segviz.defences.load import load_model
+from segviz.engine import jobs
 from segviz.models.segmenter import Segmenter
 
+# Every run of a test is to be computed.
+os.environ["SEGVIZ_RUNS_MB"] = "0"
+# Pages sees what a test has patched, and no test waits for a process to start; those of the engine and in a browser have one.
+jobs.CONNECT = InThread
 # Two torch processes on two cores slow each other down a lot; the suite itself needs no more than these.
 torch.set_num_threads(2)
 

@@ -10,6 +10,7 @@ ROOT = Path(__file__).parents[1]
 FLOORS = (
     ("segviz.__main__",),
     ("segviz.training", "segviz.ui", "segviz.cli"),
+    ("segviz.live",),
     ("segviz.results", "segviz.classroom"),
     ("segviz.studies",),
     ("segviz.engine", "segviz.lab"),
@@ -106,9 +107,11 @@ def test_nothing_reaches_outside_the_repository():
         assert "shared/" not in file.read_text()
 
 
-SHARED_BY_PAGES = ("kit", "study", "teaching", "viewer", "region")
+SHARED_BY_PAGES = ("kit", "study", "teaching", "viewer", "region", "live")
 FOLDER_OF_PAGE = {"attack_lab": "lab", "room": "classroom"}
 """Pages whose folder of the ui has another name."""
+SHARED_WITH = {"kit": {"kit", "live"}, "study": {"kit", "study", "live"}, "teaching": {"kit", "teaching", "live"}}
+"""What the shared folders take from one another."""
 
 
 def folders_of_ui(file: Path) -> set[str]:
@@ -120,9 +123,11 @@ def test_no_page_takes_anything_from_another_page():
     wrong = []
     for file in sorted((ROOT / "segviz" / "ui").glob("*/**/*.py")):
         own = file.relative_to(ROOT / "segviz" / "ui").parts[0]
-        allowed = {"kit": {"kit"}, "study": {"kit", "study"}, "teaching": {"kit", "teaching"}}.get(own, {own, *SHARED_BY_PAGES})
+        allowed = SHARED_WITH.get(own, {own, *SHARED_BY_PAGES})
         wrong += [f"{own}/{file.name} takes from {other}" for other in sorted(folders_of_ui(file) - allowed)]
     for file in sorted((ROOT / "pages").glob("*.py")):
         own = FOLDER_OF_PAGE.get(file.stem, file.stem)
-        wrong += [f"pages/{file.name} takes from {other}" for other in sorted(folders_of_ui(file) - {own, "kit", "study", "teaching"})]
+        wrong += [
+            f"pages/{file.name} takes from {other}" for other in sorted(folders_of_ui(file) - {own, "kit", "study", "teaching", "live"})
+        ]
     assert wrong == []

@@ -1,1 +1,1 @@
-"""The engine: one worker owns the device and advances everybody's runs in turn."""
+"""The engine: a process of its own owns the device and advances everybody's runs in fair turns; pages only hold a handle."""

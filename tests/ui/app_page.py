@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -11,6 +12,7 @@ import pandas
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from segviz.engine.jobs import engine
 from segviz.places import APP
 from segviz.ui.kit.state import record_key
 
@@ -103,9 +105,16 @@ def text(app: AppTest) -> str:
     return " ".join(element.value for element in [*app.markdown, *app.caption, *app.info, *app.error, *app.warning, *app.success])
 
 
+def streamed(app: AppTest) -> dict[str, Any]:
+    """What a browser would be told of the run that it draws from its stream; empty if there is none."""
+    parts = [json.loads(element.proto.json) for element in app.get("bidi_component") if "live" in element.proto.json]
+    runs = [engine().run_at(part["live"]) for part in parts if part.get("part") == "status"]
+    return next((run.news for run in runs if run is not None), {})
+
+
 def progress(app: AppTest) -> str:
-    """What the bars of progress say."""
-    return " ".join(element.proto.text for element in app.get("progress"))
+    """What a browser would say of how far the run is."""
+    return str(streamed(app).get("doing", ""))
 
 
 def metric(app: AppTest, label: str) -> str:

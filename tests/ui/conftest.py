@@ -8,6 +8,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
@@ -23,8 +24,22 @@ LIMIT = 600_000
 expect.set_options(timeout=LIMIT)
 
 
+@dataclass(frozen=True)
+class Served:
+    """A server of the app: its address, and the number of its process."""
+
+    address: str
+    pid: int
+
+
 @pytest.fixture(scope="module")
-def address(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def address(served: Served) -> str:
+    """The address of the server."""
+    return served.address
+
+
+@pytest.fixture(scope="module")
+def served(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A server of the app, started as the README says."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -41,7 +56,7 @@ def address(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Itera
                 break
             except OSError:
                 time.sleep(0.1)
-        yield url
+        yield Served(url, server.pid)
         assert "Traceback" not in log.read_text()
     finally:
         server.terminate()

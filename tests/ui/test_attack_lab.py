@@ -120,7 +120,6 @@ def test_goal_that_cannot_be_gets_a_message_and_keeps_the_picture():
     app = choose(open_page(), Goal="remove", Class="sheep")
     press(app, "Run")
     until(app, lambda: any("sheep" in error.value for error in app.error))
-    assert metric(app, "Largest change") == "4/255"
     finish(app)
     assert any("sheep" in error.value for error in app.error)
     assert np.array_equal(pictures(app, "Input")[0], photo("chelsea"))

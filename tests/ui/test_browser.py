@@ -14,7 +14,7 @@ from segviz.data.label_sets import VOC7
 from segviz.lab import figures_of, sample_picture, to_tensor
 from segviz.models.zoo import MODELS
 
-CURVE = ".js-plotly-plot .scatterlayer .trace"
+CURVE = "[data-testid=segviz-live][data-part=curves] path.curve"
 
 
 def frame(page: Page) -> int:
@@ -22,7 +22,7 @@ def frame(page: Page) -> int:
 
 
 def points_on_chart(page: Page) -> int:
-    return page.locator(CURVE).first.locator(".point").count()
+    return int(page.locator(CURVE).first.get_attribute("data-points") or 0)
 
 
 def figure(page: Page, label: str) -> float:
@@ -60,7 +60,8 @@ def test_live_curve_grows_and_stop_stops(page, address):
     expect(page.locator(STOP)).to_be_enabled()
     expect(page.get_by_text(re.compile(r"Iteration [1-9]\d* of 300"))).to_be_visible()
     shown, points = frame(page), points_on_chart(page)
-    page.wait_for_function(f"old => document.querySelector({CURVE!r}).querySelectorAll('.point').length > old", arg=points)
+    expect(page.locator(CURVE).first).not_to_have_attribute("data-points", str(points))
+    assert points_on_chart(page) > points
     expect(page.get_by_test_id("segviz-viewer")).not_to_have_attribute("data-frame", str(shown))
     page.locator(STOP).click()
     wait_for_end(page)

@@ -10,10 +10,6 @@ RUN, STOP = ".st-key-compare_run button", ".st-key-compare_stop button"
 CURVES = ".js-plotly-plot .scatterlayer .trace"
 
 
-def points(page: Page, curve: int) -> int:
-    return page.locator(CURVES).nth(curve).locator(".point").count()
-
-
 def open_compare(page: Page, url: str) -> None:
     page.goto(url)
     page.wait_for_selector("[data-testid=segviz-viewer][data-frame]")
@@ -39,12 +35,11 @@ def test_curves_grow_side_by_side_and_the_result_can_be_taken_home(page, address
     expect(page.get_by_test_id("stImage")).to_have_count(3)
     page.locator(RUN).click()
     expect(page.get_by_text(re.compile(r"[1-9]\d* of 100 gradient evaluations"))).to_be_visible()
-    page.wait_for_function(f"document.querySelectorAll({CURVES!r}).length >= 5")
-    before = [points(page, curve) for curve in range(5)]
-    grown = (
-        f"old => [...document.querySelectorAll({CURVES!r})].slice(0, 5).every((one, k) => one.querySelectorAll('.point').length > old[k])"
-    )
-    page.wait_for_function(grown, arg=before)
+    curves = page.locator("[data-testid=segviz-live] path.curve")
+    expect(curves).to_have_count(5)
+    before = [curve.get_attribute("data-points") for curve in curves.all()]
+    for number, points in enumerate(before):
+        expect(curves.nth(number)).not_to_have_attribute("data-points", points)
     expect(page.get_by_text("5 attacks")).to_be_visible()
     expect(page.locator(STOP)).to_be_disabled()
     assert "attacks=pgd" in page.url

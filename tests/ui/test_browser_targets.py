@@ -25,13 +25,12 @@ def test_pictures_morph_live_and_the_mark_appears(page, address):
     expect(page.get_by_text("below 90%")).to_have_count(3)
     page.get_by_role("button", name="The person vanishes").click()
     expect(page.get_by_text(re.compile(r"[1-9]\d* of 600 gradient evaluations"))).to_be_visible()
-    expect(page.locator(MAPS)).to_have_count(3)
-    before = [one.get_attribute("src") for one in page.locator(MAPS).all()]
-    changed = f"old => [...document.querySelectorAll({MAPS!r})].every((one, k) => one.src !== old[k])"
-    page.wait_for_function(changed, arg=before)
-    during = [one.get_attribute("src") for one in page.locator(MAPS).all()]
-    page.wait_for_function(changed, arg=during)
-    expect(page.get_by_text(re.compile(r"90% at iteration \d+")).first).to_be_visible()
+    live = page.locator("[data-testid=segviz-live] figure[data-name$=' map'] figcaption")
+    expect(live).to_have_count(3)
+    before = live.all_inner_texts()
+    for number, caption in enumerate(before):
+        expect(live.nth(number)).not_to_have_text(caption)
+    expect(page.locator("[data-testid=segviz-live] td").filter(has_text=re.compile(r"90% at iteration \d+")).first).to_be_visible()
     page.locator(STOP).click()
     expect(page.get_by_text("stopped before")).to_be_visible()
     expect(page.locator(STOP)).to_be_disabled()

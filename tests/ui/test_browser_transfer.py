@@ -21,7 +21,7 @@ def test_first_picture_then_a_study_whose_table_fills(page, address):
     own_button(page, "Run").click()
     expect(page.get_by_text(re.compile(r"of 6 pictures, \d+ of \d+ gradient evaluations"))).to_be_visible()
     expect(page.get_by_text("Made beforehand")).to_have_count(0)
-    page.wait_for_function("document.querySelectorAll('.heatmaplayer text').length >= 2")
+    expect(page.locator("[data-testid=segviz-live] td").filter(has_text=re.compile(r"^\d\.\d\d$")).nth(1)).to_be_visible()
     own_button(page, "Stop").click()
     expect(own_button(page, "Stop")).to_be_disabled()
     expect(page.get_by_text("Stopped")).to_be_visible()

@@ -9,7 +9,7 @@ from functools import partial
 import app_page
 import numpy as np
 import pytest
-from app_page import button, choose, control, finish, pictures, press, record, table, text, until, upload
+from app_page import button, choose, control, finish, pictures, press, record, streamed, table, text, until, upload
 from PIL import Image
 
 from segviz import draw
@@ -150,7 +150,7 @@ def test_own_photos_join_the_pictures():
 def test_stop_keeps_what_was_reached(files):
     app = finish(open_targets(target="class:cat"))
     press(choose(app, Steps=500, **{VICTIMS: ["camera", "dog"]}), "Run")
-    until(app, lambda: bool(app.dataframe) and set(rows(app)["state"][:2]) == {"running"})
+    until(app, lambda: [row[1].isdecimal() for row in streamed(app).get("table", ())[1:]] == [True, True])
     finish(press(app, "Stop"))
     pictures_of_file = json.loads(files["targets.json"]())["pictures"]
     assert all(one["stopped"] for one in pictures_of_file)

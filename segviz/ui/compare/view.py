@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import streamlit as st
 
-from segviz.attacks.catalog import gradients_of
 from segviz.attacks.rows import ATTACKS
 from segviz.data.samples import samples
 from segviz.models.zoo import model_entry
@@ -14,7 +13,7 @@ from segviz.results import comparison_result
 from segviz.settings import Settings
 from segviz.studies.compare import Entrant, by_strength
 from segviz.ui.compare.files import comparison_csv
-from segviz.ui.compare.state import Comparison, is_look
+from segviz.ui.compare.state import Comparison
 from segviz.ui.kit.attacks import attack_title
 from segviz.ui.kit.beside import show_warnings
 from segviz.ui.kit.charts import QUANTITIES, comparison_curves
@@ -22,7 +21,7 @@ from segviz.ui.kit.export import File, download_buttons, json_of
 from segviz.ui.kit.handover import show_in_lab
 from segviz.ui.kit.layers import FLIPPED, PERTURBATION, label_set_of, layer_title, layers_of
 from segviz.ui.kit.pictures import COLOURS, show_row, swatch
-from segviz.ui.kit.status import Told, show_job, spent_of
+from segviz.ui.kit.status import show_problem
 from segviz.ui.kit.words import GOAL_TITLES, basis
 
 ROW = ("Adversarial", "Adversarial map", FLIPPED, PERTURBATION)
@@ -38,17 +37,9 @@ def entrant_colours(entrants: Sequence[Entrant]) -> dict[Settings, str]:
 
 
 def show_comparison_status(state: Comparison) -> None:
-    """Progress of a comparison under way, or what is on screen; errors as messages."""
-    if not show_job(state.job, comparison_progress):
-        st.markdown(INTRODUCTION if state.look else describe_comparison(state.entrants))
-
-
-def comparison_progress(entrants: Sequence[Entrant]) -> Told:
-    """How far a comparison is; nothing of a look."""
-    if is_look(entrants):
-        return None
-    able = [entrant for entrant in entrants if entrant.error is None]
-    return spent_of(sum(max(entrant.spent, 0) for entrant in able), sum(gradients_of(entrant.settings) for entrant in able))
+    """What is on screen; errors as messages."""
+    show_problem(state.job)
+    st.markdown(INTRODUCTION if state.look else describe_comparison(state.entrants))
 
 
 def describe_comparison(entrants: Sequence[Entrant]) -> str:

@@ -7,7 +7,7 @@ from streamlit.delta_generator import DeltaGenerator
 from segviz.defences.titles import short_title
 from segviz.models.zoo import model_entry
 from segviz.studies.lines import line_name
-from segviz.studies.smallest import Damage, Search, found_in
+from segviz.studies.smallest import Damage, found_in
 from segviz.studies.table import Row
 from segviz.ui.curves.charts import class_chart, size_chart, smallest_chart
 from segviz.ui.curves.state import curves
@@ -64,7 +64,7 @@ def show_smallest(shown: Shown) -> go.Figure | None:
         st.rerun()
     stop = state.search.stop if state.search is not None else None
     bar.button("Stop", icon=":material/stop:", key="curves_search_stop", disabled=not state.searching, on_click=stop)
-    show_job(state.search, told_of_search)
+    show_job(state.search, "curves_search")
     searched = state.found(shown.study, damage)
     figure = smallest_chart(found_in(shown.pairs, damage) if searched is None else searched.found)
     if figure is None:
@@ -87,8 +87,3 @@ def damage_control(bar: DeltaGenerator) -> Damage:
         persist_state="session",
     )
     return Damage(measure, bar.slider("is at most", 0.0, 0.95, 0.5, 0.05, key="curves_level", width=260, persist_state="session"))
-
-
-def told_of_search(now: Search) -> tuple[float, str]:
-    """How far a search is."""
-    return now.done / max(now.total, 1), f"{now.done} of {now.total} bisections, {now.computed} runs computed"

@@ -7,14 +7,13 @@ import streamlit as st
 from segviz import draw
 from segviz.defences.catalog import defence_entry
 from segviz.records import Trajectory
-from segviz.studies.defences import Ladder, Survey, Trial, signs_of_masking
+from segviz.studies.defences import Ladder, Trial, signs_of_masking
 from segviz.ui.kit.attacks import attack_title
 from segviz.ui.kit.beside import show_warnings
 from segviz.ui.kit.charts import QUANTITIES, comparison_curves
 from segviz.ui.kit.layers import PERTURBATION, label_set_of, layer_title, layers_of
 from segviz.ui.kit.models import model_title
 from segviz.ui.kit.pictures import encoded, show_row
-from segviz.ui.kit.status import spent_of
 from segviz.ui.kit.words import basis
 
 INTRODUCTION = (
@@ -28,16 +27,6 @@ COLUMNS = (
     ("Defence, attack knows it", "#9c36b5"),
 )
 SHOWN = ("Adversarial map", "Clean map", "Adversarial", PERTURBATION)
-
-
-def trial_progress(latest: Trial | Survey | Ladder) -> tuple[float, str]:
-    """How far a run is."""
-    if isinstance(latest, Survey):
-        return spent_of(latest.done, latest.total, "trials")
-    if isinstance(latest, Ladder):
-        return spent_of(sum(map(len, latest.runs.values())), len(latest.eps) * len(latest.runs), "attacks")
-    spent = max(0 if run is None else run.curve[-1].gradients for run in runs_of(latest))
-    return spent_of(spent, latest.budget, "gradient evaluations each")
 
 
 def runs_of(trial: Trial) -> tuple[Trajectory | None, Trajectory | None, Trajectory | None]:

@@ -9,7 +9,7 @@ from segviz.scaling.detection import DETECTORS, detector_roc, threshold_at
 from segviz.studies.scaling import DetectionStudy, ScalingStudy, detection_settings
 from segviz.ui.image_scaling.charts import roc_curves
 from segviz.ui.image_scaling.state import Scaling, measure_detectors
-from segviz.ui.kit.status import problem_of_job
+from segviz.ui.kit.status import show_job
 
 
 def show_detection(state: Scaling, study: ScalingStudy) -> None:
@@ -23,15 +23,12 @@ def show_detection(state: Scaling, study: ScalingStudy) -> None:
         "et al., ACSAC 2023. They know which library, kernel and size are used."
     )
     if study.scores:
-        if found is not None and state.measuring:
-            st.progress(found.done / found.total, f"{found.done} of {found.total} pictures")
+        show_job(state.detection, "detection")
         show_scores(study, found if found is not None and found.finished else None)
     missing = study.ended and (found is None or not found.finished) and not state.measuring
     if missing and st.button("Measure the detectors on the samples", icon=":material/query_stats:", key="scaling_measure"):
         measure_detectors(state, wanted)
         st.rerun()
-    if state.detection is not None and (problem := problem_of_job(state.detection)) is not None:
-        st.error(problem)
 
 
 def show_scores(study: ScalingStudy, measured: DetectionStudy | None) -> None:

@@ -11,7 +11,7 @@ from segviz.scaling.kernels import SCALERS
 from segviz.scaling.prevention import read_pixels
 from segviz.scaling.solver import Verdict
 from segviz.studies.scaling import ScalingSettings, ScalingStudy, agreement, target_size
-from segviz.ui.kit.status import show_job
+from segviz.ui.kit.status import show_problem
 
 INTRODUCTION = (
     "A picture that becomes another one when it is scaled down: scaling reads only some of the pixels, and the attack rewrites just those "
@@ -21,14 +21,12 @@ INTRODUCTION = (
 )
 VISIBLE_PSNR = 25.0
 """Decibels below which a change is easily seen; a rule of thumb."""
-LARGE = 1024
-"""Longer side, in pixels, from which full-size pictures are shown only once a run has ended: twice a second they are too much."""
 
 
 def show_scaling_status(job: Job[ScalingStudy] | None, study: ScalingStudy | None) -> None:
-    """Progress of a run under way, or what is on screen; errors as messages."""
-    active = show_job(job, lambda latest: (latest.progress, latest.stage))
-    if not active and study is not None:
+    """What is on screen; errors as messages."""
+    show_problem(job)
+    if study is not None:
         st.markdown(scaling_in_words(study))
 
 

@@ -7,6 +7,7 @@ from itertools import pairwise
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from segviz.live.views import with_gaps
 from segviz.records import Point, Report, Trajectory
 
 QUANTITY_COLOURS = {"mIoU of this image": "#d9480f", "pixel accuracy": "#1971c2", "target reached": "#2f9e44", "loss": "#868e96"}
@@ -19,14 +20,6 @@ QUANTITIES: Mapping[str, tuple[Callable[[Point], float], Callable[[Trajectory], 
     "pixels won": (lambda point: point.success, lambda done: done.report.success if done.report else math.nan),
 }
 """What the curves of a comparison can show: its value at a point, and that of the 8-bit result (nan while there is none)."""
-
-
-def with_gaps(values: Sequence[float], curve: Sequence[Point]) -> list[float | None]:
-    """Values of the points of a curve with None, which breaks the line, wherever the attack begins anew."""
-    spaced: list[float | None] = list(values[:1])
-    for value, (before, after) in zip(values[1:], pairwise(curve), strict=True):
-        spaced += [value] if after.stage == before.stage else [None, value]
-    return spaced
 
 
 def run_curves(trajectory: Trajectory, total: int, cursor: int | None) -> go.Figure:

@@ -16,6 +16,9 @@ from segviz.settings import Settings
 PERTURBATION, PERTURBATION_RGB, FLIPPED = "Perturbation", "Perturbation RGB", "Flipped pixels"
 SIX = ("Input", "Adversarial", PERTURBATION, "Clean map", "Adversarial map", FLIPPED)
 
+BASIC = (*SIX[:3], PERTURBATION_RGB, *SIX[3:], "Clean confidence", "Adversarial confidence")
+"""The layers that every run has."""
+
 
 def layers_of(
     trajectory: Trajectory, frame: Frame, label_set: LabelSet, shown: set[int] | None, on_photo: bool

@@ -32,13 +32,17 @@ class Running(Generic[T]):
 
 
 def run_bar(
-    running: Running[Any], page: str, start: Callable[[], None] | None, otherwise: Callable[[], None] | None = None
+    running: Running[Any],
+    page: str,
+    start: Callable[[], None] | None,
+    otherwise: Callable[[], None] | None = None,
+    again: Callable[[], None] | None = None,
 ) -> DeltaGenerator:
     """Run and Stop, whose keys begin with `page`; returns the place beside them, for the status.
 
     `start` queues a run and is called when Run was pressed or a run is asked for, but not by a link that asks for something in vain; None
-    where there is nothing to run. `otherwise` is called where it is not. What asks for a run is forgotten only here, so that a script
-    that is broken off before loses nothing.
+    where there is nothing to run. `otherwise` is called where it is not, `again` to have a run made whose result was taken from those
+    that are kept. What asks for a run is forgotten only here, so that a script that is broken off before loses nothing.
     """
     buttons, status = st.columns([1, 3], vertical_alignment="center")
     with buttons, st.container(horizontal=True):
@@ -48,6 +52,9 @@ def run_bar(
         elif otherwise is not None:
             otherwise()
         running.asked = False
+        taken = again is not None and running.job is not None and running.job.before
+        if again is not None and taken and st.button("Run again", icon=":material/replay:", key=f"{page}_again", disabled=start is None):
+            again()
         job = running.job
         st.button(
             "Stop", icon=":material/stop:", key=f"{page}_stop", disabled=not running.active, on_click=job.stop if job is not None else None
@@ -55,17 +62,18 @@ def run_bar(
     return status
 
 
-def follow(show: Callable[[], None], *jobs: Job[Any] | None) -> None:
-    """Draw the part of a page that changes with runs, once or, while any of them is under way, twice a second.
+def follow(show: Callable[[], object], *jobs: Job[Any] | None, live: Callable[[], object]) -> None:
+    """Draw the part of a page that changes with runs: by `show` or, while any of them is under way, by `live`.
 
-    When one has ended the whole page is drawn again.
+    What `live` draws is kept up to date by the browser, from the streams of the runs; it is called again when the page's script has new
+    results to show. When a run has ended the whole page is drawn again.
     """
     under_way = [job for job in jobs if job is not None and job.active]
 
-    @st.fragment(run_every=0.5 if under_way else None)
-    def live() -> None:
+    @st.fragment
+    def part() -> None:
+        (live if under_way else show)()
         if not all(job.active for job in under_way):
             st.rerun()
-        show()
 
-    live()
+    part()

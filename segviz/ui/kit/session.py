@@ -1,27 +1,28 @@
 """What belongs to one browser session, and the engine that all of them share."""
 
+import pickle
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import partial
 from typing import Any, TypeVar
 
 import streamlit as st
 from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from segviz.engine.jobs import Engine, Job
+from segviz.engine.jobs import Job
+from segviz.engine.jobs import engine as engine
+from segviz.engine.keys import content_key, texts_in
+from segviz.engine.view import plain
+from segviz.live.views import VIEWS
+from segviz.models import uploads
+from segviz.models.stamp import stamp
+from segviz.models.wrappers import split_key
 from segviz.records import Picture, Trajectory
 from segviz.settings import Settings
 from segviz.studies import first_view
 from segviz.ui.kit.state import tab
 
 T = TypeVar("T")
-
-
-@st.cache_resource
-def engine() -> Engine:
-    """The one engine of this server."""
-    return Engine()
 
 
 def through_app(page: str) -> None:
@@ -44,19 +45,32 @@ def is_present(owner: str) -> Callable[[], bool]:
     return lambda: not runtime.exists() or runtime.get_instance().is_active_session(owner)
 
 
-def queue(function: Callable[..., Iterator[T]], *arguments: Any, beside: str = "") -> Job[T]:
+def queue(function: Callable[..., Iterator[T]], *arguments: Any, beside: str = "", keep: bool = False, again: bool = False) -> Job[T]:
     """Queue a run for this tab; it is given up when the tab is closed. Runs named differently by `beside` go on beside one another.
 
     `function` is one of a module, such as those of `segviz.studies.runs`, and its arguments are records, so that both can be sent to
-    another process; it is called there with the keyword `stopped` as well, and returns an iterator of snapshots.
+    another process; it is called there with the keyword `stopped` as well, and returns an iterator of snapshots. Whoever queues the same
+    as somebody else shares his run. The result is kept if `keep`, and one that was kept is taken instead of a run unless `again`.
     """
-    owner = session_id()
-    return engine().submit(f"{owner}-{beside}" if beside else owner, partial(started, function, arguments), is_present(owner))
+    owner, models = session_id(), stamp(texts_in(arguments))
+    return engine().submit(
+        owner,
+        function,
+        arguments,
+        is_present(owner),
+        VIEWS.get(function, plain),
+        lane=beside,
+        key=None if models is None else content_key(function, arguments, models),
+        keep=keep,
+        again=again,
+        uploads=uploads_of(arguments),
+    )
 
 
-def started(function: Callable[..., Iterator[T]], arguments: tuple[Any, ...], stopped: Callable[[], bool]) -> Iterator[T]:
-    """The snapshots of a queued run."""
-    return function(*arguments, stopped=stopped)
+def uploads_of(arguments: tuple[Any, ...]) -> bytes:
+    """A pickle of the uploaded models that the arguments name, by key; empty if there are none."""
+    named = {split_key(text)[0] for text in texts_in(arguments)} & set(uploads.UPLOADED)
+    return pickle.dumps({key: uploads.UPLOADED[key] for key in named}) if named else b""
 
 
 @st.cache_resource

@@ -16,16 +16,20 @@ PAGE = "pages/attack_lab.py"
 
 @dataclass
 class Lab(Running[Trajectory]):
-    """`trajectory` is on screen, `seen` the identity of what was looked at last; `error` stands above it until another picture comes."""
+    """`trajectory` is on screen, `seen` the identity of what was looked at last; `error` stands above it until another picture comes.
+
+    `wanted` is what the newest run was asked to do.
+    """
 
     trajectory: Trajectory | None = None
     seen: tuple[str, bytes, bytes | None] | None = None
     error: str | None = None
+    wanted: tuple[Settings, Picture] | None = None
 
     @property
     def shown(self) -> Trajectory:
         """What is on screen: at first the run that ships with the project."""
-        if self.job is not None and self.job.latest is not None:
+        if self.job is not None and not self.active and self.job.latest is not None:
             self.trajectory = self.job.latest
         return self.trajectory or first_trajectory()
 
@@ -44,14 +48,26 @@ def lab() -> Lab:
     return state
 
 
+def start_run(state: Lab, settings: Settings, picture: Picture, again: bool = False) -> None:
+    """Queue a run, or take the result of one like it that is kept, unless it is to be made `again`."""
+    state.job, state.wanted = queue(run_attack, settings, picture, keep=True, again=again), (settings, picture)
+
+
 def run_in_view(state: Lab, settings: Settings, picture: Picture) -> None:
     """Queue a run."""
-    state.job, state.error = queue(run_attack, settings, picture), None
+    start_run(state, settings, picture)
+    state.error = None
+
+
+def run_again(state: Lab) -> None:
+    """Make the run whose kept result is on screen."""
+    if state.wanted is not None:
+        start_run(state, *state.wanted, again=True)
 
 
 def look_at(state: Lab, settings: Settings, picture: Picture) -> None:
     """Queue a look at the clean picture."""
-    state.job = queue(run_attack, look_only(settings), picture)
+    start_run(state, look_only(settings), picture)
 
 
 def look_or_run(state: Lab, settings: Settings, picture: Picture) -> None:
@@ -63,7 +79,7 @@ def look_or_run(state: Lab, settings: Settings, picture: Picture) -> None:
                 state.job.stop()
             state.trajectory, state.job = first_trajectory(), None
         elif state.asked and settings.region != NOTHING_DRAWN and not link_refused():
-            state.job = queue(run_attack, settings, picture)
+            start_run(state, settings, picture)
         else:
             look_at(state, settings, picture)
         state.seen, state.error = seen, None

@@ -1,5 +1,7 @@
 """Parts of the attack lab's page: status, headline, pictures, legend, curves, downloads."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import streamlit as st
 
@@ -22,7 +24,7 @@ from segviz.ui.kit.layers import SIX, label_set_of, layer_title, layers_of, read
 from segviz.ui.kit.pictures import data_url
 from segviz.ui.kit.session import first_trajectory
 from segviz.ui.kit.state import tab
-from segviz.ui.kit.status import Told, problem_of_job, show_job
+from segviz.ui.kit.status import problem_of_job
 from segviz.ui.kit.words import basis, in_percent, in_points, where_of
 from segviz.ui.lab.controls import NOTHING_DRAWN
 from segviz.ui.lab.files import curve_csv, snippet
@@ -89,24 +91,23 @@ def show_region_editor(settings: Settings, picture: Picture) -> bool:
 
 
 def show_run_status(state: Lab, trajectory: Trajectory) -> None:
-    """Progress of a run under way, or what is on screen and how it ended; errors as messages."""
+    """What is on screen and how its run ended; errors as messages."""
     if state.error is not None:
         st.error(state.error)
-    told_already = state.job is not None and state.error is not None and problem_of_job(state.job) == state.error
-    if show_job(None if told_already else state.job, run_progress):
-        return
+    job = state.job
+    problem = problem_of_job(job) if job is not None else None
+    if problem is not None and problem != state.error:
+        st.error(problem)
     parts = [describe_run(trajectory.settings)]
     if trajectory is first_trajectory():
         parts.append("This run was made beforehand with the bundled model; **Run** makes it live.")
+    if job is not None and job.before:
+        parts.append("This run was computed before, and its result kept: these settings always give the same. **Run again** makes it live.")
+    if job is not None and job.left:
+        parts.append("You left this run; others watch it on. What is shown is as far as it was then.")
     if trajectory.report is not None and trajectory.report.stopped:
         parts.append(f"Stopped after {trajectory.report.iterations} of {iterations_of(trajectory.settings)} iterations.")
     st.markdown(" ".join(parts))
-
-
-def run_progress(trajectory: Trajectory) -> Told:
-    """How far a run is."""
-    last, total = trajectory.curve[-1], iterations_of(trajectory.settings)
-    return last.index / max(total, 1), f"Iteration {last.index} of {total}" + (f", {last.member}" if last.member else "")
 
 
 def show_run_figures(trajectory: Trajectory) -> None:
@@ -213,12 +214,25 @@ def show_legend(trajectory: Trajectory, frame: Frame, label_set: LabelSet) -> se
     """Class table with colour and IoU before and after; returns the classes chosen in it, None for all of them."""
     after = figures_of_frame(frame, trajectory.reference, len(label_set.classes)).iou
     shares = [float((frame.prediction == index).mean()) for index in range(len(label_set.classes))]
+    chosen = legend(label_set, in_percent(trajectory.clean.iou), in_percent(after), in_percent(shares))
+    st.caption(
+        "Tick classes to see only those in the maps. IoU before is that of the clean picture; the rest is of the iteration on screen."
+    )
+    return chosen
+
+
+Column = Sequence[float | None] | None
+
+
+def legend(label_set: LabelSet, before: Column = None, after: Column = None, shares: Column = None) -> set[int] | None:
+    """The table of classes, with figures in percent as far as there are any; returns the classes chosen in it, None for all of them."""
+    empty = [None] * len(label_set.classes)
     table = {
         "": [data_url(np.full((16, 16, 3), colour, np.uint8)) for colour in label_set.palette],
         "class": label_set.classes,
-        "IoU before": in_percent(trajectory.clean.iou),
-        "IoU after": in_percent(after),
-        "pixels": in_percent(shares),
+        "IoU before": before or empty,
+        "IoU after": after or empty,
+        "pixels": shares or empty,
     }
     percent = {name: st.column_config.NumberColumn(format="%.1f %%", width=66) for name in ("IoU before", "IoU after", "pixels")}
     chosen = st.dataframe(
@@ -231,29 +245,32 @@ def show_legend(trajectory: Trajectory, frame: Frame, label_set: LabelSet) -> se
         column_config={"": st.column_config.ImageColumn(width=30), "class": st.column_config.TextColumn(width=84), **percent},
         alt="Classes with their colours, IoU before and after the attack, and share of pixels",
     )
-    st.caption(
-        "Tick classes to see only those in the maps. IoU before is that of the clean picture; the rest is of the iteration on screen."
-    )
-    rows = set(chosen["selection"]["rows"])
-    return rows or None
+    return set(chosen["selection"]["rows"]) or None
 
 
-def show_pictures(trajectory: Trajectory, frame: Frame, label_set: LabelSet, shown: set[int] | None) -> None:
-    """The viewer with its two layers, or the plain row of six pictures."""
+def choose_view(names: Sequence[str]) -> tuple[bool, str, str, bool]:
+    """Whether six pictures are to be seen, the left and the right layer of the viewer, and whether maps lie over the photo."""
     bar = st.container(horizontal=True, vertical_alignment="center")
     views = ("Compare", "Six pictures")
     view = bar.segmented_control("View", views, default=views[0], required=True, key="view", label_visibility="collapsed")
     on_photo = bar.toggle("Maps over the photo", True, key="on_photo")
-    found = layers_of(trajectory, frame, label_set, shown, on_photo)
-    names = list(found)
     if view == views[1]:
+        return True, "", "", on_photo
+    sides = st.columns(2)
+    left = sides[0].selectbox("Left", names, index=names.index("Clean map"), key="left_layer")
+    right = sides[1].selectbox("Right", names, index=names.index("Adversarial map"), key="right_layer")
+    return False, left, right, on_photo
+
+
+def show_pictures(trajectory: Trajectory, frame: Frame, label_set: LabelSet, shown: set[int] | None) -> None:
+    """The viewer with its two layers, or the plain row of six pictures."""
+    six, left, right, on_photo = choose_view(list(layers_of(trajectory, frame, label_set, shown, True)))
+    found = layers_of(trajectory, frame, label_set, shown, on_photo)
+    if six:
         for row in (SIX[:3], SIX[3:]):
             for column, name in zip(st.columns(3), row, strict=True):
                 column.image(data_url(found[name]()), caption=layer_title(name, trajectory.settings), width="stretch", alt=name)
         return
-    sides = st.columns(2)
-    left = sides[0].selectbox("Left", names, index=names.index("Clean map"), key="left_layer")
-    right = sides[1].selectbox("Right", names, index=names.index("Adversarial map"), key="right_layer")
     viewer(
         Layer(layer_title(left, trajectory.settings), draw.png(found[left]())),
         Layer(layer_title(right, trajectory.settings), draw.png(found[right]())),

@@ -1,5 +1,7 @@
 """Running what a lesson shows on this machine, and opening it in the lab."""
 
+from functools import partial
+
 import streamlit as st
 
 from segviz.classroom.lessons import Lesson, LessonRun, LessonStep
@@ -39,11 +41,7 @@ def show_run_here(lesson: Lesson, step: LessonStep, state: LessonsState) -> None
         link = lab_link(lesson.runs[step.lab]) if step.lab else None
         if link is not None:
             st.page_link("pages/attack_lab.py", label="Open in the lab", icon=":material/science:", query_params=link)
-    follow(lambda: show_progress(state, len(runs)), state.job)
+    show = partial(show_job, state.job, "lesson")
+    follow(show, state.job, live=show)
     here = all((lesson.key, run.name) in state.ran for run in runs)
     st.caption("Made on this machine just now." if here else "Made beforehand, by real runs with the bundled networks.")
-
-
-def show_progress(state: LessonsState, count: int) -> None:
-    """How far the run is."""
-    show_job(state.job, lambda seen: (sum(one.progress for one in seen.values()) / count, f"Run {len(seen)} of {count}"))

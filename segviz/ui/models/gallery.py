@@ -1,13 +1,14 @@
 """Parts of the models page: the table, what is in memory, one photo segmented by several models."""
 
-from dataclasses import dataclass
 from functools import cache
 
 import streamlit as st
 import torch
 
 from segviz import draw
-from segviz.models.load import CACHE, default_device, loaded
+from segviz.engine.jobs import engine
+from segviz.engine.messages import Memory
+from segviz.models.load import budget_from_environment, default_device
 from segviz.models.uploads import upload
 from segviz.models.zoo import ModelEntry, catalogue, model_entry
 from segviz.studies.gallery import NoView, PhotoView
@@ -15,7 +16,8 @@ from segviz.types import UserError
 from segviz.ui.kit.models import is_here, megabytes, model_keys, model_title, show_faults
 from segviz.ui.kit.pictures import data_url
 from segviz.ui.kit.running import Running
-from segviz.ui.kit.status import show_job, spent_of
+from segviz.ui.kit.status import show_problem
+from segviz.ui.live import live_status
 
 
 @cache
@@ -61,13 +63,13 @@ def show_models() -> None:
 
 def show_memory() -> None:
     """Which models are in memory, and the budget."""
-    kept = loaded()
-    names = ", ".join(f"{model.entry.key} ({megabytes(model.bytes)})" for model in kept) or "none"
-    total = sum(model.bytes for model in kept)
-    st.caption(
-        f"In memory: {names}; {megabytes(total)} of a budget of {megabytes(CACHE.budget)}. Beyond it the least recently used "
-        "model is let go of; the environment variable SEGVIZ_MODEL_MB sets it."
-    )
+    for memory in engine().memory() or (Memory((), budget_from_environment()),):
+        names = ", ".join(f"{key} ({megabytes(size)})" for key, size in memory.models) or "none"
+        total = sum(size for _, size in memory.models)
+        st.caption(
+            f"In memory: {names}; {megabytes(total)} of a budget of {megabytes(memory.budget)}. Beyond it the least recently used "
+            "model is let go of; the environment variable SEGVIZ_MODEL_MB sets it."
+        )
 
 
 def upload_weights() -> None:
@@ -98,16 +100,15 @@ def choose_models() -> list[str]:
     return chosen
 
 
-@dataclass
 class Views(Running[tuple[PhotoView | NoView, ...]]):
-    """The photo as models see it, so far, of `count` models."""
-
-    count: int = 0
+    """The photo as models see it, so far."""
 
 
 def show_views(state: Views) -> None:
-    """Progress, then the photo and what each model makes of it, three in a row."""
-    show_job(state.job, lambda views: spent_of(len(views), state.count, "models"))
+    """The photo and what each model makes of it, three in a row; progress above as long as there are models to come."""
+    if state.job is not None and state.job.active:
+        live_status(state.job, "views")
+    show_problem(state.job)
     views = (state.job.latest if state.job is not None else None) or ()
     for first in range(0, len(views), 3):
         for column, view in zip(st.columns(3), views[first : first + 3], strict=False):

@@ -7,8 +7,8 @@ from typing import Any
 import streamlit as st
 
 from segviz.engine.jobs import Job
+from segviz.live.views import time_in_words
 from segviz.studies.grid import Study
-from segviz.studies.ledger import Progress
 from segviz.studies.run import Cost, cost
 from segviz.types import UserError
 from segviz.ui.kit.links import open_link, write_link
@@ -38,12 +38,12 @@ def study_page(page: str, state: StudyRun, default: Study, show: Callable[[Shown
         """Everything that changes with the study."""
         state.update()
         with status:
-            show_job(state.job, study_progress, away=AWAY.replace("start it again", "go on"))
+            show_job(state.job, page, away=AWAY.replace("start it again", "go on"))
             if not running and study is not None and study != state.shown.study:
                 st.caption("Nothing of the grid on the left is computed yet. Press **Run** to see it; until then the last one stays.")
         show(state.shown, running)
 
-    follow(live, state.job, beside)
+    follow(live, state.job, beside, live=live)
 
 
 def chosen_study(page: str, state: StudyRun, default: Study) -> Study | None:
@@ -87,13 +87,6 @@ def show_errors(shown: Shown) -> list[str]:
     return errors
 
 
-def duration(seconds: float) -> str:
-    """A time for people."""
-    if seconds < 90:
-        return f"{max(round(seconds), 1)} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-
-
 def show_cost(cost: Cost) -> None:
     """What the grid costs, before anything else."""
     if cost.cells == 0:
@@ -102,13 +95,6 @@ def show_cost(cost: Cost) -> None:
     there = cost.total - cost.cells
     known = f"{there:,} of them are stored; the rest takes " if there else ""
     st.markdown(
-        f"**{cost.total:,} runs.** {known}**{cost.gradients:,} gradient evaluations, about {duration(cost.seconds)} here**. "
+        f"**{cost.total:,} runs.** {known}**{cost.gradients:,} gradient evaluations, about {time_in_words(cost.seconds)} here**. "
         "What is computed is kept, so Run goes on where it stopped, also after a restart."
     )
-
-
-def study_progress(now: Progress) -> tuple[float, str]:
-    """How far a run is."""
-    rest = f", about {duration(now.eta)} to go" if now.eta is not None else ""
-    text = f"{now.done} of {now.total} runs, {now.gradients:,} of {now.all_gradients:,} gradient evaluations{rest}"
-    return now.gradients / max(now.all_gradients, 1), text

@@ -7,7 +7,7 @@ import streamlit as st
 import torch
 
 from segviz import draw
-from segviz.attacks.catalog import gradients_of, iterations_of
+from segviz.attacks.catalog import iterations_of
 from segviz.attacks.rows import ATTACKS
 from segviz.data.label_sets import LabelSet
 from segviz.models.zoo import model_entry
@@ -20,7 +20,7 @@ from segviz.ui.kit.export import File, download_buttons, json_of
 from segviz.ui.kit.layers import PERTURBATION
 from segviz.ui.kit.models import is_here
 from segviz.ui.kit.pictures import COLOURS, data_url, encoded, swatch
-from segviz.ui.kit.status import Told, show_job, spent_of
+from segviz.ui.kit.status import show_problem
 from segviz.ui.region import region_editor
 from segviz.ui.targets.charts import MEAN, target_curves
 from segviz.ui.targets.controls import PRESETS, MorphWish, material, photo_title
@@ -70,16 +70,9 @@ def say_what_is_missing(wish: MorphWish) -> None:
 
 
 def show_morph_status(state: Morph, shown: MorphShown) -> None:
-    """Progress of a run under way, or what is on screen; errors as messages."""
-
-    def morph_progress(victims: Sequence[Victim]) -> Told:
-        if shown.look:
-            return None
-        able = [victim for victim in victims if victim.error is None]
-        return spent_of(sum(max(victim.spent, 0) for victim in able), gradients_of(shown.wish.settings) * len(able))
-
-    if not show_job(state.job, morph_progress):
-        st.markdown(INTRODUCTION if shown.look else describe_morph(shown))
+    """What is on screen; errors as messages."""
+    show_problem(state.job)
+    st.markdown(INTRODUCTION if shown.look else describe_morph(shown))
 
 
 def describe_morph(shown: MorphShown) -> str:

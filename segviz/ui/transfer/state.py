@@ -8,7 +8,7 @@ import streamlit as st
 from segviz.data.label_sets import LabelSet
 from segviz.studies import first_transfer
 from segviz.studies.runs import run_transfer
-from segviz.studies.transfer import PhotoFile, Plan, Transfer
+from segviz.studies.transfer import PhotoFile, Plan, Transfer, common_label_set
 from segviz.ui.kit.running import Running
 from segviz.ui.kit.session import queue
 from segviz.ui.kit.state import page_state
@@ -31,14 +31,18 @@ def first_studies() -> dict[str, tuple[str, Transfer]]:
 
 @dataclass
 class Transfers(Running[Transfer]):
-    """`studies` are on screen, by view, each with the identity of the run that made it; `job_view` is the view of the newest run."""
+    """`studies` are on screen, by view, each with the identity of the run that made it; `job_view` is the view of the newest run.
+
+    `palette` has the colours of that run's maps.
+    """
 
     studies: dict[str, tuple[str, Transfer]] = field(default_factory=first_studies)
     job_view: str = ""
+    palette: Sequence[Sequence[int]] = ()
 
     def update(self) -> None:
         """Take over what the run has come to."""
-        if self.job is not None and self.job.latest is not None and self.job.latest.cells:
+        if self.job is not None and not self.active and self.job.latest is not None and self.job.latest.cells:
             self.studies[self.job_view] = self.job.id, self.job.latest
 
     def made_before(self, view: str) -> bool:
@@ -53,4 +57,5 @@ def transfers() -> Transfers:
 
 def start_transfer(state: Transfers, plan: Plan, photos: Sequence[PhotoFile], stored: LabelSet | None, view: str) -> None:
     """Queue a study; the tab's attack goes on beside it."""
+    state.palette = common_label_set([*(run.settings.model for run in plan.runs), *plan.victims]).palette
     state.job, state.job_view = queue(run_transfer, plan, photos, stored, beside="transfer"), view

@@ -2,9 +2,8 @@
 
 import streamlit as st
 
-from segviz.studies.transfer import Transfer
 from segviz.ui.kit.beside import show_warnings
-from segviz.ui.kit.status import show_job, spent_of
+from segviz.ui.kit.status import show_job
 from segviz.ui.transfer.maps import show_maps
 from segviz.ui.transfer.state import Transfers
 from segviz.ui.transfer.tables import show_download, show_heat, show_iterations, show_numbers
@@ -34,14 +33,8 @@ def show_study(state: Transfers, view: str) -> None:
 def show_transfer_status(state: Transfers, view: str) -> None:
     """Progress of a study under way, or what is on screen and where it is from; errors as messages."""
     job = state.job if state.active or state.job_view == view else None
-    if show_job(job, transfer_progress, loading="Loading the models …") or view not in state.studies:
+    if show_job(job, "transfer") or view not in state.studies:
         return
     _, study = state.studies[view]
     made = " Made beforehand with the bundled models; **Run** makes it live with your settings." if state.made_before(view) else ""
     st.markdown(f"{study_in_words(study)}{made}")
-
-
-def transfer_progress(study: Transfer) -> tuple[float, str]:
-    """How far a study is."""
-    share, words = spent_of(study.spent, study.budget)
-    return share, f"{study.pictures} of {study.total} pictures, {words}" if study.total > 1 else words

@@ -5,8 +5,14 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import streamlit as st
+
+from segviz import draw
+from segviz.engine.jobs import Job
+from segviz.ui.live import STREAM
 
 _HERE = Path(__file__).parent
 
@@ -14,7 +20,7 @@ _mount = st.components.v2.component(
     "segviz_viewer",
     html='<div class="component viewer" data-testid="segviz-viewer"></div>',
     css=(_HERE.parent / "toolbar.css").read_text(encoding="utf-8") + (_HERE / "viewer.css").read_text(encoding="utf-8"),
-    js=(_HERE / "viewer.js").read_text(encoding="utf-8"),
+    js=STREAM + (_HERE / "viewer.js").read_text(encoding="utf-8"),
 )
 
 
@@ -60,6 +66,44 @@ def viewer(
             "height": height,
         },
     )
+
+
+def live_viewer(
+    job: Job[Any],
+    left: tuple[str, str],
+    right: tuple[str, str],
+    classes: Sequence[str],
+    look: dict[str, Any],
+    *,
+    key: str,
+    height: int = 480,
+) -> None:
+    """As `viewer`, of a run under way, drawn from its stream: `left` and `right` are layers with titles, `look` is from `layer_look`."""
+    _mount(
+        key=key,
+        data={
+            "live": job.run.id,
+            "left": {"layer": left[0], "name": left[1]},
+            "right": {"layer": right[0], "name": right[1]},
+            "classes": list(classes),
+            "palette": look["palette"],
+            "look": look,
+            "height": height,
+        },
+    )
+
+
+def layer_look(palette: Sequence[Sequence[int]], shown: set[int] | None, on_photo: bool, scale: int) -> dict[str, Any]:
+    """How the browser draws layers: the palette of maps, the classes `shown` in them (None: all), whether they lie over the photo, and the
+    grey levels at which a perturbation has full colour.
+    """
+    return {
+        "palette": [[int(value) for value in colour] for colour in palette],
+        "shown": None if shown is None else sorted(shown),
+        "onPhoto": on_photo,
+        "scale": scale,
+        "heat": draw.heat(np.arange(256, dtype=np.uint8)[None])[0].tolist(),
+    }
 
 
 def _size(png: bytes) -> tuple[int, int]:

@@ -44,9 +44,10 @@ async function decode(url) {
   return createImageBitmap(await response.blob(), { colorSpaceConversion: "none" });
 }
 
-function paint(context, bitmap) {
-  Object.assign(context.canvas, { width: bitmap.width, height: bitmap.height });
-  context.drawImage(bitmap, 0, 0);
+function paint(context, image) {
+  Object.assign(context.canvas, { width: image.width, height: image.height });
+  if (image instanceof ImageData) context.putImageData(image, 0, 0);
+  else context.drawImage(image, 0, 0);
 }
 
 /** The panes' common size, the offset of the right pane in the stage and the scale that fits the picture into a pane. */
@@ -72,6 +73,10 @@ function startOf(centre, length, fitted, pane) {
 }
 
 class Viewer {
+  calls = 0; // of the function at the bottom
+  watching = null; // the live run on show, if any: { path, stream, end }
+  drawing = false; // whether a drawing of the live run is under way,
+  again = false; // and whether there are newer news by now
   latest = 0; // number of the newest update
   shown = 0; // number of the update on show
   decodes = []; // of the newest update: { src, bitmap (a promise) } of its four pictures
@@ -119,6 +124,7 @@ class Viewer {
   }
 
   end() {
+    this.leave();
     this.ended.abort();
     this.resizing.disconnect();
     viewers.delete(this.root);
@@ -126,23 +132,73 @@ class Viewer {
 
   /** Decodes the new pictures, then swaps them in at once; a decode that a newer one has overtaken is dropped. */
   async update(data) {
-    const number = ++this.latest;
     this.stage.style.height = `${data.height}px`;
+    if (data.live) return this.follow(data);
+    this.leave();
+    const number = ++this.latest;
     const sources = [data.left.src, data.right.src, data.before, data.after];
     this.decodes = sources.map((src, i) => (this.decodes[i]?.src === src ? this.decodes[i] : { src, bitmap: decode(src) }));
     const bitmaps = await Promise.all(this.decodes.map(({ bitmap }) => bitmap));
     if (number < this.shown) return;
+    this.show(number, data, bitmaps);
+  }
+
+  /** Shows the left and right picture and the maps for the read-out. */
+  show(number, data, images) {
     this.shown = number;
     this.data = data;
-    [...this.pictures, ...this.maps].forEach((context, i) => paint(context, bitmaps[i]));
+    [...this.pictures, ...this.maps].forEach((context, i) => paint(context, images[i]));
     this.nameLayers(data.left.name, data.right.name);
-    const { width, height } = bitmaps[0];
+    const { width, height } = images[0];
     if (width !== this.picture?.width || height !== this.picture.height) {
       this.picture = { width, height };
       this.zoom = 1;
     }
     this.root.dataset.frame = number;
     this.render();
+  }
+
+  /** Draws a live run from its stream, until it is left. */
+  follow(data) {
+    this.wanted = data;
+    if (this.watching?.path !== data.live) {
+      this.leave();
+      this.watching = { path: data.live, ...globalThis.segvizLive.watch(data.live, () => this.drawLive()) };
+    }
+    this.drawLive();
+  }
+
+  leave() {
+    this.watching?.end();
+    this.watching = null;
+  }
+
+  /** One drawing at a time, always of the newest news; what was on show before stays until there are pictures. */
+  async drawLive() {
+    if (this.drawing) return void (this.again = true);
+    this.drawing = true;
+    try {
+      do {
+        this.again = false;
+        await this.drawNewest();
+      } while (this.again);
+    } finally {
+      this.drawing = false;
+    }
+  }
+
+  async drawNewest() {
+    const { watching, wanted } = this;
+    const view = watching?.stream.news?.view;
+    if (!view?.pictures.map) return;
+    const { layer } = globalThis.segvizLayers;
+    const images = await Promise.all([
+      layer(wanted.left.layer, watching.stream, view, wanted.look),
+      layer(wanted.right.layer, watching.stream, view, wanted.look),
+      watching.stream.pixels(view.pictures.clean, view),
+      watching.stream.pixels(view.pictures.map, view),
+    ]);
+    if (this.watching === watching && images.every((image) => image)) this.show(++this.latest, wanted, images);
   }
 
   nameLayers(...names) {
@@ -297,13 +353,13 @@ class Viewer {
   }
 
   fillReadout({ x, y }) {
-    const { classes, palette } = this.data;
+    const { classes, palette, live } = this.data;
     const swatches = this.readout.querySelectorAll(".swatch");
     const whats = this.readout.querySelectorAll(".what");
     const labels = this.maps.map((map, i) => {
       const [label, confidence] = map.getImageData(x, y, 1, 1).data;
       swatches[i].style.background = `rgb(${palette[label]})`;
-      whats[i].textContent = `${classes[label]} ${Math.round(confidence / 2.55)} %`;
+      whats[i].textContent = live ? classes[label] : `${classes[label]} ${Math.round(confidence / 2.55)} %`;
       return label;
     });
     this.readout.querySelector(".at").textContent = `x ${x}, y ${y}`;
@@ -330,6 +386,6 @@ export default function ({ data, parentElement }) {
   if (!viewers.has(root)) viewers.set(root, new Viewer(root));
   const viewer = viewers.get(root);
   viewer.update(data);
-  const call = viewer.latest;
-  return () => viewer.latest === call && viewer.end(); // a late clean-up of an earlier call must not end the viewer
+  const call = ++viewer.calls;
+  return () => viewer.calls === call && viewer.end(); // a late clean-up of an earlier call must not end the viewer
 }

@@ -1,0 +1,44 @@
+"""A run of the attack lab that is under way: the same places as when it has ended, drawn by the browser from the stream."""
+
+import streamlit as st
+
+from segviz import draw
+from segviz.engine.jobs import Job
+from segviz.models.zoo import model_entry
+from segviz.records import Picture, Trajectory
+from segviz.settings import Settings
+from segviz.ui.kit.layers import BASIC, SIX, layer_title
+from segviz.ui.lab.view import FOUR, choose_view, legend
+from segviz.ui.live import live_curves, live_figures, live_layers
+from segviz.ui.viewer import layer_look, live_viewer
+
+
+def show_running(job: Job[Trajectory], settings: Settings, picture: Picture) -> None:
+    """Figures, pictures, curves and legend of a run with these settings."""
+    live_figures(job, "lab")
+    height, width = picture.pixels.shape[:2]
+    st.caption(
+        f"Everything is at {width}x{height} pixels. Until the run has ended the figures are those of the newest iteration; the result is "
+        "the strongest one, in 8-bit values."
+    )
+    pictures, side = st.columns([3, 2], gap="medium")
+    label_set = model_entry(settings.model).label_set
+    with side:
+        live_curves(job, "lab")
+        shown = legend(label_set)
+        st.caption("Tick classes to see only those in the maps. The IoU of each class comes with the result.")
+    with pictures:
+        names = list(BASIC)
+        if picture.labels is not None and settings.against == "truth":
+            names.append("Label map")
+        if settings.goal not in ("break", "class"):
+            names.append("Target map")
+        six, left, right, on_photo = choose_view(names)
+        look = layer_look(label_set.palette, shown, on_photo, draw.full_scale(settings.eps, settings.norm))
+        if six:
+            live_layers(job, "lab_six", {name: layer_title(name, settings) for name in SIX}, look, columns=3)
+            return
+        sides = (left, layer_title(left, settings)), (right, layer_title(right, settings))
+        live_viewer(job, *sides, label_set.classes, look, key="viewer", height=400)
+        titles = {name: f"{name} (preview)" if name == "Adversarial" else name for name in FOUR}
+        live_layers(job, "lab_four", titles, look | {"preview": True})

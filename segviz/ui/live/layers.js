@@ -1,0 +1,112 @@
+// The layers of an attack's pictures, derived from what the stream brings: a photo, its adversarial version, two maps. The same arithmetic
+// as segviz/draw.py, pixel by pixel.
+
+globalThis.segvizLayers ??= (() => {
+  const VOID = 255;
+  const VOID_COLOUR = [150, 150, 150];
+  const FLIP_COLOUR = [255, 140, 0];
+  const BLUE = [33, 102, 172];
+  const RED = [178, 24, 43];
+
+  /** Which pictures of the stream each layer is made of. */
+  const SOURCES = {
+    Input: ["photo"],
+    Adversarial: ["adversarial"],
+    Perturbation: ["photo", "adversarial"],
+    "Perturbation RGB": ["photo", "adversarial"],
+    "Clean map": ["photo", "clean"],
+    "Adversarial map": ["photo", "map"],
+    "Flipped pixels": ["photo", "clean", "map"],
+    "Clean confidence": ["clean confidence"],
+    "Adversarial confidence": ["confidence"],
+    "Label map": ["photo", "labels"],
+    "Target map": ["photo", "target"],
+  };
+
+  const single = Math.fround; // as numpy computes here, so that halves fall alike
+
+  /** Nearest whole number, the even one of two, as numpy and OpenCV round. */
+  function even(value) {
+    const floor = Math.floor(value);
+    const rest = value - floor;
+    if (rest !== 0.5) return Math.round(value);
+    return floor % 2 ? floor + 1 : floor;
+  }
+
+  const grey = (photo, i) => (photo[i] * 4899 + photo[i + 1] * 9617 + photo[i + 2] * 1868 + 8192) >> 14;
+
+  /** A picture of the same size, each pixel given by `colour(i, x, y)`, i the place of its red value. */
+  function painted(like, colour) {
+    const image = new ImageData(like.width, like.height);
+    for (let y = 0, i = 0; y < like.height; y++) {
+      for (let x = 0; x < like.width; x++, i += 4) {
+        const [red, green, blue] = colour(i, x, y);
+        image.data[i] = red;
+        image.data[i + 1] = green;
+        image.data[i + 2] = blue;
+        image.data[i + 3] = 255;
+      }
+    }
+    return image;
+  }
+
+  function coloured(photo, map, { palette, shown, onPhoto }) {
+    const table = palette.map((colour, index) => (shown === null || shown.includes(index) ? colour : [255, 255, 255]));
+    return painted(map, (i, x, y) => {
+      const label = map.data[i];
+      const colour = label === VOID && (x + y) % 6 < 2 ? [90, 90, 90] : (table[label] ?? VOID_COLOUR);
+      if (!onPhoto) return colour;
+      const at = [photo.data[i], photo.data[i + 1], photo.data[i + 2]];
+      if (!colour[0] && !colour[1] && !colour[2]) return at;
+      return colour.map((value, channel) => even(0.65 * value + 0.35 * at[channel]));
+    });
+  }
+
+  function perturbation(photo, adversarial, { scale }) {
+    return painted(photo, (i) => {
+      let sum = 0;
+      for (let channel = 0; channel < 3; channel++) sum += adversarial.data[i + channel] - photo.data[i + channel];
+      const change = single(single(sum / 3) / scale);
+      const fade = single(1 - Math.min(Math.abs(change), 1));
+      return (change > 0 ? RED : BLUE).map((value) => even(single(single(fade * 255) + single(single(1 - fade) * value))));
+    });
+  }
+
+  function perChannel(photo, adversarial, { scale }) {
+    return painted(photo, (i) =>
+      [0, 1, 2].map((channel) => {
+        const change = single((adversarial.data[i + channel] - photo.data[i + channel]) / scale);
+        return even(single(127.5 + single(127.5 * Math.max(-1, Math.min(change, 1)))));
+      }),
+    );
+  }
+
+  function flipped(photo, before, after) {
+    return painted(photo, (i) => (before.data[i] === after.data[i] ? Array(3).fill(grey(photo.data, i) >> 1) : FLIP_COLOUR));
+  }
+
+  const plain = (picture) => picture;
+  const heat = (confidence, { heat }) => painted(confidence, (i) => heat[confidence.data[i]]);
+  const DRAWN = {
+    Input: plain,
+    Adversarial: plain,
+    Perturbation: perturbation,
+    "Perturbation RGB": perChannel,
+    "Flipped pixels": flipped,
+    "Clean confidence": heat,
+    "Adversarial confidence": heat,
+  };
+
+  /** A layer by name, null as long as something of it is missing. */
+  async function layer(name, stream, view, look) {
+    const small = look.preview && view.pictures[SOURCES[name]?.at(-1)]?.preview;
+    if (small && DRAWN[name] === plain) return stream.pixels({ src: small, base: "" }, view);
+    const facts = SOURCES[name]?.map((source) => view.pictures[source]);
+    if (!facts || facts.some((fact) => !fact)) return null;
+    const sources = await Promise.all(facts.map((fact) => stream.pixels(fact, view)));
+    if (sources.some((source) => !source)) return null;
+    return (DRAWN[name] ?? coloured)(...sources, look);
+  }
+
+  return { layer };
+})();

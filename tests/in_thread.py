@@ -1,0 +1,32 @@
+"""An engine on a thread of the test's own process: as the real one, but it sees what the test has patched, and starts at once."""
+
+import pickle
+import queue
+import threading
+
+from segviz.engine.channel import Hear
+from segviz.engine.worker import Worker
+
+
+class InThread:
+    """A channel whose messages are pickled as they are between processes."""
+
+    def __init__(self, hear: Hear, device: int | None = None):
+        self._incoming: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        self._hear = hear
+        worker = Worker(self._receive, lambda message: hear(pickle.loads(pickle.dumps(message))), lambda: None)
+        self._worker = threading.Thread(target=worker.work, name="segviz-engine", daemon=True)
+        self._worker.start()
+        threading.Thread(target=worker.listen, daemon=True).start()
+
+    def _receive(self):
+        data = self._incoming.get()
+        if not data:
+            raise EOFError
+        return pickle.loads(data)
+
+    def send(self, message) -> None:
+        self._incoming.put(pickle.dumps(message))
+
+    def end(self) -> None:
+        self._incoming.put(b"")

@@ -1,0 +1,87 @@
+"""What is shown of runs under way."""
+
+from collections import deque
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from segviz.engine.telling import Teller
+from segviz.lab import attack_picture
+from segviz.live.views import VIEWS, attack_view, comparison_view, morph_view, with_gaps
+from segviz.records import Picture, Point
+from segviz.settings import Settings
+from segviz.studies import first_view, runs
+from segviz.studies.compare import compare
+from segviz.studies.targets import Victim
+
+
+@pytest.fixture(scope="module")
+def picture():
+    pixels = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
+    return Picture("noise", pixels, None, (64, 48))
+
+
+def test_every_run_of_a_page_has_a_view():
+    functions = {function for name, function in vars(runs).items() if name.startswith("run_")}
+    assert functions < set(VIEWS)
+
+
+def test_attack_is_told_step_by_step(model, picture):
+    teller, points, sources = Teller(), [], set()
+    for run in attack_picture(Settings(steps=3, image="own"), picture, model):
+        view = attack_view(run)
+        news, files = teller.tell(view)
+        (series,) = [one for one in news["series"] if one["name"] == "mIoU of this image"]
+        assert series["from"] == len(points)
+        points += series["y"]
+        assert all(fact["src"] in files or fact["src"] in sources for fact in news["pictures"].values())
+        sources |= set(files)
+    assert points == [round(point.miou, 5) for point in run.curve]
+    assert view.doing == "Iteration 3 of 3"
+    assert view.figures[0][1] == f"{run.curve[-1].miou:.1%}"
+    assert news["pictures"]["adversarial"]["base"] == "photo"
+    assert "labels" not in news["pictures"]
+
+
+def test_first_view_shows_labels_and_frames():
+    run = first_view.load()
+    pictures = attack_view(run).pictures
+    assert np.array_equal(pictures["labels"].pixels, run.reference)
+    assert np.array_equal(pictures["adversarial"].pixels, run.frames[-1].pixels)
+
+
+def test_curves_break_where_an_attack_begins_anew():
+    curve = [Point(index, 0.0, 0.0, 0.0, 0.0, stage=stage) for index, stage in enumerate((0, 0, 1))]
+    assert with_gaps([1.0, 2.0, 3.0], curve) == [1.0, 2.0, None, 3.0]
+
+
+def test_comparison_names_equal_attacks_apart(model, picture):
+    settings = Settings(steps=1, image="own", attack="pgd")
+    entrants = deque(compare([settings, replace(settings, seed=1)], picture, model), maxlen=1).pop()
+    view = comparison_view(entrants)
+    assert [series.name for series in view.series] == ["pgd 1", "pgd 2"]
+    assert [row[0] for row in view.table] == ["attack", "pgd 1", "pgd 2"]
+    assert (view.done, view.total) == (2, 2)
+
+
+def test_pictures_that_have_not_begun_are_shown_as_they_are(picture):
+    view = morph_view((Victim(picture),), Settings(steps=3))
+    assert list(view.pictures) == ["noise photo"]
+    assert view.table[1] == ("noise", "–", "–", "–", "–")
+
+
+def test_full_colour_is_paced_and_the_last_view_leaves_nothing_out():
+    now = [0.0]
+    teller = Teller(lambda: now[0])
+    run = first_view.load()
+    first, second, third = (attack_view(replace(run, frames=run.frames[:count])) for count in (1, 2, 3))
+    teller.tell(first)
+    shown = teller.tell(second)[0]["pictures"]["adversarial"]["src"]
+    now[0] = 0.1
+    news, _ = teller.tell(third)
+    assert news["pictures"]["adversarial"]["src"] == shown
+    assert news["pictures"]["map"]["src"] not in (None, shown)
+    news, files = teller.tell(third, last=True)
+    assert news["pictures"]["adversarial"]["src"] != shown
+    assert news["pictures"]["adversarial"]["src"] in files
