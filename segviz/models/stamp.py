@@ -15,7 +15,7 @@ def stamp(texts: Iterable[str]) -> str | None:
     if any(text.startswith(ELSEWHERE) or ".py:" in text for text in texts):
         return None
     facts: list[object] = [
-        (entry.key, entry.title, entry.sha256, entry.url, entry.working_size, state_of(entry.file)) for entry in catalogue().values()
+        (entry.key, entry.title, entry.sha256, entry.url, entry.working_size, file_facts(entry.file)) for entry in catalogue().values()
     ]
     file = configuration_file()
     if configured().entries:
@@ -23,7 +23,7 @@ def stamp(texts: Iterable[str]) -> str | None:
     return repr(facts)
 
 
-def state_of(file: Path | None) -> tuple[int, int] | None:
+def file_facts(file: Path | None) -> tuple[int, int] | None:
     """Size and time of change of a file, None where there is none."""
     if file is None or not file.is_file():
         return None
