@@ -125,7 +125,7 @@ def test_choices_are_carried_over_to_the_lab_and_back():
     app = choose(open_compare(), **{EPS: 9.0})
     go_to(app, "attack_lab")
     assert control(app, EPS).value == 9
-    assert metrics(app)
+    until(app, lambda: metrics(app))
     choose(app, **{EPS: 2.0, NORM: "l2"})
     go_to(app, "compare")
     assert (control(app, EPS).value, control(app, NORM).value) == (2, "l2")
