@@ -92,7 +92,15 @@ def stored_ids(image: Image.Image, source: Path | bytes, label_set: LabelSet) ->
             f"{label_set.name}; 255 is void."
         )
     # Pillow spreads the values of 2 and 4 bits over 0 to 255.
-    return np.array(image).astype(np.uint8) // {2: 85, 4: 17}.get(grey_bits(source), 1), ()
+    spread = {2: 85, 4: 17}.get(grey_bits(source), 1)
+    ids = np.array(image).astype(np.uint8) // spread
+    high = VOID // spread
+    if spread == 1 or label_set.reading.mask_class or np.unique(ids).tolist() != [0, high]:
+        return ids, ()
+    return ids, (
+        f"The label map holds 0 and {high} alone, the least and the most that its bits take, as a mask does; {high} is read as "
+        f"{label_set.meaning(high)}. If it is another class, say which (--mask-class CLASS).",
+    )
 
 
 def grey_bits(source: Path | bytes) -> int:

@@ -103,7 +103,7 @@ def outputs_of(model: Segmenter, x: Tensor, key: str) -> Iterator[str]:
         summing = bool(((found.sum(1) - 1).abs() < 1e-3).all())
         form = "are probabilities already (they sum to 1)" if summing else "all lie between 0 and 1, as after a sigmoid"
         yield (
-            f"The network's outputs {form}; attacks on the loss get weak gradients from them. "
+            f"The network's outputs {form}; read as scores they give the loss another slope than the network was trained with. "
             "State outputs = 'probabilities' to have their logarithm taken as scores."
         )
 

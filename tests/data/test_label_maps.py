@@ -200,7 +200,12 @@ def test_grey_maps_of_few_bits_hold_the_ids_in_the_file(bits):
     data[start:end] = b""
     data[25] = 0
     data[29:33] = zlib.crc32(bytes(data[12:29])).to_bytes(4, "big")
-    assert np.unique(read_map(bytes(data), VOC21).indices).tolist() == [0, high]
+    found = read_map(bytes(data), VOC21)
+    assert np.unique(found.indices).tolist() == [0, high]
+    assert f"holds 0 and {high} alone" in found.notices[0]
+    as_cat = read_map(bytes(data), replace(VOC21, reading=Reading(mask_class="cat")))
+    assert np.unique(as_cat.indices).tolist() == [0, 8]
+    assert as_cat.notices == ()
 
 
 def test_maps_of_16_bits():
