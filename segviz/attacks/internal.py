@@ -66,7 +66,8 @@ class InternalObjective:
             logits = self.problem.model(x)
         if not kept:
             raise UserError("The chosen layer takes no part in the forward pass. Choose another one.")
-        return logits, kept[-1]
+        # A model that looks at its images one by one gives the layer's output one by one.
+        return logits, kept[-1] if len(kept[-1]) == len(x) else torch.cat(kept[-len(x) :])
 
     def similarity(self, z: Tensor) -> Tensor:
         """What CIRA makes larger, (N,)."""

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from segviz.attacks.constraints import GREY_LEVELS, Constraint
 from segviz.attacks.objectives import CROSS_ENTROPY, ObjectiveBuilder, Problem, Seen
 from segviz.attacks.rules import RuleBuilder, SteepestStep, per_image
+from segviz.models.segmenter import Segmenter
 from segviz.types import Goal, Step, StepKind
 
 
@@ -26,8 +27,9 @@ class Runnable(Protocol):
         wants them, ties to the later one), rounded to 8 bits within the constraint and predicted again. In between come the iterates
         1, 2, ... in full precision. Whoever iterates may stop at any Step and turn it into a result with `conclude`.
 
-        `model` maps images to logits (N,C,H,W); only the input gets a gradient. All state is per image: the outcome does not depend on
-        which images share a batch. Raises ValueError where `x` is not an 8-bit image or shapes disagree.
+        `model` maps images to logits (N,C,H,W); only the input gets a gradient. A random defence is looked at with draws of the attack's
+        own; by the defender's, which it never sees, the clean image and the result are predicted. All state is per image: the outcome
+        does not depend on which images share a batch. Raises ValueError where `x` is not an 8-bit image or shapes disagree.
         """
         ...
 
@@ -100,12 +102,13 @@ class Attack:
     def run(self, model: nn.Module, x: Tensor, goal: Goal) -> Iterator[Step]:
         """As in `Runnable`. An iteration costs one forward and one backward pass with most objectives."""
         check(x, goal)
-        objective = self.objective(Problem(model, x, goal, self.seed, self.class_pixels))
+        seen_by_attack = attacked(model, x)
+        objective = self.objective(Problem(seen_by_attack, x, goal, self.seed, self.class_pixels))
         stages = list(self.stages())
         from_clean = bool(stages) and stages[0].start == "clean"
         seen = objective(x, 1, stages[0].steps if stages else 1, with_gradient=from_clean)
         clean = step = leader = replace(step_of(x, seen, goal, None), kind=StepKind.CLEAN)
-        yield clean
+        yield clean if seen_by_attack is model else judged(clean, model, goal)
         generator = torch.Generator().manual_seed(self.seed)
         kept: Step | None = None
         index = spent = 0
@@ -138,8 +141,24 @@ class Attack:
         x_adv = self.constraint.to_8bit(self.constraint.project(step.best, x), x)
         objective = self.objective(Problem(model, x, goal, self.seed, self.class_pixels))
         result = step_of(x_adv, objective(x_adv, 1, 1, with_gradient=False), goal, None)
+        seen_by_attack = attacked(model, x)
+        if seen_by_attack is not model:
+            result = replace(result, best_success=goal.success(seen_by_attack(x_adv).argmax(1)))
         spent = step.gradient_evaluations
         return replace(result, index=step.index, gradient_evaluations=spent, stage=step.stage, member=step.member, kind=StepKind.RESULT)
+
+
+def attacked(model: nn.Module, x: Tensor) -> nn.Module:
+    """The model as an attack on `x` sees it (`Segmenter.attacked`); any other network as it is."""
+    return model.attacked(x) if isinstance(model, Segmenter) else model
+
+
+@torch.no_grad()
+def judged(step: Step, model: nn.Module, goal: Goal) -> Step:
+    """The Step with what `model` itself makes of its images; what the attack knows of them stays."""
+    logits = model(step.x_adv)
+    prediction = logits.argmax(1)
+    return replace(step, logits=logits, prediction=prediction, success=goal.success(prediction))
 
 
 def check(x: Tensor, goal: Goal) -> None:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from segviz.attacks.constraints import GREY_LEVELS, Constraint, add_levels
-from segviz.attacks.loop import check
+from segviz.attacks.loop import attacked, check, judged
 from segviz.attacks.regions import Within
 from segviz.attacks.rules import per_image
 from segviz.types import THRESHOLDS, Goal, Step, StepKind
@@ -56,7 +56,7 @@ class MinimumNormAttack(ABC):
         """
         check(x, goal)
         region = self.constraint.mask if isinstance(self.constraint, Within) else None
-        advance = self.start(x, goal)
+        advance, seen_by_attack = self.start(x, goal), attacked(model, x)
         step = None
         ahead = x
         for index in range(self.steps + 1):
@@ -64,12 +64,16 @@ class MinimumNormAttack(ABC):
             with torch.set_grad_enabled(go_on):
                 x_adv = ahead.detach().requires_grad_(go_on)
                 # What the model does not see of x_adv has no gradient, and so never changes.
-                logits = model(x_adv if region is None else torch.where(region, x_adv, x))
+                logits = seen_by_attack(x_adv if region is None else torch.where(region, x_adv, x))
                 margins = margin(logits, goal)
                 step = self.look(index, x_adv.detach(), logits.detach(), margins.detach(), x, goal, step)
                 if go_on:
                     ahead = advance(x_adv, logits, margins, step)
-            yield step if index else replace(step, kind=StepKind.CLEAN)
+            if index:
+                yield step
+            else:
+                clean = replace(step, kind=StepKind.CLEAN)
+                yield clean if seen_by_attack is model else judged(clean, model, goal)
         assert step is not None
         yield self.conclude(step, model, x, goal)
 
@@ -86,6 +90,9 @@ class MinimumNormAttack(ABC):
             x_adv = add_levels(x, torch.round((step.best - x) * GREY_LEVELS))
         logits = model(x_adv)
         result = self.look(step.index, x_adv, logits, margin(logits, goal), x, goal, None)
+        seen_by_attack = attacked(model, x)
+        if seen_by_attack is not model:
+            result = replace(result, best_success=goal.success(seen_by_attack(x_adv).argmax(1)))
         return replace(result, kind=StepKind.RESULT, smallest=step.smallest)
 
     def look(self, index: int, x_adv: Tensor, logits: Tensor, margins: Tensor, x: Tensor, goal: Goal, previous: Step | None) -> Step:

@@ -29,6 +29,7 @@ class Suite:
         """As in `Runnable`, with the Steps of all members in turn."""
         index = spent = stage = 0
         worst: Step | None = None
+        known: Tensor | None = None
         for name, attack in self.members:
             steps = attack.run(model, x, goal)
             step = next(steps)
@@ -50,7 +51,8 @@ class Suite:
                 yield moved
             index, spent, stage = moved.index, moved.gradient_evaluations, moved.stage + 1
             # The clean images are no member, so the first result always replaces them.
-            worst = moved if worst.member == "" else stronger(worst, moved)
+            worst = moved if known is None else stronger(known > step.best_success, worst, moved)
+            known = step.best_success if known is None else torch.maximum(known, step.best_success)
         assert worst is not None
         yield replace(worst, index=index, gradient_evaluations=spent, kind=StepKind.RESULT)
 
@@ -60,9 +62,8 @@ class Suite:
         return attack.conclude(step, model, x, goal)
 
 
-def stronger(one: Step, other: Step) -> Step:
-    """Image by image the result with the larger success; ties to `other`."""
-    choice = one.success > other.success
+def stronger(choice: Tensor, one: Step, other: Step) -> Step:
+    """The result `one` for the images (N,) of `choice`, `other` for the rest."""
 
     def chosen(mine: Tensor, its: Tensor) -> Tensor:
         return per_image(choice, mine, its)

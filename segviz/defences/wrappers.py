@@ -1,6 +1,7 @@
 """Defences with the face of a Segmenter around any Segmenter; through each goes the gradient that an attack which knows it takes."""
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -53,27 +54,78 @@ class ScalesAndFlip(Wrapper):
 class RandomViews(Wrapper):
     """The mean softmax over `samples` random views of the picture.
 
-    Without a gradient the views are always those of `seed`, the defender's. Where a gradient is wanted they are drawn anew at every call,
-    from a generator of their own: an attack does not know the defender's draws and takes the mean gradient over its own (EOT: Athalye,
-    Engstrom, Ilyas & Kwok, ICML 2018, 1707.07397), `samples` of them unless `attack_with` says otherwise. The draws are the same for every
-    image of a batch.
+    What is drawn for an image follows from the seed and that image alone, so it depends neither on what was looked at before nor on who
+    shares the batch. The defender's draws follow from the 8-bit picture that it looks at and from `draw`, of which `judged` gives others.
+    An attack does not know them: it looks through `attacked`, with draws of its own that follow from the clean picture and are new at
+    every look, and takes the mean gradient over `samples` of them unless `attack_with` says otherwise (EOT: Athalye, Engstrom, Ilyas &
+    Kwok, ICML 2018, 1707.07397). So does a gradient that is taken of this model itself, with draws that follow from the picture.
     """
 
     def __init__(self, model: Segmenter, view: View, samples: int = 4, seed: int = 0):
         super().__init__(model)
-        self.view, self.samples, self.seed = view, samples, seed
-        self.attacker, self.drawn = torch.Generator().manual_seed(seed + 1), 0
+        self.view, self.samples, self.seed, self.draw = view, samples, seed, 0
         self.attack_with(samples)
 
     def attack_with(self, draws: int) -> None:
-        """Let a look with gradient take so many draws."""
+        """Let a look of an attack take so many draws."""
         self.draws, self.passes = draws, self.model.passes * draws
+
+    def judged(self, draw: int) -> "RandomViews":
+        """This defence with the defender's draws of that number, from 0; 0 are those of a plain call."""
+        other = self.around(self.model)
+        other.draw = draw
+        return other
+
+    def attacked(self, x: Tensor) -> Segmenter:
+        """As in `Segmenter`."""
+        return AttackedViews(self, x)
 
     def forward(self, x: Tensor) -> Tensor:
         """Images (N,3,H,W) in [0,1] to logits (N,C,H,W)."""
-        if torch.is_grad_enabled() and x.requires_grad:
-            generator, samples = self.attacker, range(self.drawn, self.drawn + self.draws)
-            self.drawn += self.draws
-        else:
-            generator, samples = torch.Generator().manual_seed(self.seed), range(self.samples)
-        return log_mean([self.view(self.model, x, sample, generator) for sample in samples])
+        wanted = torch.is_grad_enabled() and x.requires_grad
+        who, number, samples = ("attack", 0, self.draws) if wanted else ("defence", self.draw, self.samples)
+        generators = [generator_of(self.seed, who, key, number) for key in keys_of(x)]
+        return mean_of_views(self.view, [self.model] * len(x), x, generators, range(samples))
+
+
+class AttackedViews(Wrapper):
+    """Random views as one attack on the clean images `x` sees them: every look, with gradient or without, draws anew."""
+
+    def __init__(self, defence: RandomViews, x: Tensor):
+        super().__init__(defence.model)
+        self.view, self.seed, self.draws = defence.view, defence.seed, defence.draws
+        self.insides = [defence.model.attacked(one) for one in x.split(1)]
+        self.keys, self.looks = keys_of(x), 0
+        self.passes *= defence.draws
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Images (N,3,H,W) in [0,1] to logits (N,C,H,W); the images are those of `attacked`, in that order."""
+        first = self.looks * self.draws
+        generators = [generator_of(self.seed, "attack", key, self.looks) for key in self.keys]
+        self.looks += 1
+        return mean_of_views(self.view, self.insides, x, generators, range(first, first + self.draws))
+
+
+def mean_of_views(
+    view: View, models: Sequence[Segmenter], x: Tensor, generators: Sequence[torch.Generator], samples: Sequence[int]
+) -> Tensor:
+    """Logits (N,C,H,W) over the views numbered `samples`, with a model and a generator for each image."""
+    images = list(zip(models, x.split(1), generators, strict=True))
+    return log_mean([torch.cat([view(model, one, sample, drawn) for model, one, drawn in images]) for sample in samples])
+
+
+def keys_of(x: Tensor) -> list[str]:
+    """What tells images (N,3,H,W) in [0,1] apart: a hash of the 8-bit values of each."""
+    pixels = (x.detach() * 255).round().clamp(0, 255).byte().cpu().contiguous()
+    return [hashlib.sha256(one.numpy().tobytes()).hexdigest() for one in pixels]
+
+
+def generator_of(*facts: object) -> torch.Generator:
+    """A generator whose seed is a hash of some facts."""
+    digest = hashlib.sha256(repr(facts).encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest[:7]))
+
+
+def judges_of(model: Segmenter, draws: int) -> list[Segmenter]:
+    """The model as it judges, with `draws` draws if it is a random defence."""
+    return [model.judged(draw) for draw in range(draws)] if isinstance(model, RandomViews) else [model]

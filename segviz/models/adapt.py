@@ -170,7 +170,13 @@ class RelabelledSegmenter(Segmenter):
         self.notices = model.notices
         self.feature_layer = f"encoder.{model.feature_layer}"
         self.groups = [[source for source, index in enumerate(table) if index == wanted] for wanted in range(len(target.classes))]
+        self.passes = model.passes
         self.to(model.mean.device).eval().requires_grad_(False)
+
+    def attacked(self, x: Tensor) -> Segmenter:
+        """As in `Segmenter`."""
+        inside = self.encoder.attacked(x)  # type: ignore[operator]
+        return self if inside is self.encoder else RelabelledSegmenter(inside, self.label_set)
 
     def forward(self, x: Tensor) -> Tensor:
         """Images (N,3,H,W) in [0,1] to logits (N,C,H,W) of the target set."""

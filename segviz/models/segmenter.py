@@ -13,8 +13,8 @@ class Segmenter(nn.Module):
     """An encoder and a decoder behind one face, so that `eps` always means grey levels of the picture a person sees.
 
     Call it with RGB images (N,3,H,W) in [0,1]; it returns logits (N,C,H,W). `label_set` names the C classes,
-    `feature_layer` the layer that attacks on internal representations look at, `passes` the passes through the network that one call takes,
-    `notices` what is to be said beside its figures.
+    `feature_layer` the layer that attacks on internal representations look at, `passes` the passes through the network that one look of an
+    attack takes, `notices` what is to be said beside its figures.
     The network sees an image at `scale` times its sides, which is a part of the model: gradients pass through it.
     """
 
@@ -40,6 +40,14 @@ class Segmenter(nn.Module):
         self.label_set = label_set
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
+
+    def attacked(self, x: Tensor) -> "Segmenter":
+        """This model as one attack on the clean images `x` (N,3,H,W) sees it.
+
+        They are the same but for a model that draws random numbers: an attack never sees the draws by which its result is judged, and
+        what it sees does not depend on other runs or on who shares the batch.
+        """
+        return self
 
     def features(self, x: Tensor) -> dict[Any, Tensor]:
         """Images (N,3,H,W) in [0,1] to encoder features {stride: (N, channels, ~H*scale/stride, ~W*scale/stride)}."""

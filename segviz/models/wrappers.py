@@ -1,8 +1,9 @@
 """Wrappers with the face of a Segmenter around any Segmenter: one other scale, multi-scale, mean-field CRF. All are differentiable."""
 
+import copy
 import re
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, Self
 
 import torch
 import torch.nn.functional as F
@@ -25,6 +26,18 @@ class Wrapper(Segmenter):
         self.passes = model.passes
         self.notices = model.notices
         self.train(model.training)
+
+    def attacked(self, x: Tensor) -> Segmenter:
+        """As in `Segmenter`."""
+        inside = self.model.attacked(x)
+        return self if inside is self.model else self.around(inside)
+
+    def around(self, inside: Segmenter) -> Self:
+        """A copy with another model inside; tensors are shared."""
+        copied = copy.copy(self)
+        copied._modules = {**self._modules, "model": inside}
+        copied.passes = self.passes // self.model.passes * inside.passes
+        return copied
 
     def features(self, x: Tensor) -> dict[int, Tensor]:
         """Features of the network inside."""

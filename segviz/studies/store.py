@@ -18,7 +18,9 @@ import numpy as np
 
 from segviz.attacks.catalog import alpha_of, steps_of
 from segviz.data.label_sets import UNSAID
+from segviz.defences.catalog import defence_entry
 from segviz.defences.load import load_model
+from segviz.defences.rows import DEFENCES
 from segviz.models.fetch import cache_folder, digest
 from segviz.models.load import default_device
 from segviz.models.wrappers import split_key
@@ -29,6 +31,8 @@ from segviz.types import UserError
 
 NUMERICS = 1
 """Grows when the same cell would come out with other numbers; results of another number are not found again."""
+DRAWS = 2
+"""As `NUMERICS`, of models that draw random numbers."""
 
 SIZE_EDGES = (1, 64, 256, 1024, 4096, 16384)
 """Smallest number of pixels of a connected component in each bin of `CellResult.sizes`, at working size."""
@@ -245,7 +249,14 @@ def key_of(cell: Cell) -> str:
         facts["stated"] = stated
     if cell.image.stored and cell.image.stored.reading != UNSAID:
         facts["reading"] = asdict(cell.image.stored.reading)
+    if any(map(draws_at_random, (settings.model, cell.row.source))):
+        facts["draws"] = DRAWS
     return hashlib.sha256(json.dumps(facts, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def draws_at_random(key: str) -> bool:
+    """Whether a model of that key draws random numbers."""
+    return any(name.partition("=")[0] in DEFENCES and defence_entry(name).random for name in split_key(key)[1])
 
 
 ALWAYS = (

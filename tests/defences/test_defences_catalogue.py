@@ -6,15 +6,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from segviz.attacks.catalog import build_attack
 from segviz.defences import denoiser
 from segviz.defences.catalog import name_of, values_of, wrap
 from segviz.defences.filters import fewer_bits, median, non_local_means, total_variation
 from segviz.defences.jpeg import jpeg, real_jpeg, smooth_jpeg
 from segviz.defences.rows import DEFENCES, EXACT
 from segviz.defences.uncertainty import entropy_map, mean_entropy, roc
-from segviz.defences.wrappers import RandomViews, ScalesAndFlip
-from segviz.models.segmenter import Segmenter
-from segviz.types import UserError
+from segviz.defences.wrappers import ScalesAndFlip
+from segviz.settings import Settings
+from segviz.types import Goal, UserError
 
 IDENTITY = ["random-resize=0", "random-rotation=0", "random-noise=0", "random-jpeg=0", "random-blur=0", "random-colour=0"]
 IDENTITY += ["median=1", "bits=8", "tv=0", "nlm=0", "crf=0"]
@@ -37,23 +38,18 @@ def pictures(height: int = 24, width: int = 20, n: int = 1) -> Tensor:
     return (x * 255).round() / 255
 
 
-def attacker_draws_as_defender(wrapped: Segmenter) -> Segmenter:
-    if isinstance(wrapped, RandomViews):
-        wrapped.attacker.manual_seed(wrapped.seed)
-    return wrapped
-
-
 @pytest.mark.parametrize("key", [key for key, entry in DEFENCES.items() if entry.gradient == EXACT or (entry.random and "jpeg" not in key)])
 def test_gradient_agrees_with_finite_differences(smooth, key):
-    wrapped = attacker_draws_as_defender(wrap(smooth, key))
+    wrapped = wrap(smooth, key)
     x = pictures() + torch.rand(1, 3, 24, 20, generator=torch.Generator().manual_seed(8), dtype=torch.float64) / 255
     generator = torch.Generator().manual_seed(0)
     weight = torch.randn(1, 7, 24, 20, generator=generator, dtype=torch.float64)
     direction = torch.randn(x.shape, generator=generator, dtype=torch.float64)
     x.requires_grad_()
-    (gradient,) = torch.autograd.grad((wrapped(x) * weight).sum(), x)
+    # Each is the first look of an attack, so all have the same draws.
+    (gradient,) = torch.autograd.grad((wrapped.attacked(pictures())(x) * weight).sum(), x)
     with torch.no_grad():
-        ahead, behind = ((wrapped(x + step * direction) * weight).sum() for step in (1e-8, -1e-8))
+        ahead, behind = ((wrapped.attacked(pictures())(x + step * direction) * weight).sum() for step in (1e-8, -1e-8))
     assert (gradient * direction).sum().item() == pytest.approx(((ahead - behind) / 2e-8).item(), rel=1e-3)
 
 
@@ -95,15 +91,70 @@ def test_sizes_seed_and_batch(smooth, key, size):
         torch.testing.assert_close(torch.cat([wrapped(one) for one in x.split(1)]), together, rtol=1e-9, atol=1e-9)
 
 
-@pytest.mark.parametrize("key", [key for key, entry in DEFENCES.items() if entry.random])
+RANDOM = [key for key, entry in DEFENCES.items() if entry.random]
+
+
+@pytest.mark.parametrize("key", RANDOM)
 def test_an_attack_sees_fresh_draws_and_a_new_one_the_same_again(smooth, key):
-    wrapped, again = wrap(smooth, key), wrap(smooth, key)
+    wrapped = wrap(smooth, key)
     x = pictures().requires_grad_()
-    first, second = wrapped(x), wrapped(x)
+    attack = wrapped.attacked(x)
+    first, second = attack(x), attack(x)
     assert not torch.equal(first, second)
     assert not torch.equal(first, wrapped(x.detach()))
-    assert torch.equal(first, again(x))
-    assert wrapped.passes == 4
+    with torch.no_grad():
+        assert not torch.equal(wrapped.attacked(x)(x), wrapped(x))
+        wrapped(x)
+    assert torch.equal(first, wrapped.attacked(x)(x))
+    assert torch.equal(wrapped(x), wrapped(x))
+    assert not torch.equal(wrapped(x), wrapped(x.detach()))
+    assert attack.passes == wrapped.passes == 4
+
+
+@pytest.mark.parametrize("key", ["random-noise", "random-crop+random-noise", "random-noise+multiscale"])
+def test_what_an_attack_sees_of_an_image_does_not_depend_on_its_neighbours(smooth, key):
+    wrapped = smooth
+    for name in key.split("+"):
+        wrapped = wrap(wrapped, name)
+    x = pictures(n=3)
+    with torch.no_grad():
+        attack = wrapped.attacked(x)
+        together = [attack(x) for _ in range(2)]
+        for number in (2, 0):
+            alone = wrapped.attacked(x[number : number + 1])
+            for seen in together:
+                torch.testing.assert_close(alone(x[number : number + 1]), seen[number : number + 1], rtol=1e-9, atol=1e-9)
+    assert not torch.allclose(wrapped(x[:1].repeat(2, 1, 1, 1))[0], wrapped(x)[1])
+
+
+@pytest.mark.parametrize("key", ["pgd", "padam-ce", "cira-plus", "dag", "sea"])
+def test_a_run_through_a_random_defence_is_the_same_after_others_and_in_a_batch(smooth, key):
+    wrapped = wrap(smooth, "random-noise")
+    x = pictures(16, 16, n=2)
+    goal = Goal(wrapped(x).argmax(1))
+    attack = build_attack(Settings(attack=key, eps=4, steps=6), 16, 16)
+    together = list(attack.run(wrapped, x, goal))
+    for number in (1, 0):
+        only = slice(number, number + 1)
+        runs = [attack.run(wrapped, x[only], Goal(goal.labels[only])) for _ in "12"]
+        for one, other, batch in zip(*runs, together, strict=True):
+            assert torch.equal(one.x_adv, other.x_adv)
+            torch.testing.assert_close(one.x_adv, batch.x_adv[only], rtol=0, atol=1e-9)
+    last = together[-1]
+    assert torch.equal(last.prediction, wrapped(last.x_adv).argmax(1))
+    assert torch.equal(together[0].prediction, goal.labels)
+
+
+@pytest.mark.parametrize("transforms", [(), ("eot-noise",)])
+def test_an_attack_never_sees_the_draws_of_the_defender(smooth, transforms):
+    """The defender is asked about the clean image and the result alone."""
+    wrapped = wrap(smooth, "random-noise")
+    x = pictures(16, 16)
+    asked = []
+    wrapped.register_forward_hook(lambda _, inputs, __: asked.append(inputs[0]))
+    *_, last = build_attack(Settings(eps=4, steps=4, transforms=transforms), 16, 16).run(wrapped, x, Goal(smooth(x).argmax(1)))
+    assert all(torch.equal(seen, x) or torch.equal(seen, last.x_adv) for seen in asked)
+    assert len(asked) == 2
 
 
 @pytest.mark.parametrize("name", IDENTITY)
