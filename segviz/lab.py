@@ -201,7 +201,9 @@ def attack_picture(
         step = attack.conclude(step, model, x, goal) if stopped() else next(steps)
         if step.kind is StepKind.MEMBER_RESULT:
             result = figures_of(step.prediction, reference, classes)
-            outcome = Outcome(step.member, step.success.item(), result.pixel_accuracy, result.miou, step.gradient_evaluations)
+            gradients = step.gradient_evaluations - sum(outcome.gradients for outcome in trajectory.outcomes)
+            passes = step.passes - sum(outcome.passes for outcome in trajectory.outcomes)
+            outcome = Outcome(step.member, step.success.item(), result.pixel_accuracy, result.miou, gradients, passes)
             trajectory = replace(trajectory, outcomes=(*trajectory.outcomes, outcome))
         elif step.kind is StepKind.ITERATE:
             if torch.equal(step.x_adv, step.best):
@@ -260,6 +262,7 @@ def report_of(step: Step, task: Task, clean: Figures, strongest: int, seconds: f
         stopped=step.index < task.attack.iterations,
         smallest=smallest_of(step),
         strongest=strongest,
+        passes=step.passes,
     )
 
 

@@ -77,13 +77,17 @@ class Point:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The 8-bit result of one attack of a suite; `success` as in `Step`, rates in [0,1]."""
+    """The 8-bit result of one attack of a suite; `success` as in `Step`, rates in [0,1].
+
+    `gradients` and `passes` are the `gradient_evaluations` and `passes` of a Step, of this attack alone.
+    """
 
     member: str
     success: float
     pixel_accuracy: float
     miou: float
     gradients: int
+    passes: int = 0
 
 
 @dataclass(frozen=True)
@@ -95,6 +99,7 @@ class Report:
     for the smallest perturbation: for each of THRESHOLDS the smallest L-inf norm, in grey levels before rounding, at which that share of
     the counted pixels was as the goal wants them, None where it never was. `strongest` is the iteration whose iterate became the result;
     in a stage that starts at the strongest one of a larger ball it may be the iteration where that one was found.
+    `gradient_evaluations` and `passes` as in `Step`; the look at the result counts among the passes.
     """
 
     adversarial: Figures
@@ -109,6 +114,7 @@ class Report:
     stopped: bool
     smallest: tuple[float | None, ...] = ()
     strongest: int = 0
+    passes: int = 0
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from segviz.attacks.catalog import alpha_of, gradients_of, steps_of
+from segviz.attacks.catalog import alpha_of, steps_of
 from segviz.data.label_sets import LabelSet
+from segviz.defences.catalog import evaluations_of
 from segviz.records import Figures, Trajectory, figures_of_frame, gathered
 from segviz.settings import Settings
 from segviz.studies.compare import Entrant, by_strength
@@ -36,7 +37,7 @@ def attack_result(trajectory: Trajectory, label_set: LabelSet) -> dict[str, Any]
         "against_target": None
         if trajectory.target is None
         else named(figures_of_frame(trajectory.final, trajectory.target, len(label_set.classes)), label_set),
-        "members": [asdict(outcome) for outcome in trajectory.outcomes],
+        "members": [{**asdict(outcome), "gradient_evaluations": outcome.gradients} for outcome in trajectory.outcomes],
         "warnings": list(trajectory.warnings),
     }
 
@@ -105,7 +106,7 @@ def transfer_result(study: Transfer) -> dict[str, Any]:
     for run in study.plan.runs:
         settings = run_settings(run.settings)
         settings.pop("image")
-        runs.append({"table": run.group, "name": run.name, **settings, "gradient_evaluations": gradients_of(run.settings)})
+        runs.append({"table": run.group, "name": run.name, **settings, "gradient_evaluations": evaluations_of(run.settings)})
     return {
         "scope": scope_of(study),
         "pictures": study.pictures,
@@ -136,7 +137,7 @@ def transfer_rows(study: Transfer) -> list[dict[str, Any]]:
             "transforms": "+".join(run.settings.transforms),
             "eps": run.settings.eps,
             "steps": steps_of(run.settings),
-            "gradient_evaluations": gradients_of(run.settings),
+            "gradient_evaluations": evaluations_of(run.settings),
             "source": run.settings.model,
             "victim": study.plan.victims[cell.victim],
             "clean_miou": cell.clean.miou,

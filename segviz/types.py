@@ -78,7 +78,9 @@ class Step:
     `x_adv` (N,3,H,W) in [0,1]; `prediction` (N,H,W) class indices; `logits` (N,C,H,W); `loss` (N,), the pixel loss as
     a mean over counted pixels (an untargeted attack makes it larger, a targeted one smaller); `success` (N,) in [0,1] as in
     `Goal.success`; `best` (N,3,H,W), the strongest iterate so far, image by image, and its `best_success` (N,);
-    `gradient_evaluations`, the gradients per image that were needed to come here.
+    `gradient_evaluations`, the backward passes through the network per image that were needed to come here, and `passes`, those and the
+    forward passes: a look of a model that looks several times (scales, views) counts as so many, a gradient of two losses as two.
+    Of a batch they are those of the image that took most.
     `kind` says whether it is the clean picture, an iterate or a result.
     `stage` counts the parts of a run that begin anew from another point (restarts, radii, members of a suite), from 0; `member` is the
     key of the attack at work in a suite.
@@ -100,3 +102,4 @@ class Step:
     stage: int = 0
     member: str = ""
     smallest: Tensor | None = None
+    passes: int = 0

@@ -22,13 +22,17 @@ class DAG(MinimumNormAttack):
     of an active pixel is the best class that is not its target.
 
     `gamma` is the L-inf length of a step on the [0,1] scale: 0.001 and 0.003 in Halmosi et al., with 200 steps; 0.5/255 in Xie et al.
-    An image rests as soon as it has reached `threshold`. The norm is never made smaller again, and a step spends its length only at the
+    An image rests as soon as it has reached `threshold`, and once all images of a batch rest, the Steps that are left repeat the last one
+    and take no pass through the network. The norm is never made smaller again, and a step spends its length only at the
     pixel of the largest gradient, so what is found is an upper bound. Where the threshold is not reached, the result is the best iterate;
     the code behind the published numbers returns the clean image there.
     """
 
     steps: int = 200
     gamma: float = 0.001
+
+    def rests(self, step: Step) -> bool:
+        return bool((step.success >= self.threshold).all())
 
     def start(self, x: Tensor, goal: Goal) -> Advance:
         def advance(x_adv: Tensor, logits: Tensor, margins: Tensor, step: Step) -> Tensor:

@@ -54,7 +54,8 @@ class InternalObjective:
     def __init__(self, problem: Problem, layer: str, variant: str, with_labels: bool):
         self.problem, self.variant, self.with_labels = problem, variant, with_labels
         self.layer = layer_of(problem.model, layer)
-        self.cost = 2 if variant == "normalised" else 1
+        self.cost = self.gradient_passes = 2 if variant == "normalised" else 1
+        self.setup = 1
         with torch.no_grad():
             _, self.z_clean = self.forward(problem.x)
         self.u = torch.rand(self.z_clean.shape[1], generator=torch.Generator().manual_seed(problem.seed)).to(self.z_clean)

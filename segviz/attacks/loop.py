@@ -107,8 +107,13 @@ class Attack:
         stages = list(self.stages())
         from_clean = bool(stages) and stages[0].start == "clean"
         seen = objective(x, 1, stages[0].steps if stages else 1, with_gradient=from_clean)
-        clean = step = leader = replace(step_of(x, seen, goal, None), kind=StepKind.CLEAN)
-        yield clean if seen_by_attack is model else judged(clean, model, goal)
+        per_look = passes_of(seen_by_attack)
+        passes = (objective.setup + 1) * per_look
+        first = clean = step = leader = replace(step_of(x, seen, goal, None), kind=StepKind.CLEAN, passes=passes)
+        if seen_by_attack is not model:
+            clean, passes = judged(clean, model, goal), passes + passes_of(model)
+            step = clean
+        yield clean
         generator = torch.Generator().manual_seed(self.seed)
         kept: Step | None = None
         index = spent = 0
@@ -118,16 +123,21 @@ class Attack:
             if stage.start != "clean":
                 x_adv = constraint.random_point(x, generator) if stage.start == "random" else constraint.project(leader.best, x)
                 seen = objective(x_adv, 1, stage.steps, with_gradient=True)
-            leader = step_of(x_adv, seen, goal, (kept or clean) if stage.final else None)
+                passes += per_look
+            leader = step_of(x_adv, seen, goal, (kept or first) if stage.final else None)
             rule = self.rule(constraint, stage.radius * self.alpha, stage.steps)
             for iteration in range(1, stage.steps + 1):
                 if self.until_won and (leader.best_success == 1).all():
+                    # The gradient at the last look was taken for nothing.
+                    passes += objective.gradient_passes * per_look
+                    step = replace(step, passes=passes)
                     break
                 x_adv = rule.step(x_adv, seen, x)
                 seen = objective(x_adv, min(iteration + 1, stage.steps), stage.steps, with_gradient=iteration < stage.steps)
                 leader = step_of(x_adv, seen, goal, leader)
-                index, spent = index + 1, spent + objective.cost
-                step = replace(leader, index=index, gradient_evaluations=spent, stage=number)
+                index, spent = index + 1, spent + objective.cost * per_look
+                passes += (objective.gradient_passes + 1) * per_look
+                step = replace(leader, index=index, gradient_evaluations=spent, stage=number, passes=passes)
                 if kept is not None and not stage.final:
                     step = replace(step, best=kept.best, best_success=kept.best_success)
                 yield step
@@ -141,11 +151,14 @@ class Attack:
         x_adv = self.constraint.to_8bit(self.constraint.project(step.best, x), x)
         objective = self.objective(Problem(model, x, goal, self.seed, self.class_pixels))
         result = step_of(x_adv, objective(x_adv, 1, 1, with_gradient=False), goal, None)
+        passes = step.passes + (objective.setup + 1) * passes_of(model)
         seen_by_attack = attacked(model, x)
         if seen_by_attack is not model:
             result = replace(result, best_success=goal.success(seen_by_attack(x_adv).argmax(1)))
+            passes += passes_of(seen_by_attack)
         spent = step.gradient_evaluations
-        return replace(result, index=step.index, gradient_evaluations=spent, stage=step.stage, member=step.member, kind=StepKind.RESULT)
+        result = replace(result, index=step.index, gradient_evaluations=spent, stage=step.stage, member=step.member, passes=passes)
+        return replace(result, kind=StepKind.RESULT)
 
 
 def attacked(model: nn.Module, x: Tensor) -> nn.Module:
@@ -153,12 +166,18 @@ def attacked(model: nn.Module, x: Tensor) -> nn.Module:
     return model.attacked(x) if isinstance(model, Segmenter) else model
 
 
+def passes_of(model: nn.Module) -> int:
+    """Passes through the network that one look at the model takes (`Segmenter.passes`)."""
+    return model.passes if isinstance(model, Segmenter) else 1
+
+
 @torch.no_grad()
 def judged(step: Step, model: nn.Module, goal: Goal) -> Step:
     """The Step with what `model` itself makes of its images; what the attack knows of them stays."""
     logits = model(step.x_adv)
     prediction = logits.argmax(1)
-    return replace(step, logits=logits, prediction=prediction, success=goal.success(prediction))
+    passes = step.passes + passes_of(model)
+    return replace(step, logits=logits, prediction=prediction, success=goal.success(prediction), passes=passes)
 
 
 def check(x: Tensor, goal: Goal) -> None:

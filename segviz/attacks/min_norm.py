@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from segviz.attacks.constraints import GREY_LEVELS, Constraint, add_levels
-from segviz.attacks.loop import attacked, check, judged
+from segviz.attacks.loop import attacked, check, judged, passes_of
 from segviz.attacks.regions import Within
 from segviz.attacks.rules import per_image
 from segviz.types import THRESHOLDS, Goal, Step, StepKind
@@ -39,6 +39,10 @@ class MinimumNormAttack(ABC):
         """Iterations of a whole run; each is one forward and one backward pass."""
         return self.steps
 
+    def rests(self, step: Step) -> bool:
+        """Whether no image would change any more after this Step."""
+        return False
+
     @abstractmethod
     def start(self, x: Tensor, goal: Goal) -> Advance:
         """The attack at its first iteration. Its state is per image, and no iteration waits for the device."""
@@ -57,9 +61,16 @@ class MinimumNormAttack(ABC):
         check(x, goal)
         region = self.constraint.mask if isinstance(self.constraint, Within) else None
         advance, seen_by_attack = self.start(x, goal), attacked(model, x)
+        per_look = passes_of(seen_by_attack)
         step = None
         ahead = x
+        passes = 0
         for index in range(self.steps + 1):
+            if step is not None and self.rests(step):
+                # Nothing would change any more, so nothing is spent.
+                step = replace(step, index=index)
+                yield step
+                continue
             go_on = index < self.steps
             with torch.set_grad_enabled(go_on):
                 x_adv = ahead.detach().requires_grad_(go_on)
@@ -67,13 +78,18 @@ class MinimumNormAttack(ABC):
                 logits = seen_by_attack(x_adv if region is None else torch.where(region, x_adv, x))
                 margins = margin(logits, goal)
                 step = self.look(index, x_adv.detach(), logits.detach(), margins.detach(), x, goal, step)
-                if go_on:
+                passes += per_look if index == 0 else 2 * per_look
+                step = replace(step, gradient_evaluations=index * per_look, passes=passes)
+                if go_on and not self.rests(step):
                     ahead = advance(x_adv, logits, margins, step)
-            if index:
-                yield step
-            else:
+            if index == 0:
                 clean = replace(step, kind=StepKind.CLEAN)
-                yield clean if seen_by_attack is model else judged(clean, model, goal)
+                if seen_by_attack is not model:
+                    clean = judged(clean, model, goal)
+                    passes = clean.passes
+                yield clean
+            else:
+                yield step
         assert step is not None
         yield self.conclude(step, model, x, goal)
 
@@ -90,10 +106,13 @@ class MinimumNormAttack(ABC):
             x_adv = add_levels(x, torch.round((step.best - x) * GREY_LEVELS))
         logits = model(x_adv)
         result = self.look(step.index, x_adv, logits, margin(logits, goal), x, goal, None)
+        passes = step.passes + passes_of(model)
         seen_by_attack = attacked(model, x)
         if seen_by_attack is not model:
             result = replace(result, best_success=goal.success(seen_by_attack(x_adv).argmax(1)))
-        return replace(result, kind=StepKind.RESULT, smallest=step.smallest)
+            passes += passes_of(seen_by_attack)
+        spent = step.gradient_evaluations
+        return replace(result, gradient_evaluations=spent, passes=passes, kind=StepKind.RESULT, smallest=step.smallest)
 
     def look(self, index: int, x_adv: Tensor, logits: Tensor, margins: Tensor, x: Tensor, goal: Goal, previous: Step | None) -> Step:
         """The Step of one forward pass."""
@@ -110,7 +129,7 @@ class MinimumNormAttack(ABC):
             better = torch.where(previous.best_success >= self.threshold, smaller, success >= previous.best_success)
             best = per_image(better, x_adv, previous.best)
             best_success = torch.where(better, success, previous.best_success)
-        return Step(index, x_adv, logits, prediction, loss, success, best, best_success, gradient_evaluations=index, smallest=smallest)
+        return Step(index, x_adv, logits, prediction, loss, success, best, best_success, 0, smallest=smallest)
 
 
 def linf_norm(delta: Tensor) -> Tensor:

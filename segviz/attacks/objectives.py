@@ -50,10 +50,17 @@ class Seen:
 
 
 class Objective(Protocol):
-    """`cost` is the number of gradient evaluations that one look with gradient takes."""
+    """`cost` is the number of gradient evaluations (backward passes) that one look with gradient takes, `gradient_passes` that of all
+    passes that its gradient takes beside the one forward pass of a look, `setup` that of the forward passes before the first look."""
 
     @property
     def cost(self) -> int: ...
+
+    @property
+    def gradient_passes(self) -> int: ...
+
+    @property
+    def setup(self) -> int: ...
 
     def __call__(self, x_adv: Tensor, iteration: int, steps: int, with_gradient: bool) -> Seen:
         """Look at `x_adv`, for iteration `iteration` (from 1) of `steps`; without `with_gradient` the gradient is empty."""
@@ -74,6 +81,8 @@ class PixelObjective:
     loss: PixelLoss = cross_entropy
     track: PixelLoss | None = None
     cost: int = 1
+    gradient_passes: int = 1
+    setup: int = 0
 
     def __call__(self, x_adv: Tensor, iteration: int, steps: int, with_gradient: bool) -> Seen:
         problem = self.problem
@@ -110,6 +119,8 @@ class TransformedObjective:
         self.filters = [entry.new_filter() for entry in transforms if entry.new_filter is not None]
         self.generator = torch.Generator().manual_seed(problem.seed)
         self.cost = samples_of(transforms)
+        self.gradient_passes = 2 * self.cost if self.has_views else 1
+        self.setup = 0
 
     def __call__(self, x_adv: Tensor, iteration: int, steps: int, with_gradient: bool) -> Seen:
         seen = self.plain(x_adv, iteration, steps, with_gradient and not self.has_views)

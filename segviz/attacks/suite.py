@@ -27,7 +27,7 @@ class Suite:
 
     def run(self, model: nn.Module, x: Tensor, goal: Goal) -> Iterator[Step]:
         """As in `Runnable`, with the Steps of all members in turn."""
-        index = spent = stage = 0
+        index = spent = passes = stage = 0
         worst: Step | None = None
         known: Tensor | None = None
         for name, attack in self.members:
@@ -42,6 +42,7 @@ class Suite:
                     step,
                     index=index + step.index,
                     gradient_evaluations=spent + step.gradient_evaluations,
+                    passes=passes + step.passes,
                     stage=stage + step.stage,
                     member=name,
                     best=ahead,
@@ -49,12 +50,12 @@ class Suite:
                     kind=StepKind.MEMBER_RESULT if step.kind is StepKind.RESULT else step.kind,
                 )
                 yield moved
-            index, spent, stage = moved.index, moved.gradient_evaluations, moved.stage + 1
+            index, spent, passes, stage = moved.index, moved.gradient_evaluations, moved.passes, moved.stage + 1
             # The clean images are no member, so the first result always replaces them.
             worst = moved if known is None else stronger(known > step.best_success, worst, moved)
             known = step.best_success if known is None else torch.maximum(known, step.best_success)
         assert worst is not None
-        yield replace(worst, index=index, gradient_evaluations=spent, kind=StepKind.RESULT)
+        yield replace(worst, index=index, gradient_evaluations=spent, passes=passes, kind=StepKind.RESULT)
 
     def conclude(self, step: Step, model: nn.Module, x: Tensor, goal: Goal) -> Step:
         """As in `Runnable`; the best iterate lies in the ball of the members, which is the same for all of them."""

@@ -1,8 +1,15 @@
 """From the name of a wrapper or a defence, as it stands in a model key, to the thing itself."""
 
+from functools import cache
+
+from torch import nn
+
+from segviz.attacks.catalog import gradients_of
+from segviz.data.label_sets import VOC7
 from segviz.defences.rows import DEFENCES, DefenceEntry
 from segviz.models.segmenter import Segmenter
-from segviz.models.wrappers import WRAPPERS
+from segviz.models.wrappers import WRAPPERS, split_key
+from segviz.settings import Settings
 from segviz.types import UserError
 
 
@@ -55,3 +62,17 @@ def wrap(model: Segmenter, name: str) -> Segmenter:
     if equals:
         raise UserError(f"The wrapper '{key}' takes no values. Leave out what follows '='.")
     return WRAPPERS[key](model)
+
+
+@cache
+def passes_of_key(key: str) -> int:
+    """Passes through the network that one look of an attack at the model of that key takes; raises UserError as `wrap`."""
+    model = Segmenter(nn.Identity(), nn.Identity(), (0.0,) * 3, (1.0,) * 3, VOC7)
+    for name in split_key(key)[1]:
+        model = wrap(model, name)
+    return model.passes
+
+
+def evaluations_of(settings: Settings, source: str = "") -> int:
+    """Gradient evaluations per image of a whole run on the `source`, by default the settings' model, counted as in `Step`."""
+    return gradients_of(settings) * passes_of_key(source or settings.model)

@@ -224,6 +224,7 @@ def batch_results(task: Task, step: Step, course: Course, subject: Subject, name
             device=device_name(x.device),
             smallest=smallest_of(step, n),
             notices=picture.notices + tuple(dict.fromkeys(model.notices + (() if subject.source is None else subject.source.notices))),
+            passes=step.passes,
         )
         for n, picture in enumerate(task.pictures)
     ]

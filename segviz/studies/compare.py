@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from segviz.attacks.catalog import attack_entry, gradients_of
+from segviz.defences.catalog import passes_of_key
 from segviz.lab import attack_picture
 from segviz.models.segmenter import Segmenter
 from segviz.records import Picture, Trajectory
@@ -42,13 +43,15 @@ class Entrant:
         return self.trajectory.curve[-1].success if report is None else report.success
 
 
-def within_budget(settings: Settings, budget: int) -> Settings:
+def within_budget(settings: Settings, budget: int, passes: int | None = None) -> Settings:
     """The settings with as many steps as `budget` gradient evaluations allow; the attacks of a suite share them.
 
-    A one-step attack takes its one step. Raises UserError where even one step costs more.
+    One look at the model takes `passes` of them, by default what its key says. A one-step attack takes its one step. Raises UserError
+    where even one step costs more.
     """
     entry = attack_entry(settings.attack)
-    least = gradients_of(replace(settings, steps=1))
+    each = passes_of_key(settings.model) if passes is None else passes
+    least = each * gradients_of(replace(settings, steps=1))
     if least > budget:
         raise UserError(
             f"{entry.title} needs at least {least} gradient evaluations, the budget is {budget}. Raise the budget or leave it out."
@@ -57,7 +60,7 @@ def within_budget(settings: Settings, budget: int) -> Settings:
         return replace(settings, steps=1)
     # Not simply budget // least: the attacks of a suite may have rounded shares of the steps.
     steps = 1
-    while steps < MAX_STEPS and gradients_of(replace(settings, steps=steps + 1)) <= budget:
+    while steps < MAX_STEPS and each * gradients_of(replace(settings, steps=steps + 1)) <= budget:
         steps += 1
     return replace(settings, steps=steps)
 

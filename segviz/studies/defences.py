@@ -75,7 +75,7 @@ def on_trial(
             reached = next(plain)
             trial = replace(trial, plain=reached, naive=transferred(reached, trial.naive, defended, through.model))
         else:
-            trial = replace(trial, adaptive=times(next(adaptive), defended.passes))
+            trial = replace(trial, adaptive=next(adaptive))
         yield trial
 
 
@@ -86,7 +86,7 @@ def through_budget(settings: Settings, budget: int, passes: int) -> Settings:
             f"One look through this defence takes {passes} gradient evaluations, the budget is {budget}."
             " Raise the budget or take fewer views."
         )
-    return within_budget(settings, budget // passes)
+    return within_budget(settings, budget, passes)
 
 
 def waits(trajectory: Trajectory | None) -> bool:
@@ -97,15 +97,6 @@ def waits(trajectory: Trajectory | None) -> bool:
 def spent(trajectory: Trajectory | None) -> int:
     """Gradient evaluations so far; -1 before the first look."""
     return -1 if trajectory is None else trajectory.curve[-1].gradients
-
-
-def times(trajectory: Trajectory, passes: int) -> Trajectory:
-    """A run with its looks counted as `passes` gradient evaluations each."""
-    curve = tuple(replace(point, gradients=point.gradients * passes) for point in trajectory.curve)
-    report = trajectory.report
-    if report is not None:
-        report = replace(report, gradient_evaluations=report.gradient_evaluations * passes)
-    return replace(trajectory, curve=curve, report=report)
 
 
 @torch.no_grad()

@@ -53,6 +53,7 @@ class MemberFigures:
     wins: float
     gradient_evaluations: int
     seconds: float
+    passes: int = 0
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,8 @@ class SmallestNorm:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Figures over a data set; `linf` is the largest change of any value in grey levels, `gradient_evaluations` is per image.
+    """Figures over a data set; `linf` is the largest change of any value in grey levels, `gradient_evaluations`
+    and `passes` are those of a Step, of the image that took most.
 
     `constant_miou` is the mIoU that a map of the most frequent class alone would have: a model that is left with less knows nothing of
     the pictures any more. `success` is the mean over images of the share of counted pixels that are as the goal wants them.
@@ -94,6 +96,7 @@ class Evaluation:
     smallest: tuple[SmallestNorm, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
     warnings: tuple[str, ...] = ()
+    passes: int = 0
 
 
 BATCH = 8
@@ -152,6 +155,7 @@ def evaluate(
         smallest=smallest_norms(torch.cat(runs[0].smallest)) if len(runs) == 1 and runs[0].smallest else (),
         left_out=tuple(left_out),
         warnings=model.notices + gathered(notices) + one_class_in_all(counts.sum(0), model),
+        passes=sum(run.passes for run in runs),
     )
 
 
@@ -163,7 +167,8 @@ def one_class_in_all(counts: Tensor, model: Segmenter) -> tuple[str, ...]:
 @dataclass
 class MemberRun:
     """What one attack, alone or of a suite, has done to the images so far, batch by batch: confusion matrices (N,C,C), `success` (N,),
-    smallest norms (N, len(THRESHOLDS)) in grey levels; the largest `linf`, and gradient evaluations per image and seconds `spent`."""
+    smallest norms (N, len(THRESHOLDS)) in grey levels; the largest `linf`, and gradient evaluations `spent` and `passes`
+    per image, and seconds."""
 
     name: str
     counts: list[Tensor] = field(default_factory=list)
@@ -171,6 +176,7 @@ class MemberRun:
     smallest: list[Tensor] = field(default_factory=list)
     linf: float = 0.0
     spent: int = 0
+    passes: int = 0
     seconds: float = 0.0
 
     def add(self, attack: Runnable, task: Task, model: Segmenter, until_won: bool) -> None:
@@ -183,6 +189,7 @@ class MemberRun:
         self.success.append(step.success.cpu())
         self.linf = max(self.linf, metrics.linf(step.x_adv, task.x).max().item())
         self.spent = max(self.spent, step.gradient_evaluations)
+        self.passes = max(self.passes, step.passes)
         if step.smallest is not None:
             self.smallest.append(step.smallest.cpu() * GREY_LEVELS)
         self.seconds += time.perf_counter() - begun
@@ -201,7 +208,7 @@ def members_by_wins(runs: Sequence[MemberRun]) -> tuple[MemberFigures, ...]:
     counts = torch.stack([torch.cat(run.counts) for run in runs])
     shares = worst_case.wins(counts).tolist()
     return tuple(
-        MemberFigures(run.name, set_figures(its), share, run.spent, run.seconds)
+        MemberFigures(run.name, set_figures(its), share, run.spent, run.seconds, run.passes)
         for run, its, share in zip(runs, counts, shares, strict=True)
     )
 

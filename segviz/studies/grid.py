@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from segviz.attacks.catalog import check_settings, gradients_of, steps_of
+from segviz.attacks.catalog import check_settings, steps_of
 from segviz.data.datasets import open_data_set
 from segviz.data.label_sets import LabelSet, label_set_named
 from segviz.data.samples import samples
+from segviz.defences.catalog import evaluations_of
 from segviz.fields import Field, fields_of, like, read_record, refuse_unknown, setting
 from segviz.models.zoo import model_entry
 from segviz.settings import FIELDS, Settings
@@ -186,7 +187,7 @@ def cells(study: Study) -> tuple[Cell, ...]:
 
 def gradients(study: Study) -> int:
     """Gradient evaluations of a whole study, over all images."""
-    return len(images_of(study)) * sum(gradients_of(point.settings) for point in points(study))
+    return len(images_of(study)) * sum(evaluations_of(point.settings, point.row.source) for point in points(study))
 
 
 SHARED_SETTINGS = tuple(name for name, field in FIELDS.items() if "study" in field.where)

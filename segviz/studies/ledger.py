@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from segviz.attacks.catalog import gradients_of
+from segviz.defences.catalog import evaluations_of
 from segviz.lab import device_name
 from segviz.models.load import default_device
 from segviz.studies.grid import Cell, GridPoint, Study, cells, images_of
@@ -60,8 +60,8 @@ class Ledger:
         for (cell, key), (_, result) in zip(keyed, stored, strict=True):
             if result is None:
                 self.pending.setdefault(cell.point, deque()).append((cell, key))
-        self.all_gradients = sum(gradients_of(cell.settings) for cell, _ in keyed)
-        self.left = {point: gradients_of(point.settings) * len(line) for point, line in self.pending.items()}
+        self.all_gradients = sum(evaluations_of(cell.settings, cell.row.source) for cell, _ in keyed)
+        self.left = {point: evaluations_of(point.settings, point.row.source) * len(line) for point, line in self.pending.items()}
         self.seconds: dict[str, float] = {}
         self.spent: dict[str, int] = {}
         self.start = time.perf_counter()
@@ -93,7 +93,7 @@ class Ledger:
         self.failed += sum(result.error != "" for result in results)
         self.newest = tuple((cell, result) for (cell, _), result in zip(batch, results, strict=True))
         for cell, result in self.newest:
-            self.left[cell.point] -= gradients_of(cell.settings)
+            self.left[cell.point] -= evaluations_of(cell.settings, cell.row.source)
             self._time(cell, result)
 
     def _time(self, cell: Cell, result: CellResult) -> None:

@@ -92,6 +92,7 @@ class CellResult:
     smallest: tuple[float | None, ...] = ()
     notices: tuple[str, ...] = ()
     error: str = ""
+    passes: int = 0
 
 
 ARRAYS = ("clean", "adversarial", "agreement", "members", "hits", "labelled", "predicted", "sizes")

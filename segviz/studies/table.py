@@ -26,8 +26,8 @@ class Row:
     """One point of the curves over the `images` that are there so far; figures as in `SetFigures`, of a suite as in `Evaluation`.
 
     `band` is the 95 % confidence band of `adversarial.miou`, the percentile bootstrap over images; None for fewer than two images.
-    `pending` cells are still to be computed; images `left_out` count nowhere, `errors` are the reasons. `gradient_evaluations` and
-    `seconds` are means per image; `linf` is the largest change in grey levels, `success` the mean over images. Figures are None without
+    `pending` cells are still to be computed; images `left_out` count nowhere, `errors` are the reasons. `gradient_evaluations`,
+    `passes` (None where it was not counted) and `seconds` are means per image; `linf` is the largest change in grey levels, `success` the mean over images. Figures are None without
     images. `own_prediction`: there is no label map, so figures refer to the model's clean prediction.
     """
 
@@ -47,6 +47,7 @@ class Row:
     own_prediction: bool = False
     left_out: tuple[LeftOut, ...] = ()
     warnings: tuple[str, ...] = ()
+    passes: float | None = None
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,7 @@ def row_of(point: GridPoint, results: Sequence[CellResult | None]) -> Row:
         own_prediction=there[0].own_prediction,
         left_out=left_out,
         warnings=gathered((result.image, result.notices) for result in there),
+        passes=float(np.mean([result.passes for result in there])) if all(result.passes for result in there) else None,
     )
 
 
@@ -194,6 +196,7 @@ def as_values(rows: Sequence[Row]) -> list[dict[str, Any]]:
             "success": row.success,
             "linf": row.linf,
             "gradient_evaluations": row.gradient_evaluations,
+            "passes": row.passes,
             "reference": "own prediction" if row.own_prediction else "label map",
             "seconds": row.seconds,
             "settings": {key: value for key, value in asdict(row.point.settings).items() if key != "image"},

@@ -47,7 +47,8 @@ class Moment:
 class Result:
     """The strongest iterate in 8-bit values: its figures, `linf` in grey levels, `psnr` in dB (None where nothing changed).
 
-    `seconds` is the time spent on attacking the batch that the picture was part of, without waiting for a turn.
+    `seconds` is the time spent on attacking the batch that the picture was part of, without waiting for a turn; `gradient_evaluations`
+    and `passes` as in `Step`.
     """
 
     moment: Moment
@@ -55,6 +56,8 @@ class Result:
     psnr: float | None
     seconds: float
     stopped: bool
+    gradient_evaluations: int = 0
+    passes: int = 0
 
 
 @dataclass(frozen=True)
@@ -176,6 +179,8 @@ def victim_result(step: Step, place: int, moment: Moment, task: Task, seconds: f
         psnr=psnr if math.isfinite(psnr) else None,
         seconds=seconds,
         stopped=step.index < task.attack.iterations,
+        gradient_evaluations=step.gradient_evaluations,
+        passes=step.passes,
     )
 
 

@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 
 from segviz import metrics
-from segviz.attacks.catalog import attack_entry, gradients_of, iterations_of, published
+from segviz.attacks.catalog import attack_entry, iterations_of, published
 from segviz.data.images import FORMATS, opened, orientation_of
 from segviz.data.label_sets import UNSAID, LabelSet, Reading, translation
 from segviz.data.samples import samples
+from segviz.defences.catalog import evaluations_of
 from segviz.defences.load import load_model
 from segviz.lab import Task, frame_of, nothing_left, open_picture, prepare, stored_iterations
 from segviz.models.segmenter import Segmenter
@@ -64,7 +65,7 @@ class Plan:
     @property
     def gradients(self) -> int:
         """Gradient evaluations per picture."""
-        return sum(gradients_of(run.settings) for run in self.runs)
+        return sum(evaluations_of(run.settings) for run in self.runs)
 
 
 @dataclass(frozen=True)

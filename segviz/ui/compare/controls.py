@@ -4,8 +4,9 @@ from dataclasses import dataclass, replace
 
 import streamlit as st
 
-from segviz.attacks.catalog import gradients_of, iterations_of, members_of
+from segviz.attacks.catalog import iterations_of, members_of
 from segviz.attacks.rows import ATTACKS
+from segviz.defences.catalog import evaluations_of
 from segviz.fields import setting
 from segviz.settings import Settings
 from segviz.studies.compare import MAX_BUDGET, within_budget
@@ -95,7 +96,7 @@ def entrants_of(wish: ComparisonWish) -> tuple[Settings, ...]:
             st.warning(str(error))
             continue
         runs.append(settings)
-        cost = gradients_of(settings)
+        cost = evaluations_of(settings)
         if ATTACKS[settings.attack].one_step:
             notes.append(f"**{attack_title(settings)}** takes one step, whatever the budget.")
         elif cost < wish.budget or cost != iterations_of(settings):

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import streamlit as st
 
-from segviz.attacks.catalog import alpha_of, gradients_of
+from segviz.attacks.catalog import alpha_of
 from segviz.attacks.rows import ATTACKS
 from segviz.attacks.transforms import TRANSFORMS
+from segviz.defences.catalog import evaluations_of
 from segviz.models.zoo import model_entry
 from segviz.settings import FIELDS, Settings
 from segviz.ui.kit.fields import choice, marks, number, slider, switch, text_line, widget
@@ -47,7 +48,7 @@ def settings_controls() -> Settings:
     published_button(settings)
     with st.expander("More settings", key="more_settings"):
         settings = expert_controls(settings)
-    cost = gradients_of(settings)
+    cost = evaluations_of(settings)
     st.caption(f"One run takes {cost} gradient evaluation{'s' if cost != 1 else ''}.")
     write_link(link_of(settings))
     return settings

@@ -7,9 +7,10 @@ from typing import Any
 
 import streamlit as st
 
-from segviz.attacks.catalog import alpha_of, gradients_of
+from segviz.attacks.catalog import alpha_of
 from segviz.attacks.rows import ATTACKS
 from segviz.data.samples import samples
+from segviz.defences.catalog import evaluations_of
 from segviz.fields import Field, Table
 from segviz.lab import open_picture, read_target_map, sample_picture
 from segviz.models.zoo import ModelEntry, model_entry
@@ -193,7 +194,7 @@ def morph_controls() -> MorphWish:
         alpha = number(TABLE["alpha"], "targets_alpha", placeholder=f"auto: {auto:.3g}")
         seed = number(TABLE["seed"], "targets_seed")
     settings = Settings(model=model, image="", goal=GIVEN, attack=attack, norm=norm, eps=eps, steps=steps, alpha=alpha, seed=seed)
-    st.caption(f"One run takes {gradients_of(settings)} gradient evaluations of each picture.")
+    st.caption(f"One run takes {evaluations_of(settings)} gradient evaluations of each picture.")
     return MorphWish(settings, tuple(state.targets_victims), target)
 
 

@@ -5,8 +5,9 @@ from typing import Any
 
 import streamlit as st
 
-from segviz.attacks.catalog import gradients_of, steps_of
+from segviz.attacks.catalog import steps_of
 from segviz.attacks.transforms import TRANSFORMS
+from segviz.defences.catalog import evaluations_of
 from segviz.results import csv_text, transfer_rows
 from segviz.studies import arnab
 from segviz.studies.transfer import SCALES, Transfer, TransferCell
@@ -113,7 +114,7 @@ def cell_values(study: Transfer, cell: TransferCell) -> dict[str, Any]:
         "source": settings.model,
         "transforms": " + ".join(TRANSFORMS[key].title for key in settings.transforms) or None,
         "steps": steps_of(settings),
-        "gradients": gradients_of(settings),
+        "gradients": evaluations_of(settings),
         "victim": study.plan.victims[cell.victim],
         f"clean {name}": 100 * cell.clean.miou,
         f"adversarial {name}": None if adversarial is None else 100 * adversarial.miou,
