@@ -70,9 +70,9 @@ class RandomViews(Wrapper):
         """Let a look of an attack take so many draws."""
         self.draws, self.passes = draws, self.model.passes * draws
 
-    def judged(self, draw: int) -> "RandomViews":
-        """This defence with the defender's draws of that number, from 0; 0 are those of a plain call."""
-        other = self.around(self.model)
+    def judged(self, draw: int) -> Segmenter:
+        """As in `Segmenter`: the defender's draws of that number."""
+        other = self.around(self.model.judged(draw))
         other.draw = draw
         return other
 
@@ -127,5 +127,5 @@ def generator_of(*facts: object) -> torch.Generator:
 
 
 def judges_of(model: Segmenter, draws: int) -> list[Segmenter]:
-    """The model as it judges, with `draws` draws if it is a random defence."""
-    return [model.judged(draw) for draw in range(draws)] if isinstance(model, RandomViews) else [model]
+    """The model as it judges, with `draws` draws if it draws random numbers, else alone."""
+    return [model] if model.judged(1) is model else [model.judged(draw) for draw in range(draws)]

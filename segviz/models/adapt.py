@@ -178,6 +178,11 @@ class RelabelledSegmenter(Segmenter):
         inside = self.encoder.attacked(x)  # type: ignore[operator]
         return self if inside is self.encoder else RelabelledSegmenter(inside, self.label_set)
 
+    def judged(self, draw: int) -> Segmenter:
+        """As in `Segmenter`."""
+        inside = self.encoder.judged(draw)  # type: ignore[operator]
+        return self if inside is self.encoder else RelabelledSegmenter(inside, self.label_set)
+
     def forward(self, x: Tensor) -> Tensor:
         """Images (N,3,H,W) in [0,1] to logits (N,C,H,W) of the target set."""
         logits = self.encoder(x)

@@ -49,6 +49,10 @@ class Segmenter(nn.Module):
         """
         return self
 
+    def judged(self, draw: int) -> "Segmenter":
+        """This model with its own random numbers of that number, from 0, as it has when nobody attacks; 0 are those of a plain call."""
+        return self
+
     def features(self, x: Tensor) -> dict[Any, Tensor]:
         """Images (N,3,H,W) in [0,1] to encoder features {stride: (N, channels, ~H*scale/stride, ~W*scale/stride)}."""
         if self.scale != 1:

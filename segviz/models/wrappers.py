@@ -32,6 +32,11 @@ class Wrapper(Segmenter):
         inside = self.model.attacked(x)
         return self if inside is self.model else self.around(inside)
 
+    def judged(self, draw: int) -> Segmenter:
+        """As in `Segmenter`."""
+        inside = self.model.judged(draw)
+        return self if inside is self.model else self.around(inside)
+
     def around(self, inside: Segmenter) -> Self:
         """A copy with another model inside; tensors are shared."""
         copied = copy.copy(self)

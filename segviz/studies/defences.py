@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from statistics import mean
 from typing import Self
 
 import torch
@@ -12,16 +13,27 @@ from segviz import metrics
 from segviz.attacks.goals import build_goal
 from segviz.defences.catalog import wrap
 from segviz.defences.uncertainty import mean_entropy
-from segviz.defences.wrappers import RandomViews
+from segviz.defences.wrappers import RandomViews, judges_of
 from segviz.lab import Task, attack_picture, figures_of, nothing_left, prepare, to_tensor
 from segviz.models.segmenter import Segmenter
 from segviz.records import MARGIN, Frame, LeftOut, Picture, Trajectory, gathered, lost_again, still_loss
 from segviz.settings import Settings
 from segviz.studies.compare import within_budget
-from segviz.types import UserError
+from segviz.types import Goal, UserError
 
 MAX_FRAMES = 10
 """Iterations that are stored of each attack."""
+
+DRAWS = 8
+"""Draws of a random defence by which each result is judged."""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What several draws of a random defence make of one 8-bit result: the share of pixels won and the mIoU of this image, per draw."""
+
+    success: tuple[float, ...]
+    miou: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -30,7 +42,8 @@ class Trial:
 
     `plain` is the attack on the network without the defence, `naive` what the defended network makes of its iterates, `adaptive` the
     attack that goes through the defence; None until their first look. Gradient evaluations count passes through the network, of which a
-    defence that averages `passes` views takes that many at a time.
+    defence that averages `passes` views takes that many at a time. Pictures, maps and reports show the first draw of a random defence;
+    `naive_judged` and `adaptive_judged` are the results under `DRAWS` of them, None until then and where nothing is drawn.
     """
 
     settings: Settings
@@ -40,6 +53,8 @@ class Trial:
     plain: Trajectory | None = None
     naive: Trajectory | None = None
     adaptive: Trajectory | None = None
+    naive_judged: Judgement | None = None
+    adaptive_judged: Judgement | None = None
 
     @property
     def ended(self) -> bool:
@@ -76,7 +91,30 @@ def on_trial(
             trial = replace(trial, plain=reached, naive=transferred(reached, trial.naive, defended, through.model))
         else:
             trial = replace(trial, adaptive=next(adaptive))
+        if trial.ended and trial.plain is not None and trial.adaptive is not None and len(judges := judges_of(defended, DRAWS)) > 1:
+            naive, knowing = judgement(trial.plain, judges), judgement(trial.adaptive, judges)
+            trial = replace(trial, naive_judged=naive, adaptive_judged=knowing)
         yield trial
+
+
+@torch.no_grad()
+def judgement(run: Trajectory, judges: Sequence[Segmenter]) -> Judgement:
+    """What each of the judges makes of the result of a run that has ended."""
+    assert run.final is not None
+    model = judges[0]
+    goal, reference = goal_of(run, model)
+    x = to_tensor(run.final.pixels, model.mean.device)
+    predictions = [judge(x).argmax(1) for judge in judges]
+    figures = [figures_of(prediction, reference, len(model.label_set.classes)) for prediction in predictions]
+    return Judgement(tuple(goal.success(seen).item() for seen in predictions), tuple(one.miou for one in figures))
+
+
+def goal_of(run: Trajectory, model: Segmenter) -> tuple[Goal, Tensor]:
+    """The goal of a run on one picture, and the labels (1,H,W) that its figures refer to."""
+    device = model.mean.device
+    reference = torch.from_numpy(run.reference).to(device).long().unsqueeze(0)
+    clean_prediction = torch.from_numpy(run.frames[0].prediction).to(device).long().unsqueeze(0)
+    return build_goal(run.settings, reference, clean_prediction, model.label_set), reference
 
 
 def through_budget(settings: Settings, budget: int, passes: int) -> Settings:
@@ -106,9 +144,7 @@ def transferred(reached: Trajectory, before: Trajectory | None, defended: Segmen
     Its loss is nan: nothing is attacked here.
     """
     device, classes = defended.mean.device, len(defended.label_set.classes)
-    reference = torch.from_numpy(reached.reference).to(device).long().unsqueeze(0)
-    clean_prediction = torch.from_numpy(reached.frames[0].prediction).to(device).long().unsqueeze(0)
-    goal = build_goal(reached.settings, reference, clean_prediction, defended.label_set)
+    goal, reference = goal_of(reached, defended)
 
     def look(frame: Frame) -> tuple[Frame, Tensor]:
         logits = defended(to_tensor(frame.pixels, device))
@@ -152,7 +188,8 @@ def signs_of_masking(trial: Trial) -> tuple[str, ...]:
     assert trial.naive.report is not None
     assert trial.adaptive.report is not None
     found = []
-    naive, adaptive = trial.naive.report.success, trial.adaptive.report.success
+    naive = mean(trial.naive_judged.success) if trial.naive_judged else trial.naive.report.success
+    adaptive = mean(trial.adaptive_judged.success) if trial.adaptive_judged else trial.adaptive.report.success
     if adaptive < naive - MARGIN:
         found.append(
             f"The attack through the defence wins {adaptive:.1%} of the pixels, the one that does not know it {naive:.1%}: a white-box"
@@ -170,7 +207,9 @@ class DefenceFigures:
     """One defence over `pictures` pictures; mIoU in [0,1], each from one confusion matrix over all labelled pixels.
 
     `clean` without an attack, `naive` under the attack on the network without the defence, `adaptive` under the one through it.
-    `defence` is empty for the network alone. `error` says why it could not be tried.
+    `defence` is empty for the network alone. `error` says why it could not be tried. Each is the mean over `draws` of a random defence,
+    by which the same results are judged, with the lowest and the highest of them; 1 draw where nothing is random. `passes` is how many
+    passes through the network one look of the attack takes.
     """
 
     defence: str
@@ -180,6 +219,13 @@ class DefenceFigures:
     naive: float = 0.0
     adaptive: float = 0.0
     error: str = ""
+    draws: int = 1
+    clean_low: float = 0.0
+    clean_high: float = 0.0
+    naive_low: float = 0.0
+    naive_high: float = 0.0
+    adaptive_low: float = 0.0
+    adaptive_high: float = 0.0
 
     def ratio(self, attacked: float) -> float | None:
         """IoU ratio: an attacked mIoU over the clean one of the same defence (Arnab et al., 1711.09856)."""
@@ -203,7 +249,7 @@ class Survey:
 
 @dataclass
 class Counts:
-    """Confusion matrices of one defence, added up."""
+    """Confusion matrices (draws,C,C) of one defence, added up."""
 
     clean: Tensor
     naive: Tensor
@@ -212,9 +258,9 @@ class Counts:
     error: str = ""
 
     @classmethod
-    def of(cls, classes: int) -> Self:
+    def of(cls, classes: int, draws: int) -> Self:
         """Nothing counted yet."""
-        zero = torch.zeros(classes, classes, dtype=torch.int64)
+        zero = torch.zeros(draws, classes, classes, dtype=torch.int64)
         return cls(zero, zero, zero)
 
 
@@ -237,7 +283,8 @@ def survey(
     classes = len(model.label_set.classes)
     names = ["", *defences]
     models = [model, *(wrap(model, name) for name in defences)]
-    counts = [Counts.of(classes) for _ in names]
+    judges = [judges_of(one, DRAWS) for one in models]
+    counts = [Counts.of(classes, len(those)) for those in judges]
     limited: list[Settings] = []
     for one, count in zip(models, counts, strict=True):
         try:
@@ -255,8 +302,8 @@ def survey(
     left_out = [LeftOut(picture.name, "It has no label map in the model's classes.") for picture in pictures if picture.labels is None]
 
     @torch.no_grad()
-    def confusion(logits: Tensor, labels: Tensor) -> Tensor:
-        return metrics.confusion_matrix(logits.argmax(1), labels, classes)[0].cpu()
+    def confusion(those: Sequence[Segmenter], x: Tensor, labels: Tensor) -> Tensor:
+        return torch.cat([metrics.confusion_matrix(judge(x).argmax(1), labels, classes).cpu() for judge in those])
 
     def state() -> Survey:
         rows = tuple(defence_figures(name, one.passes, count) for name, one, count in zip(names, models, counts, strict=True))
@@ -273,22 +320,21 @@ def survey(
             yield state()
             continue
         plain: Tensor | None = None
-        for name, one, count, task in zip(names, models, counts, tasks, strict=True):
+        for name, one, those, count, task in zip(names, models, judges, counts, tasks, strict=True):
             if stopped():
                 return
             if task is not None:
                 adaptive = deque(task.attack.run(one, task.x, task.goal), maxlen=1).pop().x_adv
                 plain = adaptive if plain is None else plain
-                with torch.no_grad():
-                    clean_logits, naive_logits = one(task.x), one(plain)
-                    adaptive_logits = one(adaptive) if name else naive_logits
-                count.clean = count.clean + confusion(clean_logits, task.labels)
-                count.naive = count.naive + confusion(naive_logits, task.labels)
-                count.adaptive = count.adaptive + confusion(adaptive_logits, task.labels)
+                naive = confusion(those, plain, task.labels)
+                count.clean = count.clean + confusion(those, task.x, task.labels)
+                count.naive = count.naive + naive
+                count.adaptive = count.adaptive + (confusion(those, adaptive, task.labels) if name else naive)
                 count.pictures += 1
                 if not name:
-                    clean_entropy.append(mean_entropy(clean_logits).item())
-                    attacked_entropy.append(mean_entropy(naive_logits).item())
+                    with torch.no_grad():
+                        clean_entropy.append(mean_entropy(one(task.x)).item())
+                        attacked_entropy.append(mean_entropy(one(plain)).item())
             done += 1
             yield state()
     if len(left_out) == len(pictures):
@@ -312,8 +358,23 @@ def defence_figures(name: str, passes: int, count: Counts) -> DefenceFigures:
     """The figures of a defence so far."""
     if count.pictures == 0:
         return DefenceFigures(name, passes, error=count.error)
-    clean, naive, adaptive = (metrics.mean_iou(counts).item() for counts in (count.clean, count.naive, count.adaptive))
-    return DefenceFigures(name, passes, count.pictures, clean, naive, adaptive, count.error)
+    clean, naive, adaptive = (metrics.mean_iou(counts).tolist() for counts in (count.clean, count.naive, count.adaptive))
+    return DefenceFigures(
+        defence=name,
+        passes=passes,
+        pictures=count.pictures,
+        clean=mean(clean),
+        naive=mean(naive),
+        adaptive=mean(adaptive),
+        error=count.error,
+        draws=len(clean),
+        clean_low=min(clean),
+        clean_high=max(clean),
+        naive_low=min(naive),
+        naive_high=max(naive),
+        adaptive_low=min(adaptive),
+        adaptive_high=max(adaptive),
+    )
 
 
 @dataclass(frozen=True)

@@ -26,9 +26,9 @@ class Row:
     """One point of the curves over the `images` that are there so far; figures as in `SetFigures`, of a suite as in `Evaluation`.
 
     `band` is the 95 % confidence band of `adversarial.miou`, the percentile bootstrap over images; None for fewer than two images.
-    `pending` cells are still to be computed; images `left_out` count nowhere, `errors` are the reasons. `gradient_evaluations`,
-    `passes` (None where it was not counted) and `seconds` are means per image; `linf` is the largest change in grey levels, `success` the mean over images. Figures are None without
-    images. `own_prediction`: there is no label map, so figures refer to the model's clean prediction.
+    `pending` cells are still to be computed; images `left_out` count nowhere, `errors` are the reasons. `gradient_evaluations`, `passes`
+    (None where they were not counted) and `seconds` are means per image; `linf` is the largest change in grey levels, `success` the mean
+    over images. Figures are None without images. `own_prediction`: there is no label map, so figures refer to the model's clean prediction.
     """
 
     point: GridPoint

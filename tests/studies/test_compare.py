@@ -1,5 +1,6 @@
 """Several attacks with one budget: its split, the turns, errors, Stop."""
 
+from collections import deque
 from dataclasses import replace
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 
 from segviz.attacks.catalog import gradients_of
 from segviz.attacks.rows import ATTACKS
+from segviz.defences.catalog import wrap
 from segviz.lab import attack_picture, sample_picture
 from segviz.models.zoo import MODELS
 from segviz.settings import Settings
@@ -72,3 +74,13 @@ def test_stop_gives_every_attack_the_result_of_what_it_reached(model, picture):
             stop.append(True)
     assert all(entrant.trajectory.report.stopped for entrant in entrants)
     assert all(2 <= entrant.trajectory.report.iterations <= 3 for entrant in entrants)
+
+
+def test_through_a_random_defence_each_attack_comes_out_as_alone(model, picture):
+    defended = wrap(model, "random-noise=8,1")
+    runs = [Settings(attack=key, steps=3) for key in ("ifgsm", "pgd")]
+    together = deque(compare(runs, picture, defended), maxlen=1).pop()
+    for settings, entrant in zip(runs, together, strict=True):
+        alone = deque(attack_picture(settings, picture, defended), maxlen=1).pop()
+        assert entrant.trajectory.curve == alone.curve
+        assert np.array_equal(entrant.trajectory.final.pixels, alone.final.pixels)

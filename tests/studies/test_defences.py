@@ -12,7 +12,7 @@ from segviz.lab import attack_picture, sample_picture
 from segviz.models.zoo import MODELS
 from segviz.records import Picture
 from segviz.settings import Settings
-from segviz.studies.defences import growing_eps, on_trial, signs_of_masking, survey
+from segviz.studies.defences import DRAWS, growing_eps, on_trial, signs_of_masking, survey
 from segviz.types import UserError
 
 SETTINGS = Settings(attack="ifgsm", eps=4)
@@ -134,3 +134,29 @@ def test_growing_eps(small, model):
         weak, strong = last.runs[key]
         assert (weak.settings.eps, strong.settings.eps, weak.settings.model) == (1, 4, key)
         assert weak.report.linf <= 1 < strong.report.linf <= 4
+
+
+def test_a_random_defence_is_judged_by_several_draws(small, model):
+    done = trial(small, model, "random-noise=16,1", budget=3)
+    for judged, report in ((done.naive_judged, done.naive.report), (done.adaptive_judged, done.adaptive.report)):
+        assert len(judged.success) == len(judged.miou) == DRAWS
+        assert len(set(judged.miou)) > 1
+        assert judged.success[0] == pytest.approx(report.success)
+        assert judged.miou[0] == pytest.approx(report.adversarial.miou)
+    assert trial(small, model, "median", budget=1).adaptive_judged is None
+
+
+def test_a_trial_does_not_depend_on_what_was_tried_before(small, model):
+    """Neither alone nor in a survey, whose row is the mean over the draws."""
+    other = replace(small, pixels=small.pixels[:, ::-1].copy(), labels=small.labels[:, ::-1].copy())
+    tables = [
+        deque(survey(SETTINGS, ["random-noise=16,1"], pictures, model, 3), maxlen=1).pop().rows[1]
+        for pictures in ([small, other], [other, small])
+    ]
+    assert tables[0] == tables[1]
+    alone = deque(survey(SETTINGS, ["random-noise=16,1"], [small], model, 3), maxlen=1).pop().rows[1]
+    done = trial(small, model, "random-noise=16,1", budget=3)
+    assert alone.draws == DRAWS
+    assert alone.adaptive == pytest.approx(sum(done.adaptive_judged.miou) / DRAWS)
+    assert alone.adaptive_low == pytest.approx(min(done.adaptive_judged.miou))
+    assert alone.naive_low < alone.naive < alone.naive_high

@@ -26,6 +26,8 @@ def show_survey(survey: Survey) -> None:
             "naive IoU ratio": [row.ratio(row.naive) for row in rows],
             "adaptive mIoU": [100 * row.adaptive if row.pictures else None for row in rows],
             "adaptive IoU ratio": [row.ratio(row.adaptive) for row in rows],
+            "spread": [100 * (row.adaptive_high - row.adaptive_low) if row.draws > 1 and row.pictures else None for row in rows],
+            "draws": [row.draws if row.pictures else None for row in rows],
             "views": [row.passes for row in rows],
             "pictures": [row.pictures for row in rows],
             "": [row.error for row in rows],
@@ -39,6 +41,10 @@ def show_survey(survey: Survey) -> None:
             ),
             "naive mIoU": percent,
             "adaptive mIoU": percent,
+            "spread": st.column_config.NumberColumn(
+                format="%.1f", help="Percentage points between the lowest and the highest adaptive mIoU over the draws of a random defence."
+            ),
+            "draws": st.column_config.NumberColumn(help="Draws of the defence by which every result is judged; figures are their means."),
             "naive IoU ratio": ratio,
             "adaptive IoU ratio": ratio,
         },

@@ -1,6 +1,7 @@
 """A trial on screen, its three columns and curves; and models side by side at growing eps."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
+from statistics import mean
 
 import streamlit as st
 
@@ -76,6 +77,9 @@ def show_columns(trial: Trial, on_photo: bool, run: str) -> None:
                 st.caption("Press **Run**.")
                 continue
             show_rates(trajectory)
+            judged = (None, trial.naive_judged, trial.adaptive_judged)[number]
+            if judged is not None:
+                st.caption(f"Over {len(judged.success)} draws: mIoU {spread(judged.miou)}, pixels won {spread(judged.success)}.")
             frame = trajectory.final or trajectory.frames[-1]
             found = layers_of(trajectory, frame, label_set_of(trajectory), None, on_photo)
             moment = frame.index if trajectory.final is None else "result"
@@ -83,6 +87,11 @@ def show_columns(trial: Trial, on_photo: bool, run: str) -> None:
             for layer in SHOWN:
                 drawn = encoded((*identity, layer), trajectory.final is None, found[layer])
                 st.image(drawn, caption=layer, width="stretch", alt=f"{layer}: {name}")
+
+
+def spread(values: Sequence[float]) -> str:
+    """Mean, lowest and highest of rates, in words."""
+    return f"{mean(values):.1%} ({min(values):.1%} to {max(values):.1%})"
 
 
 def show_rates(trajectory: Trajectory) -> None:
