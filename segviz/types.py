@@ -52,12 +52,12 @@ class Goal:
     @cached_property
     def weight(self) -> Tensor:
         """What a pixel weighs in a mean over its image's counted pixels: 1/`pixels`, or 0 if it does not count; (N,H,W) float."""
-        return self.counted / self.pixels.view(-1, 1, 1)
+        return self.counted.float() / self.pixels.view(-1, 1, 1)
 
     def success(self, prediction: Tensor) -> Tensor:
         """Share of counted pixels (N,) at which `prediction` (N,H,W) is what the attack wants: the target, or not the label."""
         reached = (prediction == self.safe_labels) == self.targeted
-        return (reached & self.counted).sum((1, 2)) / self.pixels
+        return (reached & self.counted).sum((1, 2)).float() / self.pixels
 
 
 class StepKind(Enum):

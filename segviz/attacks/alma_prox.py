@@ -76,7 +76,8 @@ class ALMAProxSearch:
         self.found = self.found | reached
         self.pixel_found = self.pixel_found | (margins < 0)
 
-        self.w = (self.w / torch.where(reached, 1 + attack.scale_rate, 1 - attack.scale_rate)).clamp(attack.scale_min, attack.scale_max)
+        growth = torch.where(reached, self.w.new_tensor(1 + attack.scale_rate), 1 - attack.scale_rate)
+        self.w = (self.w / growth).clamp(attack.scale_min, attack.scale_max)
         constraints = self.w.view(-1, 1, 1) * difference_of_logits_ratio(logits, margins, self.goal.targeted)
         c = constraints.detach()
         kept = self.kept(c, i)

@@ -52,7 +52,7 @@ class Linf:
         return gradient.sign()
 
     def random_point(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        noise = torch.rand(x.shape[1:], generator=generator) * 2 - 1
+        noise = torch.rand(x.shape[1:], generator=generator, dtype=torch.float32) * 2 - 1
         return self.project(x + self.eps * noise.to(x.device), x)
 
     def to_8bit(self, x_adv: Tensor, x: Tensor) -> Tensor:
@@ -82,8 +82,8 @@ class L2:
 
     def random_point(self, x: Tensor, generator: torch.Generator) -> Tensor:
         """Uniform in the ball: a random direction, and a radius eps * u^(1/dimensions)."""
-        noise = torch.randn(x.shape[1:], generator=generator)
-        radius = self.eps * torch.rand((), generator=generator) ** (1 / noise.numel())
+        noise = torch.randn(x.shape[1:], generator=generator, dtype=torch.float32)
+        radius = self.eps * torch.rand((), generator=generator, dtype=torch.float32) ** (1 / noise.numel())
         return self.project(x + (noise / noise.norm() * radius).to(x.device), x)
 
     def to_8bit(self, x_adv: Tensor, x: Tensor) -> Tensor:

@@ -38,7 +38,7 @@ class DAG(MinimumNormAttack):
         def advance(x_adv: Tensor, logits: Tensor, margins: Tensor, step: Step) -> Tensor:
             active = goal.counted & (margins >= 0)
             r = -torch.autograd.grad((margins * active).sum(), x_adv)[0]
-            length = self.gamma * (step.success < self.threshold) / r.abs().amax((1, 2, 3)).clamp(min=1e-12)
+            length = self.gamma * (step.success < self.threshold).to(r) / r.abs().amax((1, 2, 3)).clamp(min=1e-12)
             return (step.x_adv + length.view(-1, 1, 1, 1) * r).clamp(0, 1)
 
         return advance

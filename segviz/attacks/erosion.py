@@ -67,7 +67,8 @@ class Erosion:
     def order(self, look: Look, first: bool) -> Tensor:
         """Values (N,H,W) by which pixels are taken, the lowest first."""
         if first and self.variant == "random-seeds":
-            drawn = torch.rand(look.logits.shape[2:], generator=torch.Generator().manual_seed(self.seed))
+            generator = torch.Generator().manual_seed(self.seed)
+            drawn = torch.rand(look.logits.shape[2:], generator=generator, dtype=torch.float32)
             return drawn.to(look.logits.device, non_blocking=True).expand(len(look.logits), -1, -1)
         # The logarithm of the confidence orders alike and tells apart what rounds to 1.
         confidence = look.log_probabilities.detach().amax(1)

@@ -58,7 +58,8 @@ class InternalObjective:
         self.setup = 1
         with torch.no_grad():
             _, self.z_clean = self.forward(problem.x)
-        self.u = torch.rand(self.z_clean.shape[1], generator=torch.Generator().manual_seed(problem.seed)).to(self.z_clean)
+        generator = torch.Generator().manual_seed(problem.seed)
+        self.u = torch.rand(self.z_clean.shape[1], generator=generator, dtype=torch.float32).to(self.z_clean)
         self.first = True
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:

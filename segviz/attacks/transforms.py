@@ -106,7 +106,7 @@ def one_of_scales(forward: Forward, x: Tensor, sample: int, generator: torch.Gen
 
 def noisy(forward: Forward, x: Tensor, sample: int, generator: torch.Generator, sigma: float = 8 / 255) -> Tensor:
     """Gaussian noise of standard deviation `sigma` on the [0,1] scale, not clipped."""
-    noise = torch.randn(x.shape[1:], generator=generator)
+    noise = torch.randn(x.shape[1:], generator=generator, dtype=torch.float32)
     return forward(x + sigma * noise.to(x, non_blocking=True))
 
 

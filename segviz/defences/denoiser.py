@@ -68,6 +68,6 @@ def bundled_denoiser() -> Denoiser:
     """The bundled weights, on the CPU, frozen. Raises UserError where they are missing."""
     if not WEIGHTS.is_file():
         raise UserError(f"The weights of the denoiser are missing: {WEIGHTS.name} belongs in {WEIGHTS.parent}.")
-    denoiser = Denoiser()
+    denoiser = Denoiser().float()
     denoiser.load_state_dict({name: value.float() for name, value in load_file(WEIGHTS).items()})
     return denoiser.eval().requires_grad_(False)

@@ -128,7 +128,7 @@ def load_entry(entry: ModelEntry, device: torch.device, progress: Progress = lam
     else:
         fold(model)
     make_repeatable(model)
-    model = model.to(device).to(memory_format=torch.channels_last)
+    model = model.to(device, torch.float32).to(memory_format=torch.channels_last)
     if own:
         model.notices = notices + check_network(model, entry.key)
     return model

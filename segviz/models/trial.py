@@ -60,7 +60,7 @@ def check_network(model: Segmenter, key: str) -> tuple[str, ...]:
 
 def noise(height: int, width: int, seed: int = 0) -> Tensor:
     """A picture (1,3,H,W) in [0,1] of noise."""
-    return torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(seed))
+    return torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(seed), dtype=torch.float32)
 
 
 def scores_of_trial(model: Segmenter, x: Tensor) -> Tensor:

@@ -47,7 +47,7 @@ def eight_bit(image: Tensor, problem: ScalingProblem, scaler: Scaler, stopped: C
         chosen = excess > 0
         if not problem.disjoint:
             # Neighbours share source pixels; a changing half of them keeps two from undoing each other for ever.
-            chosen &= torch.rand(chosen.shape, generator=generator) < 0.5
+            chosen &= torch.rand(chosen.shape, generator=generator, dtype=torch.float32) < 0.5
         values = nudged(values, image, problem, error, chosen, limit)
     return to_pixels(best), rounds
 
