@@ -102,7 +102,7 @@ class Attack:
     def run(self, model: nn.Module, x: Tensor, goal: Goal) -> Iterator[Step]:
         """As in `Runnable`. An iteration costs one forward and one backward pass with most objectives."""
         check(x, goal)
-        seen_by_attack = attacked(model, x)
+        seen_by_attack = as_attacked(model, x)
         objective = self.objective(Problem(seen_by_attack, x, goal, self.seed, self.class_pixels))
         stages = list(self.stages())
         from_clean = bool(stages) and stages[0].start == "clean"
@@ -152,7 +152,7 @@ class Attack:
         objective = self.objective(Problem(model, x, goal, self.seed, self.class_pixels))
         result = step_of(x_adv, objective(x_adv, 1, 1, with_gradient=False), goal, None)
         passes = step.passes + (objective.setup + 1) * passes_of(model)
-        seen_by_attack = attacked(model, x)
+        seen_by_attack = as_attacked(model, x)
         if seen_by_attack is not model:
             result = replace(result, best_success=goal.success(seen_by_attack(x_adv).argmax(1)))
             passes += passes_of(seen_by_attack)
@@ -161,7 +161,7 @@ class Attack:
         return replace(result, kind=StepKind.RESULT)
 
 
-def attacked(model: nn.Module, x: Tensor) -> nn.Module:
+def as_attacked(model: nn.Module, x: Tensor) -> nn.Module:
     """The model as an attack on `x` sees it (`Segmenter.attacked`); any other network as it is."""
     return model.attacked(x) if isinstance(model, Segmenter) else model
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from segviz.attacks.constraints import GREY_LEVELS, Constraint, add_levels
-from segviz.attacks.loop import attacked, check, judged, passes_of
+from segviz.attacks.loop import as_attacked, check, judged, passes_of
 from segviz.attacks.regions import Within
 from segviz.attacks.rules import per_image
 from segviz.types import THRESHOLDS, Goal, Step, StepKind
@@ -60,7 +60,7 @@ class MinimumNormAttack(ABC):
         """
         check(x, goal)
         region = self.constraint.mask if isinstance(self.constraint, Within) else None
-        advance, seen_by_attack = self.start(x, goal), attacked(model, x)
+        advance, seen_by_attack = self.start(x, goal), as_attacked(model, x)
         per_look = passes_of(seen_by_attack)
         step = None
         ahead = x
@@ -107,7 +107,7 @@ class MinimumNormAttack(ABC):
         logits = model(x_adv)
         result = self.look(step.index, x_adv, logits, margin(logits, goal), x, goal, None)
         passes = step.passes + passes_of(model)
-        seen_by_attack = attacked(model, x)
+        seen_by_attack = as_attacked(model, x)
         if seen_by_attack is not model:
             result = replace(result, best_success=goal.success(seen_by_attack(x_adv).argmax(1)))
             passes += passes_of(seen_by_attack)

@@ -79,7 +79,7 @@ def show_columns(trial: Trial, on_photo: bool, run: str) -> None:
             show_rates(trajectory)
             judged = (None, trial.naive_judged, trial.adaptive_judged)[number]
             if judged is not None:
-                st.caption(f"Over {len(judged.success)} draws: mIoU {spread(judged.miou)}, pixels won {spread(judged.success)}.")
+                st.caption(f"Over {len(judged.success)} draws: mIoU {over_draws(judged.miou)}, pixels won {over_draws(judged.success)}.")
             frame = trajectory.final or trajectory.frames[-1]
             found = layers_of(trajectory, frame, label_set_of(trajectory), None, on_photo)
             moment = frame.index if trajectory.final is None else "result"
@@ -89,7 +89,7 @@ def show_columns(trial: Trial, on_photo: bool, run: str) -> None:
                 st.image(drawn, caption=layer, width="stretch", alt=f"{layer}: {name}")
 
 
-def spread(values: Sequence[float]) -> str:
+def over_draws(values: Sequence[float]) -> str:
     """Mean, lowest and highest of rates, in words."""
     return f"{mean(values):.1%} ({min(values):.1%} to {max(values):.1%})"
 
