@@ -113,9 +113,9 @@ def evaluate(
     """Figures of `model` over pairs of photo and label map, and under the attack in `settings` if there is one.
 
     Adversarial figures are those of the 8-bit results. `progress` is told how many images each finished batch held. Images of one size
-    are attacked together; what comes out does not depend on that. Images that `prepare` leaves out count in no figure. With `until_won`,
-    an attack ends where it has won every counted pixel; what it costs is then the most that it took for any image. Raises UserError for
-    bad pictures, label maps and settings, and where every image is left out.
+    are attacked together on a GPU; what comes out does not depend on that, but for rounding there. Images that `prepare` leaves out count
+    in no figure. With `until_won`, an attack ends where it has won every counted pixel; what it costs is then the most that it took for
+    any image. Raises UserError for bad pictures, label maps and settings, and where every image is left out.
     """
     # Long: an evaluation has many figures.
     start = time.perf_counter()
@@ -124,8 +124,8 @@ def evaluate(
     clean: list[Tensor] = []
     left_out: list[LeftOut] = []
     notices: list[tuple[str, tuple[str, ...]]] = []
-    # On a CPU, an image that is won early is to wait for few others.
-    largest = BATCH // 4 if until_won and model.mean.device.type == "cpu" else BATCH
+    # A CPU gains nothing from batches, and alone a picture is the same to the last bit whatever the others are.
+    largest = 1 if model.mean.device.type == "cpu" else BATCH
     for batch in same_size_batches(pairs, entry, largest):
         progress(len(batch))
         notices += [(picture.name, picture.notices) for picture in batch]
