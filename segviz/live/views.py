@@ -4,10 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from segviz.attacks.catalog import gradients_of, iterations_of
+from segviz.attacks.catalog import iterations_of
 from segviz.classroom.evidence import Evidence
 from segviz.classroom.lessons import LessonRun
 from segviz.classroom.make import evidence_of_runs
+from segviz.defences.catalog import evaluations_of
 from segviz.engine.view import LivePicture, LiveView, Series
 from segviz.records import Point, Trajectory
 from segviz.settings import Settings
@@ -114,13 +115,13 @@ def sides(name: str, run: Trajectory, picture: str = "photo") -> dict[str, LiveP
 
 def comparison_view(entrants: tuple[Entrant, ...], *asked: Any) -> LiveView:
     """Attacks side by side: pixels won over the gradient evaluations, the newest maps."""
-    budget = sum(gradients_of(entrant.settings) for entrant in entrants)
+    budget = sum(evaluations_of(entrant.settings) for entrant in entrants)
     spent = sum(max(entrant.spent, 0) for entrant in entrants)
     names = [entrant.settings.attack for entrant in entrants]
     names = [name if names.count(name) == 1 else f"{name} {number + 1}" for number, name in enumerate(names)]
     rows = [("attack", "gradients", "pixels won", "mIoU of this image")]
     series, pictures = list[Series](), dict[str, LivePicture]()
-    longest = max(gradients_of(entrant.settings) for entrant in entrants)
+    longest = max(evaluations_of(entrant.settings) for entrant in entrants)
     for number, (name, entrant) in enumerate(zip(names, entrants, strict=True)):
         run = entrant.trajectory
         if run is None:
@@ -158,7 +159,7 @@ def morph_view(victims: tuple[Victim, ...], settings: Settings, *asked: Any) -> 
         passed = f"below {PASSED:.0%}" if victim.passed is None else f"{PASSED:.0%} at iteration {victim.passed}"
         rows.append((name, str(now.index), as_percent(now.target_accuracy), passed, as_percent(now.target_miou)))
     done = sum(victim.spent for victim in started)
-    total = gradients_of(settings) * sum(victim.error is None for victim in victims)
+    total = evaluations_of(settings) * sum(victim.error is None for victim in victims)
     figures: tuple[tuple[str, str, str], ...] = ()
     if started:
         reached = sum(victim.curve[-1].target_accuracy for victim in started) / len(started)
