@@ -16,7 +16,7 @@ from segviz.ui.lab import view
 from segviz.ui.lab.controls import settings_controls
 from segviz.ui.lab.running import show_running
 from segviz.ui.lab.state import PAGE, lab, look_or_run, run_again, run_in_view
-from segviz.ui.live import live_status
+from segviz.ui.live import live_status, looking
 
 through_app(PAGE)
 
@@ -73,6 +73,7 @@ def watch() -> None:
         show_running(state.job, *state.wanted)
 
 
-follow(show, state.job, live=watch)
+look_on = looking(state.job, "lab", progress, show)
+follow(show, state.job, live=watch if state.wanted is not None and state.wanted[0].steps > 0 else look_on)
 if settings is not None:
     show_attack(settings)

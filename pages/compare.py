@@ -14,7 +14,7 @@ from segviz.ui.kit.models import is_here
 from segviz.ui.kit.running import follow, run_bar
 from segviz.ui.kit.session import through_app
 from segviz.ui.kit.subject import chosen_picture
-from segviz.ui.live import watching
+from segviz.ui.live import looking, watching
 
 through_app(PAGE)
 
@@ -47,7 +47,7 @@ def show() -> None:
         view.show_entrants(state.entrants, state.budget, state.active)
         st.caption(view.basis_of_comparison(state.clean))
         view.show_comparison_curves(state.entrants, state.budget)
-    on_photo = st.toggle("Maps over the photo", True, key="compare_on_photo")
+    on_photo = st.toggle("Maps over the photo", True, key="compare_on_photo", persist_state="session")
     view.show_clean(state.clean, on_photo, state.run_name)
     if not state.look:
         view.show_rows(state.entrants, on_photo, state.active, state.run_name)
@@ -56,4 +56,5 @@ def show() -> None:
 
 
 palette = model_entry(state.entrants[0].settings.model).label_set.palette
-follow(show, state.job, live=watching(state.job, "compare", progress, palette))
+look_on = looking(state.job, "compare", progress, show)
+follow(show, state.job, live=look_on if state.looking else watching(state.job, "compare", progress, palette))

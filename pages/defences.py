@@ -67,7 +67,7 @@ def show() -> None:
         show_problem(state.job)
     if state.text:
         st.info(state.text, icon=":material/menu_book:")
-    on_photo = st.toggle("Maps over the photo", True, key="defence_on_photo")
+    on_photo = st.toggle("Maps over the photo", True, key="defence_on_photo", persist_state="session")
     view.show_trial(state.trial, on_photo, state.trial_run)
     if state.survey is not None:
         st.subheader("All defences over the samples")

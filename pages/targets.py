@@ -11,7 +11,7 @@ from segviz.ui.kit.links import write_link
 from segviz.ui.kit.models import is_here
 from segviz.ui.kit.running import follow, run_bar
 from segviz.ui.kit.session import through_app
-from segviz.ui.live import watching
+from segviz.ui.live import looking, watching
 from segviz.ui.targets import view
 from segviz.ui.targets.controls import link_of_morph, morph_controls, opened_photo, target_of
 from segviz.ui.targets.state import PAGE, look_if_others, morphing, run_morph_of, show_at_once
@@ -63,7 +63,8 @@ def show() -> None:
 
 
 palette = model_entry(wish.settings.model).label_set.palette if wish is not None else ()
-follow(show, state.job, live=watching(state.job, "targets", progress, palette, columns=3))
+look_on = looking(state.job, "targets", progress, show)
+follow(show, state.job, live=watching(state.job, "targets", progress, palette, columns=3) if state.ran else look_on)
 st.caption(view.SOURCES)
 if wish is not None:
     show_attack(wish.settings)

@@ -24,7 +24,7 @@ def first_identity() -> tuple[str, bytes, bytes | None]:
 class Comparison(Running[tuple[Entrant, ...]]):
     """On screen are the `entrants`, each with a `budget`, and the `clean` picture; at first the clean view that ships with the project.
 
-    `seen` is the identity of what was looked at last.
+    `seen` is the identity of what was looked at last, `looking` says that the newest run only looks.
     """
 
     entrants: tuple[Entrant, ...] = field(
@@ -33,6 +33,7 @@ class Comparison(Running[tuple[Entrant, ...]]):
     budget: int = 0
     clean: Trajectory = field(default_factory=first_trajectory)
     seen: tuple[str, bytes, bytes | None] = field(default_factory=first_identity)
+    looking: bool = False
 
     @property
     def look(self) -> bool:
@@ -41,7 +42,7 @@ class Comparison(Running[tuple[Entrant, ...]]):
 
     def update(self) -> None:
         """Take over what the run has come to."""
-        if self.job is not None and self.job.latest is not None:
+        if self.job is not None and not self.active and self.job.latest is not None:
             self.entrants = self.job.latest
         self.clean = next((entrant.trajectory for entrant in self.entrants if entrant.trajectory is not None), self.clean)
 
@@ -59,6 +60,7 @@ def comparison() -> Comparison:
 def run_attacks(state: Comparison, wish: ComparisonWish, runs: tuple[Settings, ...], picture: Picture) -> None:
     """Queue the attacks."""
     state.job, state.budget = queue(run_comparison, runs, picture), wish.budget
+    state.looking = False
     state.entrants, state.seen = tuple(map(Entrant, runs)), identity(wish.shared.model, picture)
 
 
@@ -66,4 +68,5 @@ def look_if_new(state: Comparison, wish: ComparisonWish, picture: Picture) -> No
     """Queue a look at the picture if it, its labels or the model are not those that were looked at last."""
     seen = identity(wish.shared.model, picture)
     if seen != state.seen:
+        state.looking = True
         state.job, state.seen = queue(run_comparison, (look_only(wish.shared),), picture), seen

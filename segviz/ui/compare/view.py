@@ -121,7 +121,13 @@ def state_of_entrant(entrant: Entrant, active: bool) -> str:
 def show_comparison_curves(entrants: Sequence[Entrant], budget: int) -> None:
     """The curves on one axis, with the choice of what they show."""
     quantity = st.segmented_control(
-        "Curves of", list(QUANTITIES), default=next(iter(QUANTITIES)), required=True, key="compare_quantity", label_visibility="collapsed"
+        "Curves of",
+        list(QUANTITIES),
+        default=next(iter(QUANTITIES)),
+        required=True,
+        key="compare_quantity",
+        persist_state="session",
+        label_visibility="collapsed",
     )
     colours = entrant_colours(entrants)
     runs = {attack_title(one.settings): (one.trajectory, colours[one.settings]) for one in entrants if one.trajectory is not None}

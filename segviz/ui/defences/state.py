@@ -40,7 +40,7 @@ class Trials(Running[Trial | Survey | Ladder]):
 
     def update(self) -> None:
         """Take over what the run has come to."""
-        if self.job is None:
+        if self.job is None or self.active:
             return
         latest = self.job.latest
         if isinstance(latest, Trial):

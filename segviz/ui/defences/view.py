@@ -56,7 +56,13 @@ def show_trial(trial: Trial, on_photo: bool, run: str) -> None:
         st.caption(f"{basis(trial.plain)} {layer_title(PERTURBATION, trial.settings)}.")
     if trial.settings.steps > 0:
         quantity = st.segmented_control(
-            "Curves of", list(QUANTITIES), default="pixels won", required=True, key="defence_quantity", label_visibility="collapsed"
+            "Curves of",
+            list(QUANTITIES),
+            default="pixels won",
+            required=True,
+            key="defence_quantity",
+            persist_state="session",
+            label_visibility="collapsed",
         )
         runs = {name: (found, colour) for (name, colour), found in zip(COLUMNS, runs_of(trial), strict=True) if found is not None}
         st.plotly_chart(

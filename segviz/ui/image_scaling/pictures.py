@@ -53,8 +53,8 @@ def show_viewer(study: ScalingStudy, run: str) -> None:
         if st.session_state.get(key) not in names:
             st.session_state[key] = wanted
     sides = st.columns(2)
-    left = sides[0].selectbox("Left", names, key="scaling_left")
-    right = sides[1].selectbox("Right", names, key="scaling_right")
+    left = sides[0].selectbox("Left", names, key="scaling_left", persist_state="session")
+    right = sides[1].selectbox("Right", names, key="scaling_right", persist_state="session")
 
     def layer(name: str) -> Layer:
         return Layer(difference if name == "Difference" else name, as_png((run, "layer", name), layers[name]))

@@ -35,7 +35,7 @@ class Scaling(Running[ScalingStudy]):
 
     def update(self) -> None:
         """Take over what the runs have come to."""
-        if self.job is not None and self.job.latest is not None:
+        if self.job is not None and not self.active and self.job.latest is not None:
             self.study, self.shown = self.job.latest, self.job.id
         latest = self.detection.latest if self.detection is not None else None
         if latest is not None and latest.finished:

@@ -252,13 +252,15 @@ def choose_view(names: Sequence[str]) -> tuple[bool, str, str, bool]:
     """Whether six pictures are to be seen, the left and the right layer of the viewer, and whether maps lie over the photo."""
     bar = st.container(horizontal=True, vertical_alignment="center")
     views = ("Compare", "Six pictures")
-    view = bar.segmented_control("View", views, default=views[0], required=True, key="view", label_visibility="collapsed")
-    on_photo = bar.toggle("Maps over the photo", True, key="on_photo")
+    view = bar.segmented_control(
+        "View", views, default=views[0], required=True, key="view", label_visibility="collapsed", persist_state="session"
+    )
+    on_photo = bar.toggle("Maps over the photo", True, key="on_photo", persist_state="session")
     if view == views[1]:
         return True, "", "", on_photo
     sides = st.columns(2)
-    left = sides[0].selectbox("Left", names, index=names.index("Clean map"), key="left_layer")
-    right = sides[1].selectbox("Right", names, index=names.index("Adversarial map"), key="right_layer")
+    left = sides[0].selectbox("Left", names, index=names.index("Clean map"), key="left_layer", persist_state="session")
+    right = sides[1].selectbox("Right", names, index=names.index("Adversarial map"), key="right_layer", persist_state="session")
     return False, left, right, on_photo
 
 

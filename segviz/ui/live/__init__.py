@@ -71,3 +71,15 @@ def watching(
             live_run(job, page, palette, columns)
 
     return watch
+
+
+def looking(job: Job[Any] | None, page: str, status: DeltaGenerator, show: Callable[[], None]) -> Callable[[], None]:
+    """As `watching`, of a run that only looks at what is to be attacked: what is on screen stays until it has ended."""
+
+    def look() -> None:
+        if job is not None:
+            with status:
+                live_status(job, page)
+        show()
+
+    return look

@@ -53,7 +53,7 @@ class Morph(Running[tuple[Victim, ...]]):
 
     def update(self) -> None:
         """Take over what the run has come to."""
-        if self.job is not None and self.job.latest is not None and self.queued is not None:
+        if self.job is not None and not self.active and self.job.latest is not None and self.queued is not None:
             self.shown = MorphShown(self.job.latest, *self.queued, self.job.id)
 
 

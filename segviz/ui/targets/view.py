@@ -158,9 +158,15 @@ def show_cards(shown: MorphShown, active: bool) -> None:
     """A card per picture, side by side: where it stands, and the pictures that were chosen to be seen."""
     bar = st.container(horizontal=True, vertical_alignment="center")
     names = bar.pills(
-        "Pictures on the cards", PICTURES, default=SHOWN_FIRST, selection_mode="multi", key="targets_pictures", label_visibility="collapsed"
+        "Pictures on the cards",
+        PICTURES,
+        default=SHOWN_FIRST,
+        selection_mode="multi",
+        key="targets_pictures",
+        persist_state="session",
+        label_visibility="collapsed",
     )
-    on_photo = bar.toggle("Maps over the photo", True, key="targets_on_photo")
+    on_photo = bar.toggle("Maps over the photo", True, key="targets_on_photo", persist_state="session")
     colours = victim_colours(shown.victims)
     with st.grid(min(max(len(shown.victims), 3), 4), min_column_width=180, gap="small"):
         for victim in shown.victims:

@@ -12,7 +12,7 @@ from segviz.ui.kit.pictures import encoded
 
 def show_maps(study: Transfer, job: str) -> None:
     """The clean picture and the adversarial picture of every source as each victim sees them, a column per victim."""
-    on_photo = st.toggle("Maps over the photo", True, key="transfer_on_photo")
+    on_photo = st.toggle("Maps over the photo", True, key="transfer_on_photo", persist_state="session")
     plan = study.plan
     label_set = common_label_set([*(run.settings.model for run in plan.runs), *plan.victims])
 

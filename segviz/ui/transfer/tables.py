@@ -25,7 +25,13 @@ QUANTITIES: dict[str, Callable[[TransferCell], float | None]] = {
 def show_heat(study: Transfer, view: str) -> None:
     """A heat table per attack, with the choice of what it shows; of scales with the published one below."""
     quantity = st.segmented_control(
-        "Cells show", list(QUANTITIES), default="IoU ratio", required=True, key="transfer_quantity", label_visibility="collapsed"
+        "Cells show",
+        list(QUANTITIES),
+        default="IoU ratio",
+        required=True,
+        key="transfer_quantity",
+        persist_state="session",
+        label_visibility="collapsed",
     )
     if quantity != "IoU ratio":
         st.caption(f"mIoU here is the {miou_name(study)}.")
