@@ -31,7 +31,7 @@ def settings_for(name: str, eps: float, steps: int | None, budget: int) -> Setti
     """An attack, KEY or KEY:VARIANT, with so many steps, or with as many as the budget of gradient evaluations allows (at least one)."""
     key, _, variant = name.partition(":")
     entry = attack_entry(key)
-    published = entry.published(eps) if entry.published is not None else {}
+    published = next(iter(entry.published.values()))(eps) if entry.published else {}
     settings = Settings(attack=key, variant=variant, eps=eps, steps=1, alpha=published.get("alpha"))
     return replace(settings, steps=steps or max(budget // gradients_of(settings), 1))
 

@@ -172,6 +172,9 @@ def test_published_settings_region_and_variant(small_photo, capsys):
     result = json.loads(capsys.readouterr().out)
     # Arnab et al.: ceil(min(8 + 4, 1.25 * 8)) iterations of one grey level, against the own prediction.
     assert (result["steps"], result["alpha"], result["against"]) == (10, 1, "prediction")
+    assert main(["attacks", "--json"]) == 0
+    papers = {row["key"]: row["published"] for row in json.loads(capsys.readouterr().out)}
+    assert papers["ifgsm"][0] == "Arnab et al., 2018"
     polygon = "polygon:0,0 50,0 50,100 0,100"
     assert main([*command, "--attack", "apgd-js", "--steps", "2", "--variant", "constant", "--region", polygon]) == 0
     result = json.loads(capsys.readouterr().out)

@@ -59,12 +59,18 @@ def cost_of(settings: Settings) -> int:
     return entry.cost(entry.variant(settings)) * samples_of(transform_entries(settings.transforms))
 
 
-def published(settings: Settings) -> Settings:
-    """The settings with those of the attack's paper at this eps; raises UserError where the paper gives none."""
+def published(settings: Settings, paper: str = "") -> Settings:
+    """The settings with those that `paper`, by default the first of the attack's row, runs it with at this eps.
+
+    Raises UserError where there are none.
+    """
     entry = attack_entry(settings.attack)
-    if entry.published is None:
+    if not entry.published:
         raise UserError(f"There are no published settings for {entry.title}. Leave them to the attack's own rules.")
-    return replace(settings, **entry.published(settings.eps))
+    chosen = paper or next(iter(entry.published))
+    if chosen not in entry.published:
+        raise UserError(f"There are no settings of '{paper}' for {entry.title}. Known: {', '.join(entry.published)}.")
+    return replace(settings, **entry.published[chosen](settings.eps))
 
 
 def check_settings(settings: Settings) -> AttackEntry:

@@ -33,6 +33,8 @@ class Blueprint:
 
 
 Radii = tuple[tuple[float, float], ...]
+Published = Mapping[str, Callable[[float], Mapping[str, Any]]]
+"""The changes to the settings, at an eps in grey levels, with which a paper runs an attack, by the name of that paper."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +43,8 @@ class AttackEntry:
 
     `build` makes the attack of a plan; a suite has instead `members`, the settings of its attacks by name. `auto_alpha` maps (eps, steps)
     to the step size, all in grey levels. A one-step attack ignores the wished number of steps. `variants` names the settings' `variant`s
-    with what they mean, the first being the default. `cost` is the number of gradient evaluations per step, by variant. `published` maps
-    an eps in grey levels to the changes to the settings that reproduce the paper's own. `ours` says which part is not from the paper.
+    with what they mean, the first being the default. `cost` is the number of gradient evaluations per step, by variant. `published` are
+    settings of papers, those that are taken where none is named first. `ours` says which part is not from the paper.
     """
 
     key: str
@@ -63,7 +65,7 @@ class AttackEntry:
     norms: tuple[str, ...] = ("linf", "l2")
     variants: Mapping[str, str] = field(default_factory=dict)
     cost: Callable[[str], int] = lambda variant: 1
-    published: Callable[[float], Mapping[str, Any]] | None = None
+    published: Published = field(default_factory=dict)
     ours: str = ""
 
     def variant(self, settings: Settings) -> str:

@@ -181,7 +181,8 @@ ROWS = (
         url="https://arxiv.org/abs/1803.06978",
         view=diverse,
         random=True,
-        ours="The paper attacks classifiers. Here the scores of the smaller picture are cut out and resized back onto the labels.",
+        ours="The paper attacks classifiers and enlarges the picture by up to a tenth; here it shrinks by as much, as in later code, and"
+        " the scores of the smaller picture are cut out and resized back onto the labels.",
     ),
     TransformEntry(
         key="ti",
@@ -190,6 +191,8 @@ ROWS = (
         paper="Dong, Pang, Su & Zhu, Evading Defenses to Transferable Adversarial Examples by Translation-Invariant Attacks, CVPR 2019",
         url="https://arxiv.org/abs/1904.02884",
         new_filter=lambda: translation_invariant,
+        ours="The paper attacks classifiers, whose label stays where it is when the picture is shifted; labels of pixels move along, so"
+        " that the smoothed gradient only stands for shifted copies. The size of the Gaussian is the paper's, for pictures of 299 px.",
     ),
     TransformEntry(
         key="si",

@@ -52,6 +52,7 @@ def list_attacks() -> list[dict[str, Any]]:
             "norms": entry.norms,
             "targeted": entry.takes_target,
             "variants": dict(entry.variants),
+            "published": list(entry.published),
             "ours": entry.ours,
         }
         for entry in ATTACKS.values()

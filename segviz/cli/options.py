@@ -39,7 +39,11 @@ def add_settings(command: argparse.ArgumentParser, attack_required: bool) -> Non
             add_option(command, replace(field, help=f"{field.help}: {', '.join(TRANSFORMS)}"))
         else:
             add_option(command, field)
-    command.add_argument("--published", action="store_true", help="the paper's own settings at this eps, in place of the options they set")
+    command.add_argument(
+        "--published",
+        action="store_true",
+        help="settings of a paper in place of the options they set: of the first that attacks --json names",
+    )
     command.add_argument("--json", type=Path, metavar="FILE", help="write the result here instead of to stdout")
 
 

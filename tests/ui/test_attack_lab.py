@@ -251,7 +251,7 @@ def test_suite_shows_its_attacks():
 
 def test_settings_of_the_paper():
     app = choose(open_page(attack="ifgsm"), **{EPS: 8.0})
-    press(app, "Settings of the paper")
+    press(app, "Settings of Arnab et al., 2018")
     assert control(app, "Steps").value == 10
     assert control(app, "Step size, in n/255").value == 1
     assert dict(app.query_params)["against"] == "prediction"

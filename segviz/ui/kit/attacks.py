@@ -69,6 +69,7 @@ def show_attack(settings: Settings) -> None:
         )
         if entry.ours:
             st.markdown(f"**Ours, not the paper's:** {entry.ours}")
-        if entry.published is not None:
-            st.markdown("**Settings of the paper** (button on the left) sets steps, step size and labels as published, for this epsilon.")
+        if entry.published:
+            names = " or ".join(entry.published)
+            st.markdown(f"The lab can set steps, step size and labels as {names} have them, for this epsilon.")
         st.markdown(f"[{entry.paper}]({entry.url})")

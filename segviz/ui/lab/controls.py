@@ -45,7 +45,7 @@ def settings_controls() -> Settings:
     eps = slider(FIELDS["eps"])
     steps = marks(FIELDS["steps"], help="Gradient steps; of a suite those of each attack. FGSM always takes one.", disabled=row.one_step)
     settings = replace(settings, attack=attack, variant=variant, eps=eps, steps=steps)
-    published_button(settings)
+    published_buttons(settings)
     with st.expander("More settings", key="more_settings"):
         settings = expert_controls(settings)
     cost = evaluations_of(settings)
@@ -74,16 +74,13 @@ def attack_control(goal: str) -> str:
     return attack
 
 
-def published_button(settings: Settings) -> None:
-    """Sets the widgets to the settings of the attack's paper at this eps."""
-    row = ATTACKS[settings.attack]
-    if row.published is None:
-        return
-    changes = row.published(settings.eps)
-    told = ", ".join(f"{name} {FIELDS[name].format(value) or 'auto'}" for name, value in changes.items())
-    st.button(
-        "Settings of the paper", icon=":material/menu_book:", help=told, on_click=lambda: st.session_state.update(changes), key="published"
-    )
+def published_buttons(settings: Settings) -> None:
+    """Set the widgets to what papers run the attack with at this eps, a button for each paper."""
+    for number, (paper, settings_at) in enumerate(ATTACKS[settings.attack].published.items()):
+        changes = dict(settings_at(settings.eps))
+        told = ", ".join(f"{name} {FIELDS[name].format(value) or 'auto'}" for name, value in changes.items())
+        title, key = f"Settings of {paper}", f"published-{number}"
+        st.button(title, icon=":material/menu_book:", help=told, on_click=st.session_state.update, args=(changes,), key=key)
 
 
 def expert_controls(settings: Settings) -> Settings:

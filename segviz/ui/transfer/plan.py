@@ -46,7 +46,7 @@ def attack_settings(wish: TransferWish, name: str, transforms: tuple[str, ...]) 
     """The settings of one attack of the wish; raises UserError where it cannot do what is wished."""
     image = wish.shared.image if wish.own.get("data", "photo") == "photo" else ""
     settings = replace(with_attack(wish.shared, name), image=image, steps=wish.own["steps"], transforms=transforms)
-    if wish.own.get("paper") and ATTACKS[settings.attack].published is not None:
+    if wish.own.get("paper") and ATTACKS[settings.attack].published:
         settings = published(settings)
     check_settings(settings)
     return settings
