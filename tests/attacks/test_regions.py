@@ -19,7 +19,9 @@ from segviz.types import Goal, UserError
 def test_polygons_are_in_per_cent():
     left = inside("0,0 50,0 50,100 0,100", 10, 20)
     assert left[:, :10].all()
-    assert not left[:, 11:].any()
+    assert not left[:, 10:].any()
+    right = inside("50,0 100,0 100,100 50,100", 10, 20)
+    assert np.array_equal(right, ~left)
     two = inside("0,0 20,0 20,20 0,20|80,80 100,80 100,100 80,100", 50, 50)
     assert two[5, 5]
     assert two[45, 45]
