@@ -63,7 +63,7 @@ class Settings:
         help="grey levels (n of n/255); for l2 their root mean square",
         label="Epsilon, in n/255",
         tip="Largest change of any colour value, in grey levels out of 255. For L2: the root mean square of all changes.",
-        step=0.25,
+        step=1.0,
         usual=16,
     )
     steps: int = setting(

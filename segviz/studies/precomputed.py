@@ -21,7 +21,7 @@ FIRST = Study(
     name="first",
     models=("voc7-lraspp", "voc7-fcn8s"),
     attacks=(AttackRow("fgsm"), AttackRow("pgd", steps=3), AttackRow("pgd")),
-    eps=(0.5, 1.0, 2.0, 4.0, 8.0),
+    eps=(1.0, 2.0, 4.0, 8.0),
 )
 STANDINGS = Study(
     name="leaderboard",
