@@ -27,7 +27,10 @@ Results = Mapping[GridPoint, Sequence[CellResult | None]]
 
 @dataclass(frozen=True)
 class Mark:
-    """A point of a line; `low` to `high` is its confidence band (None: unknown), `key` tells which runs it stands for."""
+    """A point of a line; `low` to `high` is its confidence band, of several seeds the envelope of theirs (None: unknown).
+
+    `key` tells which runs it stands for.
+    """
 
     x: float
     y: float
@@ -56,15 +59,12 @@ def quantity_of(figures: SetFigures, quantity: str, name: str, classes: Sequence
 
 
 def band_of(row: Row, quantity: str) -> tuple[float, float] | None:
-    """The confidence band of a row, for the quantities that there is one of: mIoU, and the IoU ratio with the clean mIoU held fixed."""
-    if row.band is None or row.clean is None or quantity not in ("mIoU", "IoU ratio"):
-        return None
-    scale = 1.0 if quantity == "mIoU" else row.clean.miou
-    return (row.band[0] / scale, row.band[1] / scale) if scale > 0 else None
+    """The confidence band of a row, for the quantities that there is one of."""
+    return {"mIoU": row.band, "IoU ratio": row.ratio_band}.get(quantity)
 
 
 def mark_of(rows: Sequence[tuple[int, Row]], x: float, quantity: str, name: str) -> Mark | None:
-    """The point of a line from the rows of all its seeds, each with its number: their mean, in the widest of their bands."""
+    """The point of a line from the rows of all its seeds, each with its number: their mean, in the envelope of their bands."""
     values = [
         quantity_of(row.adversarial, quantity, name, row.classes, row.clean)
         for _, row in rows
@@ -74,8 +74,8 @@ def mark_of(rows: Sequence[tuple[int, Row]], x: float, quantity: str, name: str)
     if not found:
         return None
     bands = [band for _, row in rows if (band := band_of(row, quantity)) is not None]
-    images = sum(row.images for _, row in rows)
-    note = f"{images} image{'s' if images != 1 else ''}" + (f", {len(rows)} seeds" if len(rows) > 1 else "")
+    images = max(row.images for _, row in rows)
+    note = f"{images} photo{'s' if images != 1 else ''}" + (f", each with {len(rows)} seeds" if len(rows) > 1 else "")
     number = next(number for number, row in rows if row.images)
     low, high = (min(band[0] for band in bands), max(band[1] for band in bands)) if bands else (None, None)
     return Mark(x, float(np.mean(found)), low, high, str(number), note)

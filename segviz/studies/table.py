@@ -17,15 +17,18 @@ from segviz.studies.grid import Cell, GridPoint, Study, points
 from segviz.studies.ledger import keyed_cells
 from segviz.studies.store import CellResult, Store
 
-RESAMPLES = 1000
+RESAMPLES, SUITE_RESAMPLES = 1000, 200
+"""Of one attack, and of a suite, whose choice of the attacks is made anew in each."""
 BAND = (0.025, 0.975)
+Band = tuple[float, float]
 
 
 @dataclass(frozen=True)
 class Row:
     """One point of the curves over the `images` that are there so far; figures as in `SetFigures`, of a suite as in `Evaluation`.
 
-    `band` is the 95 % confidence band of `adversarial.miou`, the percentile bootstrap over images; None for fewer than two images.
+    `band` is the 95 % confidence band of `adversarial.miou`, the percentile bootstrap over images, and `ratio_band` that of `iou_ratio`,
+    whose two mIoUs are of the same resampled images; None for fewer than two images. Of a suite every resample chooses its attacks anew.
     `pending` cells are still to be computed; images `left_out` count nowhere, `errors` are the reasons. `gradient_evaluations`, `passes`
     (None where they were not counted) and `seconds` are means per image; `linf` is the largest change in grey levels, `success` the mean
     over images. Figures are None without images. `own_prediction`: there is no label map, so figures refer to the model's clean prediction.
@@ -38,7 +41,8 @@ class Row:
     classes: tuple[str, ...] = ()
     clean: SetFigures | None = None
     adversarial: SetFigures | None = None
-    band: tuple[float, float] | None = None
+    band: Band | None = None
+    ratio_band: Band | None = None
     iou_ratio: float | None = None
     success: float | None = None
     linf: float | None = None
@@ -87,11 +91,11 @@ def row_of(point: GridPoint, results: Sequence[CellResult | None]) -> Row:
         return Row(point, 0, pending, errors, left_out=left_out)
     clean, adversarial = stacked(there, "clean"), stacked(there, "adversarial")
     before, after = set_figures(clean), set_figures(adversarial)
-    drawn = adversarial
+    attacks = adversarial[None]
     if there[0].member_names:
-        counts = member_counts(there)
-        after = worst_figures(counts)
-        drawn = worst_case.chosen(counts, worst_case.greedy_miou(counts))
+        attacks = member_counts(there)
+        after = worst_figures(attacks)
+    band, ratio_band = bootstrap_bands(attacks, clean)
     return Row(
         point=point,
         images=len(there),
@@ -100,7 +104,8 @@ def row_of(point: GridPoint, results: Sequence[CellResult | None]) -> Row:
         classes=there[0].classes,
         clean=before,
         adversarial=after,
-        band=bootstrap_band(drawn),
+        band=band,
+        ratio_band=ratio_band,
         iou_ratio=after.miou / before.miou if before.miou > 0 else None,
         success=float(np.mean([result.success for result in there])),
         linf=max(result.linf for result in there),
@@ -123,20 +128,25 @@ def member_counts(results: Sequence[CellResult]) -> Tensor:
     return stacked(results, "members").transpose(0, 1).contiguous()
 
 
-def bootstrap_band(counts: Tensor, seed: int = 0, resamples: int = RESAMPLES) -> tuple[float, float] | None:
-    """The 95 % band of the data-set mIoU over images, from their confusion matrices (N,C,C): percentiles of seeded resamples.
+def bootstrap_bands(counts: Tensor, clean: Tensor, seed: int = 0) -> tuple[Band | None, Band | None]:
+    """The 95 % bands of the data set's mIoU and of its IoU ratio over images: percentiles of seeded resamples.
 
-    Of a suite, the choice of the attack per image is held fixed. None for fewer than two images.
+    `counts` (attacks,N,C,C) are the confusion matrices under each attack of a suite, or under the one attack, `clean` (N,C,C) those
+    without. Both figures of a ratio are of the same resample. None for fewer than two images, and a ratio where a clean mIoU is 0.
     """
-    images = len(counts)
+    images = len(clean)
     if images < 2:
-        return None
+        return None, None
     rng = np.random.default_rng(seed)
-    times = torch.from_numpy(rng.multinomial(images, np.full(images, 1 / images), resamples)).double()
-    hits = counts.diagonal(dim1=-2, dim2=-1).double()
-    union = (counts.sum(-1) + counts.sum(-2)).double() - hits
-    miou = worst_case.miou((times @ hits).numpy(), (times @ union).numpy())
-    low, high = np.quantile(miou, BAND)
+    resamples = RESAMPLES if len(counts) == 1 else SUITE_RESAMPLES
+    times = rng.multinomial(images, np.full(images, 1 / images), resamples).astype(float)
+    after, before = worst_case.resampled_miou(counts, times), worst_case.resampled_miou(clean[None], times)
+    return percentiles(after), percentiles(after / before) if (before > 0).all() else None
+
+
+def percentiles(values: np.ndarray) -> Band:
+    """The ends of the 95 % band of resampled values."""
+    low, high = np.quantile(values, BAND)
     return float(low), float(high)
 
 
@@ -192,6 +202,7 @@ def as_values(rows: Sequence[Row]) -> list[dict[str, Any]]:
             "clean": figures_as_values(row.clean, row.classes),
             "adversarial": figures_as_values(row.adversarial, row.classes),
             "band": row.band,
+            "ratio_band": row.ratio_band,
             "iou_ratio": row.iou_ratio,
             "success": row.success,
             "linf": row.linf,

@@ -24,6 +24,7 @@ def row(attack: str | AttackRow, eps: float, miou: float, *, model="voc7-lraspp"
         clean=figures(0.8),
         adversarial=figures(miou),
         band=(miou - 0.05, miou + 0.05),
+        ratio_band=(miou / 0.8 - 0.05, miou / 0.8 + 0.05),
         iou_ratio=miou / 0.8,
         gradient_evaluations=steps if gradients is None else gradients,
     )

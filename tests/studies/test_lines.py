@@ -43,11 +43,11 @@ def test_a_class_that_is_nowhere_has_no_line():
     assert classes_over_eps([row("pgd", 2, 0.4), row("pgd", 1, 0.5)]) == {"background": [(1, 0.5), (2, 0.4)]}
 
 
-def test_seeds_share_a_line_of_their_mean_in_the_widest_band():
+def test_seeds_share_a_line_of_their_mean_in_the_envelope_of_their_bands():
     (line,) = lines_over_eps([row("pgd", 2, 0.4), row("pgd", 2, 0.2, seed=1)], "mIoU")
     (mark,) = line.marks
     assert (mark.y, mark.low, mark.high) == pytest.approx((0.3, 0.15, 0.45))
-    assert "2 seeds" in mark.note
+    assert mark.note == "6 photos, each with 2 seeds"
 
 
 def test_lines_over_steps_and_gradients_at_one_eps():

@@ -5,18 +5,21 @@ import io
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
+from segviz import metrics
 from segviz.data.datasets import labelled_pairs
 from segviz.models.zoo import model_entry
 from segviz.settings import Settings
 from segviz.studies import cell as cell_module
+from segviz.studies import worst_case
 from segviz.studies.evaluate import evaluate
 from segviz.studies.grid import AttackRow, Images, cells
 from segviz.studies.run import run
 from segviz.studies.store import SIZE_EDGES, Store
-from segviz.studies.table import accuracy_by_size, as_csv, as_values, bootstrap_band, curve_over_iterations, results_at, row_of, table
+from segviz.studies.table import accuracy_by_size, as_csv, as_values, bootstrap_bands, curve_over_iterations, results_at, row_of, table
 
 
 def done(study, folder):
@@ -58,7 +61,8 @@ def test_a_study_that_is_not_done_has_rows_of_what_is_there(study, tmp_path):
 def test_the_band_is_that_of_resampled_images():
     # Two classes; half the images are all right, half all wrong: the mIoU of k right ones of 40 is k/40 / (2 - k/40).
     right, wrong = torch.tensor([[50, 0], [0, 50]]), torch.tensor([[0, 50], [50, 0]])
-    low, high = bootstrap_band(torch.stack([right, wrong] * 20))
+    clean = torch.stack([right] * 40)
+    (low, high), ratio = bootstrap_bands(torch.stack([right, wrong] * 20)[None], clean)
 
     def miou(share):
         return share / (2 - share)
@@ -66,8 +70,28 @@ def test_the_band_is_that_of_resampled_images():
     # 1.96 standard deviations of a share of 40.
     assert low == pytest.approx(miou(0.5 - 0.155), abs=0.03)
     assert high == pytest.approx(miou(0.5 + 0.155), abs=0.03)
-    assert bootstrap_band(torch.stack([right] * 5)) == (1.0, 1.0)
-    assert bootstrap_band(torch.stack([right])) is None
+    assert ratio == (low, high)
+    assert bootstrap_bands(clean[None], clean) == ((1.0, 1.0), (1.0, 1.0))
+    assert bootstrap_bands(clean[None, :1], clean[:1]) == (None, None)
+
+
+def test_the_band_of_a_ratio_is_paired():
+    # What is wrong without an attack is wrong under it as well: the ratio is 1 in every resample, though the mIoU is not.
+    right, wrong = torch.tensor([[50, 0], [0, 50]]), torch.tensor([[0, 50], [50, 0]])
+    counts = torch.stack([right, right, right, wrong] * 5)
+    (low, high), ratio = bootstrap_bands(counts[None], counts)
+    assert low < high
+    assert ratio == (1.0, 1.0)
+
+
+def test_every_resample_of_a_suite_chooses_its_attacks_anew():
+    generator = torch.Generator().manual_seed(0)
+    counts = torch.randint(0, 50, (3, 6, 4, 4), generator=generator)
+    once = worst_case.resampled_miou(counts, np.ones((2, 6)))
+    greedy = worst_case.chosen(counts, worst_case.greedy_miou(counts)).sum(0)
+    assert once == pytest.approx(metrics.mean_iou(greedy).item(), abs=1e-2)
+    only = np.eye(6)[:1] * 6
+    assert worst_case.resampled_miou(counts, only)[0] == pytest.approx(metrics.mean_iou(counts[:, 0]).amin().item())
 
 
 def test_curves_and_sizes_end_where_the_table_is(study, tmp_path):

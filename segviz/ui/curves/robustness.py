@@ -94,11 +94,27 @@ def curves_note(shown: Shown, quantity: str, over_eps: bool) -> str:
             "Click a point to open that very run in the attack lab; click a name in the legend to hide its line.",
             *(["Of pictures made on another model the lab shows what that model sees."] if made_elsewhere else []),
             quantity_basis(quantity),
+            *([band_note(shown)] if quantity in ("mIoU", "IoU ratio") else []),
             "Measured on 8-bit results: a change below one grey level is rounded away."
             if over_eps
             else "Each point is a run of that many steps; where there is only one run, the line shows its best picture so far.",
         ]
     )
+
+
+FEW_PHOTOS = 30
+"""Photos below which a bootstrap band says little."""
+
+
+def band_note(shown: Shown) -> str:
+    """What the band around a line is, and over how many photos."""
+    images = max((row.images for row in shown.rows), default=0)
+    if images < 2:
+        return "One photo has no band."
+    seeds = len(shown.study.seeds)
+    band = "the 95 % bootstrap band over photos" if seeds == 1 else f"the envelope of the 95 % bands of {seeds} seeds, no 95 % band itself"
+    few = ": too few for it to say much about other photos" if images < FEW_PHOTOS else ""
+    return f"Around each line: {band}, here over {images} photos{few}."
 
 
 def note_click(shown: Shown, picture: int) -> None:
@@ -124,8 +140,8 @@ def key_of_point(point: Mapping[str, object]) -> str:
 def quantity_basis(quantity: str) -> str:
     """What a quantity is, in a sentence."""
     return {
-        "mIoU": "mIoU over all pictures together; the band is the 95 % bootstrap band over pictures.",
-        "IoU ratio": "mIoU over that without an attack (Arnab, Miksik & Torr, CVPR 2018); the band is the 95 % one over pictures.",
+        "mIoU": "mIoU over all pictures together.",
+        "IoU ratio": "mIoU over that without an attack (Arnab, Miksik & Torr, CVPR 2018).",
         "NmIoU": "The mean over pictures of each picture's mIoU (Halmosi, Mohos & Jelasity, ECCV 2024).",
         "pixel accuracy": "Share of the labelled pixels of all pictures that are right.",
         "IoU of one class": "IoU of the class over all pictures together.",
