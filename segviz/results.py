@@ -77,6 +77,7 @@ def targets_result(victims: Sequence[Victim], settings: Settings, target: str) -
                 "width": victim.picture.pixels.shape[1],
                 "height": victim.picture.pixels.shape[0],
                 "passed": victim.passed,
+                "there_before": victim.there_before,
                 "clean": asdict(victim.curve[0]),
                 "adversarial": asdict(victim.result.moment),
                 **{name: value for name, value in asdict(victim.result).items() if name != "moment"},

@@ -91,8 +91,15 @@ class Victim:
         return self.result.moment if self.result is not None else self.curve[-1] if self.curve else None
 
     @property
+    def there_before(self) -> bool:
+        """Whether the clean picture has a target accuracy of PASSED or more already, which is no success of the attack."""
+        return bool(self.curve) and self.curve[0].target_accuracy >= PASSED
+
+    @property
     def passed(self) -> int | None:
-        """The first iteration with a target accuracy of PASSED or more, None while there is none."""
+        """The first iteration with a target accuracy of PASSED or more, None while there is none and where it was `there_before`."""
+        if self.there_before:
+            return None
         return next((moment.index for moment in self.curve if moment.target_accuracy >= PASSED), None)
 
 

@@ -137,9 +137,12 @@ def show_morph_figures(victims: Sequence[Victim]) -> None:
     show_warnings(gathered((victim.picture.name, victim.warnings) for victim in victims))
     able = [victim for victim in victims if victim.now is not None]
     columns = st.columns(4)
-    reached = sum(victim.now is not None and victim.now.target_accuracy >= PASSED for victim in able)
+    open_ones = [victim for victim in able if not victim.there_before]
+    reached = sum(victim.now is not None and victim.now.target_accuracy >= PASSED for victim in open_ones)
     columns[0].metric(
-        f"Pictures at {PASSED:.0%}", f"{reached} of {len(able)}", help="How many have that share of their pixels as the target map says."
+        f"Pictures at {PASSED:.0%}",
+        f"{reached} of {len(open_ones)}",
+        help="How many have that share of their pixels as the target map says, of those that do not have it without an attack.",
     )
     for column, (rate, title, told) in zip(
         columns[1:],
@@ -182,9 +185,10 @@ def show_card(victim: Victim, shown: MorphShown, names: Sequence[str], on_photo:
     head.markdown(f"**{photo_title(victim.picture.name)}**", width=130)
     if victim.error is not None:
         st.warning(victim.error)
+    elif victim.there_before:
+        st.badge(f"{PASSED:.0%} without an attack", color="gray", help="The target is so near to the clean map that this is no success.")
     elif victim.passed is not None:
-        place = f"at iteration {victim.passed}" if victim.passed else "from the start"
-        st.badge(f"{PASSED:.0%} {place}", icon=":material/check:", color="green")
+        st.badge(f"{PASSED:.0%} at iteration {victim.passed}", icon=":material/check:", color="green")
     elif victim.now is not None:
         st.badge(f"below {PASSED:.0%}", color="gray")
     if victim.now is not None:
