@@ -25,8 +25,8 @@ def test_first_visit_makes_an_attack_and_shows_where_it_works():
     app = finish(open_page())
     assert dict(app.query_params) == {}
     shown = text(app)
-    assert "**OpenCV linear**  \n:green[**✓ works**]" in shown
-    assert "**Pillow linear**  \n:gray[**✗ fails**]" in shown
+    assert "**OpenCV linear**  \n:red[**✗ fooled**]" in shown
+    assert "**Pillow linear**  \n:green[**✓ safe**]" in shown
     assert metric(app, "Error after scaling") == "1/255"
     kept, scaled = (float(metric(app, label).rstrip("%")) for label in ("Map kept", "Map kept, scaled"))
     assert scaled < 50 < kept

@@ -104,8 +104,8 @@ def show_grid(study: ScalingStudy, run: str) -> None:
     adversarial = study.settings.hidden == "adversarial"
     partly = "◐ it shows, with larger errors" + (", or the model still sees 90 % of its map" if adversarial else "")
     st.caption(
-        f"Made for **{SCALERS[study.settings.scaler].title}**. ✓ the hidden picture, to within the slack and {ROUNDING} grey levels of "
-        f"rounding; {partly}; ✗ mostly the source. Max and mean: difference to the hidden picture, in grey levels. Map: share of the "
+        f"Made for **{SCALERS[study.settings.scaler].title}**. ✗ fooled: hidden picture, within the slack and {ROUNDING} grey levels of "
+        f"rounding; {partly}; ✓ safe: mostly the source. Max and mean: difference to the hidden picture, in grey levels. Map: share of the "
         "pixels with the class that they have in the hidden picture. Reads: share of the pixels that the scaler looks at."
     )
     on_photo = st.toggle(
@@ -114,7 +114,7 @@ def show_grid(study: ScalingStudy, run: str) -> None:
         persist_state="session",
         help="The maps over the pictures, here and under prevention.",
     )
-    colours = {"✓": "green", "◐": "orange", "✗": "gray"}
+    colours = {"✓": "green", "◐": "orange", "✗": "red"}
     draw_frame = drawing(study, on_photo)
     with st.grid(5, min_column_width=150, gap="small"):
         for cell in study.grid:
@@ -128,10 +128,10 @@ def show_grid(study: ScalingStudy, run: str) -> None:
 def outcome_mark(cell: ScalerCell, adversarial: bool) -> str:
     """How the trick fares with a scaler, as a mark and words; an adversarial picture need not come out exactly to fool the model."""
     if cell.works:
-        return "✓ works"
+        return "✗ fooled"
     if adversarial and cell.map_share >= 0.9:
         return "◐ fools the model"
-    return "◐ shows, not exactly" if cell.hidden_share >= 0.5 else "✗ fails"
+    return "◐ shows, not exactly" if cell.hidden_share >= 0.5 else "✓ safe"
 
 
 def show_prevention(study: ScalingStudy, run: str) -> None:
