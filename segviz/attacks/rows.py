@@ -187,7 +187,7 @@ ROWS = (
     AttackEntry(
         key="fgsm",
         title="FGSM",
-        summary="One step of full size along the sign of the gradient: fast, weak in white-box use, transfers well.",
+        summary="One step of full size along the sign of the gradient: fast and weak, but loses little of its strength on other networks.",
         formula=r"x' = \mathrm{clip}_{[0,1]}\big(x + \varepsilon\,\mathrm{sign}\,\nabla_x L(f(x), y)\big)",
         paper="Goodfellow, Shlens & Szegedy, Explaining and Harnessing Adversarial Examples, ICLR 2015",
         url="https://arxiv.org/abs/1412.6572",
@@ -235,7 +235,7 @@ ROWS = (
     AttackEntry(
         key="mi-fgsm",
         title="MI-FGSM",
-        summary="I-FGSM whose steps add up in a momentum: keeps its direction, and transfers better to other networks.",
+        summary="I-FGSM whose steps add up in a momentum: keeps its direction, so as to fool other networks as well.",
         formula=r"g_{t+1} = \mu\, g_t + \frac{\nabla_x L(f(x_t), y)}{\|\nabla_x L(f(x_t), y)\|_1},"
         r"\quad x_{t+1} = P_\varepsilon\big(x_t + \alpha\,\mathrm{sign}\, g_{t+1}\big),\quad x_0 = x,\ \mu = 1",
         paper="Dong et al., Boosting Adversarial Attacks with Momentum, CVPR 2018",
@@ -247,7 +247,7 @@ ROWS = (
     AttackEntry(
         key="pgd",
         title="PGD",
-        summary="Repeated steps from a random point of the ball, projected back after each: the standard strong baseline.",
+        summary="Many small steps from a random point, never further than epsilon from the photo: the standard strong baseline.",
         formula=r"x_{t+1} = P_\varepsilon\big(x_t + \alpha\,\mathrm{sign}\,\nabla_x L(f(x_t), y)\big),"
         r"\quad x_0 = x + u,\ u \sim U[-\varepsilon, \varepsilon]",
         paper="Madry et al., Towards Deep Learning Models Resistant to Adversarial Attacks, ICLR 2018",

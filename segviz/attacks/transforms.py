@@ -167,7 +167,7 @@ ROWS = (
     TransformEntry(
         key="momentum",
         title="Momentum (MI)",
-        summary="Adds up the normalised gradients of all steps so far: a steadier direction, which transfers better to other networks.",
+        summary="Adds up the normalised gradients of all steps so far: a steadier direction, so as to fool other networks as well.",
         paper="Dong et al., Boosting Adversarial Attacks with Momentum, CVPR 2018",
         url="https://arxiv.org/abs/1710.06081",
         new_filter=Momentum,

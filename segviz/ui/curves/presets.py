@@ -45,7 +45,7 @@ def grid(
 
 THROUGH = AttackRow("ifgsm", steps=10)
 CRF = grid("voc7-lraspp+crf", (THROUGH, replace(THROUGH, source="voc7-lraspp")), (1.0, 2.0, 4.0), images=THREE)
-"""Of few pictures: a gradient through the CRF takes a second or more."""
+"""Of few pictures: a gradient through the CRF takes seconds."""
 UNAWARE = AttackRow("pgd", steps=20, source="voc7-lraspp")
 NOISY = grid("voc7-lraspp+random-noise", (UNAWARE, replace(UNAWARE, transforms=("eot-noise",))), (1.0, 2.0, 4.0, 8.0))
 
@@ -78,15 +78,15 @@ FIGURES = (
     ),
     PaperFigure(
         "transfer",
-        "FGSM transfers, iterative does not",
+        "FGSM and iterative, on another network",
         grid(
             "voc7-lraspp voc7-fcn8s",
             tuple(AttackRow(attack, steps=steps, source="voc7-lraspp") for attack, steps in (("fgsm", None), ("ifgsm-ll", 10))),
             (1.0, 2.0, 4.0, 8.0, 16.0),
         ),
-        "Both attacks are made on LR-ASPP. See how much each loses on FCN-8s, which it has never seen: one big step next to nothing, "
-        "the iterative one a good part of its lead. The two have the same encoder, trained alike from the same ImageNet "
-        "weights, so it loses less than in the paper.",
+        "Both attacks are made on LR-ASPP and seen by FCN-8s. At ε = 8/255 one step leaves LR-ASPP 60 % of its mIoU and FCN-8s 74 %; ten "
+        "small steps leave 6 % and 50 %. The iterative attack loses more of its strength on the way, and here it is still the stronger one: the "
+        "two networks have the same encoder, trained alike from the same ImageNet weights.",
         "VOC, ε = 8/255, IoU ratio, pictures made on DeepLab v2 (ResNet, 100 %): itself 37.7 % under FGSM and 15.5 % under iterative "
         "FGSM to the least likely class; FCN-8s (VGG) 65.8 % and 84.9 % (Table 1).",
         ARNAB,

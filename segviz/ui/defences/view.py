@@ -8,7 +8,7 @@ import streamlit as st
 from segviz import draw
 from segviz.defences.catalog import defence_entry
 from segviz.records import Trajectory
-from segviz.studies.defences import Ladder, Trial, signs_of_masking
+from segviz.studies.defences import MARGIN, Ladder, Trial, signs_of_masking
 from segviz.ui.kit.attacks import attack_title
 from segviz.ui.kit.beside import show_warnings
 from segviz.ui.kit.charts import QUANTITIES, comparison_curves
@@ -50,7 +50,10 @@ def show_trial(trial: Trial, on_photo: bool, run: str) -> None:
     for sign in signs_of_masking(trial):
         st.warning(f"**Masked gradients?** {sign}", icon=":material/visibility_off:")
     if trial.ended and not signs_of_masking(trial) and trial.settings.steps > 0:
-        st.caption("No sign of masked gradients: the attack that knows is at least as strong, its loss moves, more steps do not weaken it.")
+        st.caption(
+            f"No sign of masked gradients: the attack that knows is at most {100 * MARGIN:.0f} points weaker than the one that does not, "
+            "its loss moves, more steps do not weaken it."
+        )
     show_columns(trial, on_photo, run)
     if trial.plain is not None:
         st.caption(f"{basis(trial.plain)} {layer_title(PERTURBATION, trial.settings)}.")

@@ -90,7 +90,7 @@ def expert_controls(settings: Settings) -> Settings:
         state.norm = row.norms[0]
     settings = replace(settings, norm=choice(FIELDS["norm"], NORM_TITLES, row.norms))
     alpha = None
-    if row.family == "bounded":
+    if row.family != "suite":
         alpha = number(FIELDS["alpha"], placeholder=f"auto: {alpha_of(settings):.3g}")
     against = choice(FIELDS["against"], LABEL_TITLES)
     layer = ""
