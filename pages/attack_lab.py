@@ -51,11 +51,12 @@ def show() -> None:
         if not running and settings is not None and trajectory.settings.steps > 0 and trajectory.settings != settings:
             st.caption("The settings on the left have changed since this run. Press **Run** to use them.")
     label_set = label_set_of(trajectory)
-    view.show_run_figures(trajectory)
+    frame, cursor = view.frame_on_screen(trajectory, state.run_name)
+    view.show_run_figures(trajectory, frame, cursor)
     view.show_outcomes(trajectory)
     pictures, side = st.columns([3, 2], gap="medium")
     with side:
-        frame, cursor = view.choose_frame(trajectory, state.run_name)
+        view.choose_frame(trajectory, state.run_name)
         view.show_run_curves(trajectory, cursor)
         shown = view.show_legend(trajectory, frame, label_set)
     with pictures:

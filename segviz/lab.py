@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from segviz import metrics
-from segviz.attacks.catalog import build_attack, check_settings
+from segviz.attacks.catalog import build_attack, check_settings, rounding_notice
 from segviz.attacks.goals import build_goal, class_index, classes_of, fitted
 from segviz.attacks.loop import Runnable
 from segviz.attacks.regions import region_mask
@@ -230,7 +230,7 @@ def opening(settings: Settings, task: Task, step: Step, classes: int, model: Seg
         clean=clean,
         curve=(point_of(step, clean),),
         frames=(frame_of(step),),
-        warnings=picture.notices + model.notices + one_class_everywhere(task.clean, task.labels, model),
+        warnings=picture.notices + model.notices + one_class_everywhere(task.clean, task.labels, model) + rounding_notice(settings),
     )
 
 

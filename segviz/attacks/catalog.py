@@ -92,6 +92,17 @@ def check_settings(settings: Settings) -> AttackEntry:
     return entry
 
 
+def rounding_notice(settings: Settings) -> tuple[str, ...]:
+    """What is to be said where results, which are whole grey levels, cannot use all of an eps; of L2 nothing, where single values may."""
+    whole = math.floor(settings.eps)
+    unclipped = not settings.clip and attack_entry(settings.attack).family == "smallest"
+    if settings.norm != "linf" or settings.eps == whole or settings.steps == 0 or unclipped:
+        return ()
+    if whole == 0:
+        return ("Epsilon is below one grey level, so rounding removed the change.",)
+    return (f"Epsilon {settings.eps:g} lies between grey levels: rounding left changes of at most {whole}, as with epsilon {whole}.",)
+
+
 def build_attack(
     settings: Settings, height: int, width: int, *, label_set: LabelSet | None = None, region: Tensor | None = None
 ) -> Runnable:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from segviz import metrics
+from segviz.attacks.catalog import rounding_notice
 from segviz.attacks.goals import build_goal
 from segviz.defences.catalog import wrap
 from segviz.defences.uncertainty import mean_entropy
@@ -298,7 +299,7 @@ def survey(
     total, done = len(labelled) * len(names), 0
     clean_entropy: list[float] = []
     attacked_entropy: list[float] = []
-    warnings = model.notices + gathered((picture.name, picture.notices) for picture in labelled)
+    warnings = model.notices + gathered((picture.name, picture.notices) for picture in labelled) + rounding_notice(settings)
     left_out = [LeftOut(picture.name, "It has no label map in the model's classes.") for picture in pictures if picture.labels is None]
 
     @torch.no_grad()

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from segviz import metrics
-from segviz.attacks.catalog import members_of
+from segviz.attacks.catalog import members_of, rounding_notice
 from segviz.attacks.constraints import GREY_LEVELS
 from segviz.attacks.loop import Attack, Runnable
 from segviz.attacks.suite import Suite
@@ -154,7 +154,10 @@ def evaluate(
         members=members_by_wins(runs) if len(runs) > 1 else (),
         smallest=smallest_norms(torch.cat(runs[0].smallest)) if len(runs) == 1 and runs[0].smallest else (),
         left_out=tuple(left_out),
-        warnings=model.notices + gathered(notices) + one_class_in_all(counts.sum(0), model),
+        warnings=model.notices
+        + gathered(notices)
+        + one_class_in_all(counts.sum(0), model)
+        + (() if settings is None else rounding_notice(settings)),
         passes=sum(run.passes for run in runs),
     )
 

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from segviz.attacks.catalog import rounding_notice
 from segviz.records import LeftOut, gathered
 from segviz.studies import worst_case
 from segviz.studies.evaluate import SetFigures, set_figures, worst_figures
@@ -113,7 +114,7 @@ def row_of(point: GridPoint, results: Sequence[CellResult | None]) -> Row:
         seconds=float(np.mean([result.seconds for result in there])),
         own_prediction=there[0].own_prediction,
         left_out=left_out,
-        warnings=gathered((result.image, result.notices) for result in there),
+        warnings=gathered((result.image, result.notices) for result in there) + rounding_notice(point.settings),
         passes=float(np.mean([result.passes for result in there])) if all(result.passes for result in there) else None,
     )
 

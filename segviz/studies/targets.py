@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from segviz import metrics
+from segviz.attacks.catalog import rounding_notice
 from segviz.lab import Task, batch_of, prepare
 from segviz.models.segmenter import Segmenter
 from segviz.records import Picture
@@ -113,7 +114,7 @@ def morph(
     Without a target the clean pictures are looked at, and that is all. Once `stopped` says yes, each picture's result of what was
     reached is its next and last one. Raises UserError where the settings do not fit the attack or the model.
     """
-    victims = [Victim(picture, warnings=picture.notices + model.notices) for picture in pictures]
+    victims = [Victim(picture, warnings=picture.notices + model.notices + rounding_notice(settings)) for picture in pictures]
     sizes = [picture.pixels.shape for picture in pictures]
     batches = [[number for number, size in enumerate(sizes) if size == one] for one in dict.fromkeys(sizes)]
     waiting = [(batch, morph_batch(settings, target, [pictures[number] for number in batch], model, stopped)) for batch in batches]
@@ -137,7 +138,13 @@ def morph_batch(
     with torch.no_grad():
         clean = model(batch_of(pictures, model.mean.device)).argmax(1)
     victims = [
-        Victim(picture, clean=array(seen), pixels=picture.pixels, prediction=array(seen), warnings=picture.notices + model.notices)
+        Victim(
+            picture,
+            clean=array(seen),
+            pixels=picture.pixels,
+            prediction=array(seen),
+            warnings=picture.notices + model.notices + rounding_notice(settings),
+        )
         for picture, seen in zip(pictures, clean, strict=True)
     ]
     if target is None:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from segviz import metrics
-from segviz.attacks.catalog import attack_entry, iterations_of, published
+from segviz.attacks.catalog import attack_entry, iterations_of, published, rounding_notice
 from segviz.data.images import FORMATS, opened, orientation_of
 from segviz.data.label_sets import UNSAID, LabelSet, Reading, translation
 from segviz.data.samples import samples
@@ -178,6 +178,7 @@ def transfer(
     notices: dict[str, tuple[str, ...]] = {}
     keys = dict.fromkeys([*(run.settings.model for run in plan.runs), *plan.victims])
     of_models = tuple(f"{key}: {notice}" for key in keys for notice in loaded(key)[1].notices)
+    of_models += tuple(dict.fromkeys(notice for run in plan.runs for notice in rounding_notice(run.settings)))
     total: Counts = {}
     spent = finished = 0
     for batch in batches(photos, BATCH if device.type == "cuda" else 1):

@@ -33,7 +33,9 @@ from segviz.lab import sample_picture
 from segviz.models.zoo import MODELS
 from segviz.settings import Settings
 from segviz.ui.kit.links import link_of, read_link
+from segviz.ui.kit.session import first_trajectory
 from segviz.ui.kit.state import Tab
+from segviz.ui.lab.view import RESULT
 
 EPS, NORM = "Epsilon, in n/255", "Norm"
 PERSON = VOC7.classes.index("person")
@@ -114,6 +116,26 @@ def test_scrubbing_shows_a_stored_iteration():
     app = open_page()
     choose(app, Iteration_on_screen=0)
     assert np.array_equal(pictures(app, "Adversarial")[0], photo("chelsea"))
+    first = first_trajectory()
+    assert metric(app, "mIoU of this image") == f"{first.clean.miou:.1%}"
+    assert (metric(app, "Largest change"), metric(app, "Gradients")) == ("0/255", "0")
+    choose(app, Iteration_on_screen=3)
+    assert metric(app, "Pixel accuracy") == f"{first.curve[3].pixel_accuracy:.1%}"
+    choose(app, Iteration_on_screen=RESULT)
+    assert metric(app, "Pixel accuracy") == f"{first.report.adversarial.pixel_accuracy:.1%}"
+
+
+def test_a_class_that_enters_the_mean_with_nothing_is_named():
+    app = finish(open_page(image="dog", steps="1", attack="pgd"))
+    (told,) = [info.value for info in app.info if "one image's mIoU counts" in info.value]
+    assert "in neither map before" in told
+
+
+def test_an_epsilon_that_rounding_removes_says_so(files):
+    app = finish(open_page(image="camera", attack="fgsm", eps="0.5"))
+    assert any("below one grey level" in warning.value for warning in app.warning)
+    result = record_of(files)
+    assert (result["linf"], result["warnings"]) == (0, ["Epsilon is below one grey level, so rounding removed the change."])
 
 
 def test_goal_that_cannot_be_gets_a_message_and_keeps_the_picture():

@@ -85,7 +85,7 @@ FIGURES = (
             (1.0, 2.0, 4.0, 8.0, 16.0),
         ),
         "Both attacks are made on LR-ASPP and seen by FCN-8s. At ε = 8/255 one step leaves LR-ASPP 60 % of its mIoU and FCN-8s 74 %; ten "
-        "small steps leave 6 % and 50 %. The iterative attack loses more of its strength on the way, and here it is still the stronger: the "
+        "small steps leave 6 % and 50 %. The iterative attack loses more on the way, and here it is still the stronger: the "
         "two networks have the same encoder, trained alike from the same ImageNet weights.",
         "VOC, ε = 8/255, IoU ratio, pictures made on DeepLab v2 (ResNet, 100 %): itself 37.7 % under FGSM and 15.5 % under iterative "
         "FGSM to the least likely class; FCN-8s (VGG) 65.8 % and 84.9 % (Table 1).",

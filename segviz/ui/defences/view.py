@@ -7,8 +7,8 @@ import streamlit as st
 
 from segviz import draw
 from segviz.defences.catalog import defence_entry
-from segviz.records import Trajectory
-from segviz.studies.defences import MARGIN, Ladder, Trial, signs_of_masking
+from segviz.records import MARGIN, Trajectory
+from segviz.studies.defences import Ladder, Trial, signs_of_masking
 from segviz.ui.kit.attacks import attack_title
 from segviz.ui.kit.beside import show_warnings
 from segviz.ui.kit.charts import QUANTITIES, comparison_curves

@@ -55,8 +55,7 @@ def basis(trajectory: Trajectory) -> str:
         text += "; figures are against the label map."
     if trajectory.report is not None and trajectory.settings.steps > 0:
         text += (
-            f" They are those of the result, whatever iteration is on screen: the strongest iterate ({trajectory.report.strongest}), the "
-            "one with most pixels as the goal wants them, in 8-bit values."
+            f" They are those of the result: step {trajectory.report.strongest}, the one that fooled most pixels, rounded to a real image."
         )
     return text
 

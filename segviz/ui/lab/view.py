@@ -1,12 +1,13 @@
 """Parts of the attack lab's page: status, headline, pictures, legend, curves, downloads."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import streamlit as st
 
 from segviz import draw
-from segviz.attacks.catalog import iterations_of, steps_of
+from segviz.attacks.catalog import iterations_of, rounding_notice, steps_of
 from segviz.attacks.regions import inside
 from segviz.attacks.rows import ATTACKS
 from segviz.attacks.transforms import TRANSFORMS
@@ -110,9 +111,11 @@ def show_run_status(state: Lab, trajectory: Trajectory) -> None:
     st.markdown(" ".join(parts))
 
 
-def show_run_figures(trajectory: Trajectory) -> None:
-    """The figures of the run: live from the newest iteration, in the end from the 8-bit result."""
-    report, point, clean = trajectory.report, trajectory.curve[-1], trajectory.clean
+def show_run_figures(trajectory: Trajectory, frame: Frame, cursor: int | None) -> None:
+    """The figures of the iteration `cursor` on screen, whose look is `frame`; of the 8-bit result where it is None."""
+    clean = trajectory.clean
+    report = trajectory.report if cursor is None else None
+    point = trajectory.curve[-1] if cursor is None else next(point for point in trajectory.curve if point.index == cursor)
     miou, accuracy, success = point.miou, point.pixel_accuracy, point.success
     if report is not None:
         miou, accuracy, success = report.adversarial.miou, report.adversarial.pixel_accuracy, report.success
@@ -123,7 +126,7 @@ def show_run_figures(trajectory: Trajectory) -> None:
         "mIoU of this image",
         f"{miou:.1%}",
         in_points(miou - clean.miou) if attacked else None,
-        help="Mean IoU over the classes in the labels or in the prediction of this one picture. A data set's mIoU is another quantity.",
+        help="Mean IoU over the classes in the labels or in the prediction of this one picture; not comparable with published mIoU.",
     )
     columns[1].metric(
         "Pixel accuracy",
@@ -147,15 +150,47 @@ def show_run_figures(trajectory: Trajectory) -> None:
     elif attacked:
         ratio = f"{miou / clean.miou:.2f}" if clean.miou > 0 else "–"
         columns[2].metric("IoU ratio", ratio, help="mIoU of the adversarial over that of the clean image (Arnab et al.).")
+    scrubbed = report is None and trajectory.report is not None and attacked
+    if scrubbed:
+        change = np.abs(frame.pixels.astype(np.int16) - trajectory.picture.pixels).max()
+        columns[3].metric("Largest change", f"{change}/255", help="max |d| of the iteration on screen, in 8-bit values.")
+        columns[5].metric("Gradients", point.gradients, help="Gradient evaluations up to the iteration on screen.")
     if report is not None and attacked:
         psnr = "∞" if report.psnr is None else f"{report.psnr:.1f} dB"
         seconds = f"{report.seconds:.2f} s of attacking on {trajectory.device}, waiting not counted."
         columns[3].metric("Largest change", f"{report.linf:.0f}/255", help="max |d|, measured on the 8-bit image that you can download.")
         columns[4].metric("PSNR", psnr, help=f"Peak signal-to-noise ratio. The Euclidean norm of the change is {report.l2:.2f}.")
         columns[5].metric("Gradients", report.gradient_evaluations, help=f"Gradient evaluations; {seconds}")
-    st.caption(basis(trajectory))
-    if report is not None and attacked and report.linf == 0:
-        st.info("The result is the clean picture itself: no iterate, in 8-bit values, came nearer to the goal.")
+    told = basis(replace(trajectory, report=report))
+    if scrubbed and trajectory.report is not None:
+        told += f" They are those of iteration {point.index}, on screen; the result is that of step {trajectory.report.strongest}."
+    st.caption(told)
+    if report is not None and attacked and report.linf == 0 and not rounding_notice(trajectory.settings):
+        why = "every change was below half a grey level, and rounding removed it" if report.strongest else "no step fooled more pixels"
+        st.info(f"The result is the clean picture itself: {why}.")
+    if trajectory.report is not None:
+        show_new_classes(trajectory, frame, miou, accuracy)
+
+
+NEW_CLASS = 0.05
+"""By how much new classes must have lowered an image's mIoU for that to be said."""
+
+
+def show_new_classes(trajectory: Trajectory, frame: Frame, miou: float, accuracy: float) -> None:
+    """Says so where the mIoU of the look `frame` has fallen because classes that were in neither map before enter its mean with IoU 0."""
+    classes, clean = label_set_of(trajectory).classes, trajectory.clean
+    after = figures_of_frame(frame, trajectory.reference, len(classes)).iou
+    new = [index for index, before in enumerate(clean.iou) if before is None and after[index] is not None]
+    kept = [value for value, before in zip(after, clean.iou, strict=True) if before is not None and value is not None]
+    without = sum(kept) / max(len(kept), 1)
+    if new and without - miou >= NEW_CLASS:
+        names = " and ".join(filter(None, [", ".join(classes[index] for index in new[:-1]), classes[new[-1]]]))
+        st.info(
+            f"mIoU went from {clean.miou:.1%} to {miou:.1%} while accuracy went from {clean.pixel_accuracy:.1%} to {accuracy:.1%}. Part of "
+            f"that is how one image's mIoU counts: {names} {'was' if len(new) == 1 else 'were'} in neither map before, and now with some "
+            f"pixels enters the mean with IoU 0. Over the classes of the clean picture alone it is {without:.1%}.",
+            icon=":material/info:",
+        )
 
 
 def show_outcomes(trajectory: Trajectory) -> None:
@@ -189,25 +224,27 @@ def show_outcomes(trajectory: Trajectory) -> None:
         )
 
 
-def choose_frame(trajectory: Trajectory, run: str) -> tuple[Frame, int | None]:
-    """Scrub through the stored iterations; returns the frame on screen and its place on the curves."""
+def frame_on_screen(trajectory: Trajectory, run: str) -> tuple[Frame, int | None]:
+    """The frame that `choose_frame` has put on screen, and its place on the curves, None for the result."""
     final = trajectory.final
     if final is None:
         return trajectory.frames[-1], trajectory.curve[-1].index
-    if len(trajectory.frames) == 1:
-        return final, None
+    place = st.session_state.get(f"scrub-{run}", RESULT)
+    return next(((frame, frame.index) for frame in trajectory.frames if frame.index == place), (final, None))
+
+
+def choose_frame(trajectory: Trajectory, run: str) -> None:
+    """Scrub through the stored iterations of a run that has ended."""
+    if trajectory.final is None or len(trajectory.frames) == 1:
+        return
     options: list[int | str] = [*(frame.index for frame in trajectory.frames), RESULT]
-    place = st.select_slider(
+    st.select_slider(
         "Iteration on screen",
         options,
         RESULT,
         key=f"scrub-{run}",
-        help="Stored iterations, with the strongest one in 8-bit values as the result.",
+        help="Stored iterations, with the step that fooled most pixels, rounded to a real image, as the result.",
     )
-    if place == RESULT:
-        return final, None
-    frame = next(frame for frame in trajectory.frames if frame.index == place)
-    return frame, frame.index
 
 
 def show_legend(trajectory: Trajectory, frame: Frame, label_set: LabelSet) -> set[int] | None:
