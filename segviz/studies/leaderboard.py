@@ -1,23 +1,27 @@
 """The leaderboard: models by their worst case over all attacks that are stored for a study, beside what papers report of theirs."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from segviz import metrics
+from segviz.studies import worst_case
 from segviz.studies.evaluate import SetFigures, set_figures, worst_figures
 from segviz.studies.grid import Study
 from segviz.studies.store import CellResult, Store
-from segviz.studies.table import Pairs, results_at
+from segviz.studies.table import SUITE_RESAMPLES, Band, Pairs, percentiles, resamples, results_at
 
 
 @dataclass(frozen=True)
 class WorstCase:
     """The worst case of one model at one eps (grey levels) over `attacks`, on the `images` that all of them were run on.
 
-    `figures` as in `Evaluation` for a suite; None where no image is done yet. `pending` cells are still to be computed.
+    `figures` as in `Evaluation` for a suite; None where no image is done yet. `pending` cells are still to be computed. `resampled` are
+    the figures of resamples of the images, one column for each of `RANKED`, with the choice of the attacks made anew; None for fewer than
+    two images.
     """
 
     eps: float
@@ -25,17 +29,42 @@ class WorstCase:
     images: int
     pending: int
     attacks: tuple[str, ...]
+    resampled: np.ndarray | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
 class Standing:
-    """One model: its `clean` figures (None before the first image) and its worst case at every eps of the study, in that order."""
+    """One model: its `clean` figures (None before the first image) and its worst case at every eps of the study, in that order.
+
+    `constant_miou` is the mIoU of a map of one class alone on the images of the clean figures.
+    """
 
     model: str
     classes: tuple[str, ...]
     clean: SetFigures | None
     images: int
     worst: tuple[WorstCase, ...]
+    constant_miou: float | None = None
+
+    def band(self, figure: str) -> Band | None:
+        """The 95 % band, over images, of the mean over eps of one of `RANKED`; None where any eps has none."""
+        found = [worst.resampled for worst in self.worst if worst.resampled is not None]
+        if not found or len(found) < len(self.worst):
+            return None
+        return percentiles(np.mean(found, 0)[:, RANKED.index(figure)])
+
+
+RANKED = ("miou", "nmiou", "image_accuracy")
+"""Fields of `SetFigures` that models are ranked by."""
+
+
+def places(bands: Sequence[Band | None]) -> tuple[tuple[int, int] | None, ...]:
+    """The first and the last place that each of several models may have: those whose bands overlap have no order. None without a band."""
+    known = [band for band in bands if band is not None]
+    return tuple(
+        None if band is None else (1 + sum(low > band[1] for low, _ in known), len(known) - sum(high < band[0] for _, high in known))
+        for band in bands
+    )
 
 
 def leaderboard(study: Study, store: Store) -> tuple[Standing, ...]:
@@ -61,12 +90,29 @@ def standings_of(study: Study, found: Pairs) -> tuple[Standing, ...]:
                 if len(results) == len(pairs):
                     images.append(torch.cat([attack_counts(result) for result in results]))
                     clean[str(pairs[0][0].image.photo)] = results[0]
-            figures = worst_figures(torch.stack(images, 1)) if images else None
-            worst.append(WorstCase(eps, figures, len(images), pending, tuple(dict.fromkeys(point.row.title for point in points))))
-        before = set_figures(torch.from_numpy(np.stack([result.clean for result in clean.values()]))) if clean else None
+            counts = torch.stack(images, 1) if images else None
+            titles = tuple(dict.fromkeys(point.row.title for point in points))
+            figures, drawn = (None, None) if counts is None else (worst_figures(counts), resampled_figures(counts))
+            worst.append(WorstCase(eps, figures, len(images), pending, titles, drawn))
+        without = torch.from_numpy(np.stack([result.clean for result in clean.values()])) if clean else None
+        before = None if without is None else set_figures(without)
+        constant = None if without is None else metrics.constant_map_miou(without.sum(0))
         classes = next(iter(clean.values())).classes if clean else ()
-        standings.append(Standing(model, classes, before, len(clean), tuple(worst)))
+        standings.append(Standing(model, classes, before, len(clean), tuple(worst), constant))
     return tuple(standings)
+
+
+def resampled_figures(counts: Tensor) -> np.ndarray | None:
+    """`RANKED` of the worst case over attacks in seeded resamples of the images, (R,3), from confusion matrices (attacks,N,C,C).
+
+    Of an image the lowest mIoU and accuracy count; None for fewer than two images.
+    """
+    if counts.shape[1] < 2:
+        return None
+    times = resamples(counts.shape[1], SUITE_RESAMPLES)
+    each = [metrics.mean_iou(counts).amin(0), metrics.pixel_accuracy(counts).amin(0)]
+    means = [times @ lowest.double().numpy() / counts.shape[1] for lowest in each]
+    return np.stack([worst_case.resampled_miou(counts, times), *means], 1)
 
 
 def attack_counts(result: CellResult) -> Tensor:

@@ -129,7 +129,7 @@ def member_counts(results: Sequence[CellResult]) -> Tensor:
     return stacked(results, "members").transpose(0, 1).contiguous()
 
 
-def bootstrap_bands(counts: Tensor, clean: Tensor, seed: int = 0) -> tuple[Band | None, Band | None]:
+def bootstrap_bands(counts: Tensor, clean: Tensor) -> tuple[Band | None, Band | None]:
     """The 95 % bands of the data set's mIoU and of its IoU ratio over images: percentiles of seeded resamples.
 
     `counts` (attacks,N,C,C) are the confusion matrices under each attack of a suite, or under the one attack, `clean` (N,C,C) those
@@ -138,11 +138,14 @@ def bootstrap_bands(counts: Tensor, clean: Tensor, seed: int = 0) -> tuple[Band 
     images = len(clean)
     if images < 2:
         return None, None
-    rng = np.random.default_rng(seed)
-    resamples = RESAMPLES if len(counts) == 1 else SUITE_RESAMPLES
-    times = rng.multinomial(images, np.full(images, 1 / images), resamples).astype(float)
+    times = resamples(images, RESAMPLES if len(counts) == 1 else SUITE_RESAMPLES)
     after, before = worst_case.resampled_miou(counts, times), worst_case.resampled_miou(clean[None], times)
     return percentiles(after), percentiles(after / before) if (before > 0).all() else None
+
+
+def resamples(images: int, number: int, seed: int = 0) -> np.ndarray:
+    """How often each image is in each of a number of bootstrap resamples, (number,images)."""
+    return np.random.default_rng(seed).multinomial(images, np.full(images, 1 / images), number).astype(float)
 
 
 def percentiles(values: np.ndarray) -> Band:

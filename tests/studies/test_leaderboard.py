@@ -7,10 +7,10 @@ import torch
 
 from segviz.studies.evaluate import worst_figures
 from segviz.studies.grid import AttackRow
-from segviz.studies.leaderboard import PUBLISHED, leaderboard, published_models
+from segviz.studies.leaderboard import PUBLISHED, RANKED, leaderboard, places, published_models, resampled_figures
 from segviz.studies.run import run
 from segviz.studies.store import Store
-from segviz.studies.table import results_at, stacked, table
+from segviz.studies.table import percentiles, results_at, stacked, table
 
 
 def test_standings_are_the_worst_case_over_all_attacks(study, tmp_path):
@@ -27,6 +27,20 @@ def test_standings_are_the_worst_case_over_all_attacks(study, tmp_path):
     rows = table(study, store)
     assert worst.figures.miou <= min(row.adversarial.miou for row in rows)
     assert standing.clean == rows[0].clean
+
+
+def test_models_whose_bands_overlap_have_no_order():
+    assert places([(0.5, 0.7), (0.6, 0.8), (0.1, 0.2), None]) == ((1, 2), (1, 2), (3, 3), None)
+
+
+def test_the_band_is_about_the_figures_of_all_images():
+    generator = torch.Generator().manual_seed(0)
+    counts = torch.randint(0, 50, (2, 8, 3, 3), generator=generator)
+    drawn, figures = resampled_figures(counts), worst_figures(counts)
+    for column, name in enumerate(RANKED):
+        low, high = percentiles(drawn[:, column])
+        assert low < getattr(figures, name) < high
+    assert resampled_figures(counts[:, :1]) is None
 
 
 def test_a_model_without_results_stands_there_empty(study, tmp_path):

@@ -17,6 +17,11 @@ def board(tmp_path, monkeypatch) -> AppTest:
 def test_ours_first_and_theirs_marked(board):
     rows = table(board, "whose")
     ours, theirs = rows[rows["whose"] == "ours"], rows[rows["whose"] == "theirs"]
+    ours, (alone,) = ours[ours["model"] != "one class everywhere"], ours[ours["model"] == "one class everywhere"].to_dict("records")
+    assert 0 < alone["ε = 8"] == alone["clean"] < ours["clean"].min()
+    assert "6 sample photos" in board.main.markdown[0].value + board.main.markdown[1].value
+    assert set(ours["classes"]) == {7}
+    assert "1" not in set(ours["place"])
     twins = [f"LR-ASPP trained on {how}" for how in ("EroSeg", "PGD", "PGD, 50/50", "SegPGD")]
     assert sorted(ours["model"]) == sorted(["DeepLab", "FCN-8s", "LR-ASPP", "PSPNet", *twins])
     assert set(ours["model"][:4]) == set(twins)

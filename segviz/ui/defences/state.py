@@ -61,13 +61,14 @@ def try_defence(state: Trials, settings: Settings, defence: str, picture: Pictur
     if not state.asked:
         state.text = ""
     state.job = queue(run_trial, settings, defence, picture, budget)
+    state.trial, state.trial_run = Trial(settings, defence, budget=budget), state.job.id
 
 
 def fill_table(state: Trials, settings: Settings, defences: Sequence[str], budget: int) -> None:
     """Queue several defences over the samples."""
-    state.job = queue(run_survey, settings, list(defences), budget)
+    state.job, state.survey = queue(run_survey, settings, list(defences), budget), None
 
 
 def attack_models(state: Trials, settings: Settings, picture: Picture, models: Sequence[str], budget: int) -> None:
     """Queue the attack on several models, by key, at growing eps."""
-    state.job = queue(run_ladder, replace(settings, steps=budget), LADDER_EPS, picture, list(models))
+    state.job, state.ladder = queue(run_ladder, replace(settings, steps=budget), LADDER_EPS, picture, list(models)), None

@@ -27,11 +27,14 @@ def snippet(trajectory: Trajectory, sample: bool) -> str:
         file = "Path('weights.safetensors')"
         upload = f"upload(model_entry({entry.network_of!r}), 'weights', {file}.read_bytes())  # put the name of your file here\n"
     return f"""\
-# Run this where segviz is installed, or in its folder, the one that holds app.py. It writes adversarial.png.
+# This repeats the run, wherever it is saved, and writes adversarial.png into the folder that it is started in.
+from importlib.util import find_spec
 from pathlib import Path
 
 from PIL import Image
 
+if find_spec("segviz") is None:
+    raise SystemExit("Install segviz first: pip install FOLDER, with the folder that holds app.py.")
 from segviz.defences.load import load_model
 from segviz.lab import attack_picture, open_picture, sample_picture
 from segviz.models.load import default_device

@@ -8,20 +8,26 @@ import streamlit as st
 
 from segviz.defences.titles import short_title
 from segviz.studies.evaluate import SetFigures
-from segviz.studies.grid import Study, points
-from segviz.studies.leaderboard import Standing, published_models, standings_of
+from segviz.studies.grid import SAMPLES, Study, points
+from segviz.studies.leaderboard import RANKED, Standing, places, published_models
 from segviz.studies.lines import line_name
 from segviz.ui.kit.export import File, csv_of, download_buttons
 from segviz.ui.study.page import show_errors
 from segviz.ui.study.state import Shown
 
 FIGURES = ("mIoU", "NmIoU", "pixel accuracy")
+FIELDS_OF = dict(zip(FIGURES, RANKED, strict=True))
 OURS, THEIRS = "ours", "theirs"
+ONE_CLASS = "one class everywhere"
+CLASSES = {"VOC": 21, "ADE20K": 151}
+"""Classes of the papers' data, background included."""
+FEW_PHOTOS = 30
+"""Photos below which a band says little."""
 
 
 def show_board(shown: Shown, active: bool) -> None:
     """The table of the models of a study, with the choice of the figure, and of whether to see the papers' numbers."""
-    standings = standings_of(shown.study, shown.pairs)
+    standings = shown.standings
     st.markdown(board_in_words(shown, standings))
     show_errors(shown)
     bar = st.container(horizontal=True, vertical_alignment="center")
@@ -34,6 +40,9 @@ def show_board(shown: Shown, active: bool) -> None:
     radii = [eps_name(eps) for eps in shown.study.eps]
     columns: dict[str, Any] = {name: st.column_config.NumberColumn(format="%.1f %%", width=72) for name in ("clean", *radii)}
     columns["whose"] = st.column_config.TextColumn(width=60, help="Ours: measured on this server. Theirs: as the paper prints it.")
+    columns["place"] = st.column_config.TextColumn(width=60, help="Models whose 95 % bands overlap have no order.")
+    columns["band"] = st.column_config.TextColumn(width=100, help="95 % bootstrap band over photos of the mean over ε, in per cent.")
+    columns["classes"] = st.column_config.NumberColumn(width=60, help="mIoU over other numbers of classes is another quantity.")
     columns["data"] = st.column_config.TextColumn(width=90)
     columns["source"] = st.column_config.LinkColumn(width=60, display_text="paper", help="Where the paper is; ours have none.")
     alt = f"{figure} of every model, clean and in the worst case"
@@ -49,11 +58,12 @@ def board_in_words(shown: Shown, standings: Sequence[Standing]) -> str:
     """One line that tells what is on screen."""
     study = shown.study
     images = max((standing.images for standing in standings), default=0)
-    pictures = "sample photos" if study.images.folder == "samples" else f"photos of {study.images.folder}"
+    photos = "photo" if images == 1 else "photos"
+    pictures = f"sample {photos}" if study.images.folder == SAMPLES else f"{photos} of {study.images.folder}"
     attacks = attacks_in_words(study)
-    text = (
-        f"**What is left of each model in the worst case**: per picture the attack that hurts most, of {attacks}, on {images} {pictures}."
-    )
+    text = f"**What is left of each model in the worst case, on {images} {pictures}**: per photo the attack that hurts most, of {attacks}."
+    if images < FEW_PHOTOS:
+        text += " So few photos say little about others, and models whose bands overlap have no order."
     if shown.made_before:
         text += " This table was made beforehand with the bundled models; **Run** computes it here."
     return text
@@ -67,7 +77,8 @@ def attacks_in_words(study: Study) -> str:
 def board_note(figure: str) -> str:
     """How the figure is taken, and what the rows marked as theirs are."""
     how = {
-        "mIoU": "mIoU over all pictures together; SEA's greedy search chooses the attack that counts for each picture.",
+        "mIoU": "mIoU over all pictures together; SEA's greedy search chooses the attack that counts for each picture. Below **one class "
+        "everywhere**, always answering with one class is better.",
         "NmIoU": "The mean over pictures of each picture's lowest mIoU (Halmosi, Mohos & Jelasity, ECCV 2024). The papers here print none.",
         "pixel accuracy": "The mean over pictures of each picture's lowest accuracy, as in SEA.",
     }[figure]
@@ -87,30 +98,49 @@ def percent_of(figures: SetFigures | None, figure: str) -> float | None:
     """One of FIGURES in per cent; the accuracy is the mean over images, as a worst case over attacks is."""
     if figures is None:
         return None
-    return 100 * {"mIoU": figures.miou, "NmIoU": figures.nmiou, "pixel accuracy": figures.image_accuracy}[figure]
+    value: float = getattr(figures, FIELDS_OF[figure])
+    return 100 * value
 
 
 def our_rows(standings: Sequence[Standing], attacks: str, figure: str) -> list[dict[str, Any]]:
-    """A row per model of the study that has any result, in per cent, the one that keeps most on average first."""
-    rows = []
-    for standing in standings:
-        if standing.clean is None:
-            continue
+    """A row per model of the study that has any result, in per cent, the one that keeps most on average first.
+
+    Of the mIoU a last row is that of a map of one class alone, as long as all models have the same classes and photos.
+    """
+    there = [standing for standing in standings if standing.clean is not None]
+    bands = [standing.band(FIELDS_OF[figure]) for standing in there]
+    rows: list[dict[str, Any]] = []
+    for standing, band, place in zip(there, bands, places(bands), strict=True):
         values = {eps_name(worst.eps): percent_of(worst.figures, figure) for worst in standing.worst}
         missing = sum(worst.pending for worst in standing.worst)
         state = f"{standing.images} pictures" + (f", {missing} runs to go" if missing else "")
         rows.append(
             {
                 "whose": OURS,
+                "place": place_in_words(place),
                 "model": short_title(standing.model),
                 "clean": percent_of(standing.clean, figure),
                 **values,
+                "band": None if band is None else f"{100 * band[0]:.1f} to {100 * band[1]:.1f}",
+                "classes": len(standing.classes),
                 "data": state,
                 "attack": attacks,
                 "source": None,
             }
         )
-    return sorted(rows, key=lambda row: -sum(value or 0 for name, value in row.items() if name.startswith("ε")))
+    rows.sort(key=lambda row: -sum(value or 0 for name, value in row.items() if name.startswith("ε")))
+    alone = {(standing.constant_miou, len(standing.classes)) for standing in there}
+    if figure == "mIoU" and len(alone) == 1:
+        ((miou, classes),) = alone
+        same = dict.fromkeys(("clean", *(eps_name(worst.eps) for worst in there[0].worst)), 100 * (miou or 0))
+        empty = dict.fromkeys(rows[0])
+        rows.append(empty | {"whose": OURS, "model": ONE_CLASS, **same, "classes": classes, "data": rows[0]["data"]})
+    return rows
+
+
+def place_in_words(place: tuple[int, int] | None) -> str | None:
+    """The places that a model may have."""
+    return None if place is None else f"{place[0]}" if place[0] == place[1] else f"{place[0]} to {place[1]}"
 
 
 def their_rows(radii: Sequence[float], figure: str) -> list[dict[str, Any]]:
@@ -125,9 +155,12 @@ def their_rows(radii: Sequence[float], figure: str) -> list[dict[str, Any]]:
         rows.append(
             {
                 "whose": THEIRS,
+                "place": None,
                 "model": model,
                 "clean": values.get(0.0),
                 **{eps_name(eps): values.get(eps) for eps in radii},
+                "band": None,
+                "classes": CLASSES[data],
                 "data": f"{data} val",
                 "attack": f"SEA, 300 steps ({anyone.where})",
                 "source": anyone.url,

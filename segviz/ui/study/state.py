@@ -1,11 +1,13 @@
 """What a page of a study shows and runs: results come in from the store while it runs."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import streamlit as st
 
 from segviz.studies import precomputed
 from segviz.studies.grid import GridPoint, Study
+from segviz.studies.leaderboard import Standing, standings_of
 from segviz.studies.ledger import Progress
 from segviz.studies.runs import run_study
 from segviz.studies.store import CellResult, Store
@@ -33,6 +35,11 @@ class Shown:
     def results(self) -> dict[GridPoint, list[CellResult | None]]:
         """The results of each point, image by image."""
         return {point: [result for _, result in pairs] for point, pairs in self.pairs.items()}
+
+    @cached_property
+    def standings(self) -> tuple[Standing, ...]:
+        """The models of the study by their worst case."""
+        return standings_of(self.study, self.pairs)
 
     @property
     def empty(self) -> bool:
