@@ -131,6 +131,15 @@ def test_a_class_that_enters_the_mean_with_nothing_is_named():
     assert "in neither map before" in told
 
 
+def test_epsilon_goes_in_whole_grey_levels_but_for_l2_and_what_a_link_says():
+    app = open_page()
+    assert (control(app, EPS).step, control(app, EPS).value) == (1, 4)
+    choose(app, **{NORM: "l2"})
+    assert (control(app, EPS).step, control(app, EPS).value) == (0.25, 4)
+    app = open_page(eps="1.3")
+    assert (control(app, EPS).step, control(app, EPS).value) == (0.01, 1.3)
+
+
 def test_an_epsilon_that_rounding_removes_says_so(files):
     app = finish(open_page(image="camera", attack="fgsm", eps="0.5"))
     assert any("below one grey level" in warning.value for warning in app.warning)

@@ -11,9 +11,9 @@ from segviz.fields import setting
 from segviz.settings import Settings
 from segviz.studies.compare import MAX_BUDGET, within_budget
 from segviz.types import UserError
-from segviz.ui.kit.attacks import attack_choices, attack_title, common_controls, usable_attacks, with_attack
-from segviz.ui.kit.fields import marks, slider
-from segviz.ui.kit.links import LINK, SHARED, link_of, open_link, page_table, parameters
+from segviz.ui.kit.attacks import attack_choices, attack_title, common_controls, eps_slider, usable_attacks, with_attack
+from segviz.ui.kit.fields import marks
+from segviz.ui.kit.links import SHARED, link_of, open_link, page_table, parameters
 from segviz.ui.kit.subject import open_with, subject_controls
 
 DEFAULT_ATTACKS = ("pgd", "segpgd", "cospgd", "apgd-js", "padam-cos")
@@ -56,7 +56,7 @@ def comparison_controls() -> ComparisonWish:
         state.compare_budget = link.get("budget", DEFAULT_BUDGET)
     shared = subject_controls()
     place = st.container()
-    eps = slider(LINK["eps"])
+    eps = eps_slider()
     budget = marks(TABLE["budget"], "compare_budget")
     shared = common_controls(replace(shared, eps=eps))
     with place:

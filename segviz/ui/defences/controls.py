@@ -15,9 +15,9 @@ from segviz.settings import Settings
 from segviz.studies.compare import MAX_BUDGET
 from segviz.types import UserError
 from segviz.ui.defences.state import DEFAULT_DEFENCE
-from segviz.ui.kit.attacks import attack_choices, attack_title, common_controls, usable_attacks, with_attack
-from segviz.ui.kit.fields import marks, slider
-from segviz.ui.kit.links import LINK, SHARED, link_of, open_link, page_table, parameters
+from segviz.ui.kit.attacks import attack_choices, attack_title, common_controls, eps_slider, usable_attacks, with_attack
+from segviz.ui.kit.fields import marks
+from segviz.ui.kit.links import SHARED, link_of, open_link, page_table, parameters
 from segviz.ui.kit.models import is_here, model_keys, model_title
 from segviz.ui.kit.subject import open_with, subject_controls
 
@@ -64,7 +64,7 @@ def trial_controls() -> TrialWish:
         )
     shared = subject_controls()
     attack = trial_attack_control(shared)
-    eps = slider(LINK["eps"])
+    eps = eps_slider()
     defence = defence_control()
     budget = marks(TABLE["budget"], "defence_budget")
     shared = common_controls(replace(shared, eps=eps))

@@ -8,8 +8,13 @@ from segviz.attacks.catalog import check_settings
 from segviz.attacks.rows import ATTACKS
 from segviz.settings import FIELDS, Settings
 from segviz.types import UserError
-from segviz.ui.kit.fields import choice, number
+from segviz.ui.kit.fields import choice, number, slider
 from segviz.ui.kit.words import LABEL_TITLES, NORM_TITLES
+
+
+def eps_slider(key: str = "eps", norm: str = "norm") -> float:
+    """The radius: in whole grey levels, as results are; for L2, of which single values take more or less, in quarters."""
+    return slider(FIELDS["eps"], key, step=0.25 if st.session_state[norm] == "l2" else None)
 
 
 def common_controls(settings: Settings) -> Settings:

@@ -13,20 +13,36 @@ from segviz.ui.kit.state import page_state
 
 @dataclass
 class Widened:
-    """Ends of widgets by key: a link may go beyond the usual ones, which then stay where the link has put them."""
+    """Ends and steps of widgets by key: a link may go beyond the usual ones, which then stay where the link has put them."""
 
     low: dict[str, float] = dataclasses.field(default_factory=dict)
     high: dict[str, float] = dataclasses.field(default_factory=dict)
+    step: dict[str, float | None] = dataclasses.field(default_factory=dict)
 
 
-def slider(field: Field, key: str = "", **more: Any) -> float:
-    """A slider from the least value to the usual largest one, or to the value where that lies beyond."""
+FINE = 0.01
+"""The step of a slider whose value is none of the field's own steps."""
+
+
+def slider(field: Field, key: str = "", step: float | None = None, **more: Any) -> float:
+    """A slider from the least value to the usual largest one, or to the value where that lies beyond.
+
+    It goes in the `step` of the field unless told otherwise, and in `FINE` ones where the value lies between them.
+    """
     key = key or field.name
     assert field.low is not None
     assert field.usual is not None
     ends = page_state(Widened).high
     high = ends[key] = max(field.usual, st.session_state[key], ends.get(key, field.usual))
-    return st.slider(field.label, float(field.low), float(high), step=field.step, help=field.tip, key=key, persist_state="session", **more)
+    step = step or field.step
+    if step is not None and st.session_state[key] % step:
+        step = FINE
+    steps = page_state(Widened).step
+    if steps.get(key, step) != step:
+        # To Streamlit a slider of other steps is another widget, which would begin at its least value.
+        st.session_state[key] = st.session_state[key]
+    steps[key] = step
+    return st.slider(field.label, float(field.low), float(high), step=step, help=field.tip, key=key, persist_state="session", **more)
 
 
 def marks(field: Field, key: str = "", **more: Any) -> int:

@@ -10,7 +10,8 @@ from segviz.attacks.transforms import TRANSFORMS
 from segviz.defences.catalog import evaluations_of
 from segviz.models.zoo import model_entry
 from segviz.settings import FIELDS, Settings
-from segviz.ui.kit.fields import choice, marks, number, slider, switch, text_line, widget
+from segviz.ui.kit.attacks import eps_slider
+from segviz.ui.kit.fields import choice, marks, number, switch, text_line, widget
 from segviz.ui.kit.links import LINK, link_of, open_link, write_link
 from segviz.ui.kit.state import tab
 from segviz.ui.kit.subject import open_with, subject_controls
@@ -42,7 +43,7 @@ def settings_controls() -> Settings:
             "Variant", row.variants, format_func=lambda key: f"{key}: {row.variants[key]}", key="variant", persist_state="session"
         )
         variant = "" if chosen == next(iter(row.variants)) else chosen
-    eps = slider(FIELDS["eps"])
+    eps = eps_slider()
     steps = marks(FIELDS["steps"], help="Gradient steps; of a suite those of each attack. FGSM always takes one.", disabled=row.one_step)
     settings = replace(settings, attack=attack, variant=variant, eps=eps, steps=steps)
     published_buttons(settings)
@@ -76,10 +77,10 @@ def attack_control(goal: str) -> str:
 
 def published_buttons(settings: Settings) -> None:
     """Set the widgets to what papers run the attack with at this eps, a button for each paper."""
-    for number, (paper, settings_at) in enumerate(ATTACKS[settings.attack].published.items()):
+    for place, (paper, settings_at) in enumerate(ATTACKS[settings.attack].published.items()):
         changes = dict(settings_at(settings.eps))
         told = ", ".join(f"{name} {FIELDS[name].format(value) or 'auto'}" for name, value in changes.items())
-        title, key = f"Settings of {paper}", f"published-{number}"
+        title, key = f"Settings of {paper}", f"published-{place}"
         st.button(title, icon=":material/menu_book:", help=told, on_click=st.session_state.update, args=(changes,), key=key)
 
 

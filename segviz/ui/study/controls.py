@@ -260,7 +260,7 @@ def grid_radii(page: str) -> list[str]:
     """The choice of the radii, in grey levels; others can be typed."""
     chosen: list[str] = st.multiselect(
         TABLE["eps"].label,
-        [*dict.fromkeys([*(f"{value:g}" for value in EPS_NAMES if value <= MAX_LISTED), *st.session_state[f"{page}_eps"]])],
+        [*dict.fromkeys([*(f"{value:g}" for value in EPS_NAMES if 1 <= value <= MAX_LISTED), *st.session_state[f"{page}_eps"]])],
         format_func=eps_title,
         accept_new_options=True,
         select_all=False,

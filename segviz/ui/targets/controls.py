@@ -19,8 +19,9 @@ from segviz.settings import GIVEN, Settings
 from segviz.studies.target_maps import Everywhere, Given, Mirrored, Painted, PredictionOn, TargetMap, Without
 from segviz.studies.targets import MAX_VICTIMS
 from segviz.types import UserError
+from segviz.ui.kit.attacks import eps_slider
 from segviz.ui.kit.beside import show_warnings
-from segviz.ui.kit.fields import choice, marks, number, slider
+from segviz.ui.kit.fields import choice, marks, number
 from segviz.ui.kit.links import LINK, all_classes, open_link, parameters
 from segviz.ui.kit.state import page_state, put
 from segviz.ui.kit.subject import model_controls, open_with
@@ -183,7 +184,7 @@ def morph_controls() -> MorphWish:
         "Attack", attacks_on_maps(), format_func=lambda key: ATTACKS[key].title, key="targets_attack", persist_state="session"
     )
     st.caption(ATTACKS[attack].summary)
-    eps = slider(TABLE["eps"], "targets_eps")
+    eps = eps_slider("targets_eps", "targets_norm")
     steps = marks(TABLE["steps"], "targets_steps", disabled=ATTACKS[attack].one_step)
     with st.expander("More settings", key="targets_more"):
         norms = ATTACKS[attack].norms

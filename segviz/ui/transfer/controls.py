@@ -14,8 +14,8 @@ from segviz.models.wrappers import split_key
 from segviz.models.zoo import model_entry
 from segviz.settings import Settings
 from segviz.studies.first_transfer import MODELS
-from segviz.ui.kit.attacks import attack_choices, attack_title
-from segviz.ui.kit.fields import choice, marks, number, slider, switch
+from segviz.ui.kit.attacks import attack_choices, attack_title, eps_slider
+from segviz.ui.kit.fields import choice, marks, number, switch
 from segviz.ui.kit.links import LINK, SHARED, open_link
 from segviz.ui.kit.models import is_here, model_keys
 from segviz.ui.kit.subject import open_with, upload_controls
@@ -114,7 +114,7 @@ def transfer_controls(view: str) -> TransferWish:
     elif view != "scales":
         name, options = ("attack", list(attack_choices())) if view == "picture" else ("iterative", iterative_attacks())
         own[name] = st.selectbox("Attack", options, format_func=choice_title, key=widget_key(name), persist_state="session")
-    eps = slider(LINK["eps"])
+    eps = eps_slider()
     if view != "scales":
         own["steps"] = steps_control(view, own)
         compared_transforms(view, own)
