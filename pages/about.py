@@ -22,9 +22,9 @@ on the device of this server, step by step; nothing on screen is simulated.
 - **Results are measured on 8-bit values**: the adversarial picture is rounded within the allowed change, and the model predicts once more
   on exactly the picture that you can download. Curves and stored iterations show the iterates before that rounding.
 - **mIoU of this image** is the mean IoU over the classes that occur in the labels or in the prediction of this one picture. The mIoU of a
-  data set adds up all its pixels first and is another quantity. A class in neither map has no IoU and does not count.
+  data set adds up all its pixels first and is not comparable with it. A class in neither map has no IoU and does not count.
 - **IoU ratio** is the adversarial mIoU over the clean one (Arnab, Miksik & Torr, CVPR 2018).
-- **The result** is the strongest iterate of the run: the one with most pixels as the goal wants them.
+- **The result** is the step that fooled most pixels, rounded to a real image.
 - **Without a label map** the figures are against the model's own clean prediction, which is 100 % right by definition.
 """
 )

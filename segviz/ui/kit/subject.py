@@ -44,7 +44,7 @@ def model_controls() -> str:
         "Around the network",
         WRAPPER_TITLES,
         format_func=WRAPPER_TITLES.__getitem__,
-        help="Attacked as a whole: gradients go through it.",
+        help="The attack knows this part too: gradients go through it.",
         key="wrapper",
         persist_state="session",
     )

@@ -44,7 +44,7 @@ def settings_controls() -> Settings:
         )
         variant = "" if chosen == next(iter(row.variants)) else chosen
     eps = eps_slider()
-    steps = marks(FIELDS["steps"], help="Gradient steps; of a suite those of each attack. FGSM always takes one.", disabled=row.one_step)
+    steps = marks(FIELDS["steps"], help="Steps per attack. FGSM always takes one.", disabled=row.one_step)
     settings = replace(settings, attack=attack, variant=variant, eps=eps, steps=steps)
     published_buttons(settings)
     with st.expander("More settings", key="more_settings"):

@@ -42,7 +42,7 @@ def show_board(shown: Shown, active: bool) -> None:
     columns["whose"] = st.column_config.TextColumn(width=60, help="Ours: measured on this server. Theirs: as the paper prints it.")
     columns["place"] = st.column_config.TextColumn(width=60, help="Models whose 95 % bands overlap have no order.")
     columns["band"] = st.column_config.TextColumn(width=100, help="95 % bootstrap band over photos of the mean over ε, in per cent.")
-    columns["classes"] = st.column_config.NumberColumn(width=60, help="mIoU over other numbers of classes is another quantity.")
+    columns["classes"] = st.column_config.NumberColumn(width=60, help="mIoU over other numbers of classes is not comparable.")
     columns["data"] = st.column_config.TextColumn(width=90)
     columns["source"] = st.column_config.LinkColumn(width=60, display_text="paper", help="Where the paper is; ours have none.")
     alt = f"{figure} of every model, clean and in the worst case"

@@ -39,7 +39,7 @@ INTRODUCTION = (
 )
 SOURCES = (
     "One target map for every picture, and a class made to vanish, are the attacks of [Metzen et al., Universal Adversarial Perturbations "
-    "Against Semantic Image Segmentation, ICCV 2017](https://arxiv.org/abs/1704.05712), here with a change of its own for each picture. "
+    "Against Semantic Image Segmentation, ICCV 2017](https://arxiv.org/abs/1704.05712), here each picture gets its own perturbation. "
     "Agreement with the target, with the original prediction and with the label map are told apart as in [CosPGD, ICML "
     "2024](https://arxiv.org/abs/2302.02213)."
 )
@@ -84,7 +84,7 @@ def describe_morph(shown: MorphShown) -> str:
     steps = f"{iterations_of(settings)} steps" + (", stopped before" if stopped else "")
     return (
         f"{ATTACKS[settings.attack].title} leads {pictures} to {target_words(shown.wish.target)}: ε = {settings.eps:g}/255{unit}, {steps}, "
-        f"seed {settings.seed}. Adversarial pictures and figures are of the strongest iterate in 8-bit values."
+        f"seed {settings.seed}. Adversarial pictures and figures are of the step that came nearest, rounded to a real image."
     )
 
 
