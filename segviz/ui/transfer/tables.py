@@ -88,7 +88,8 @@ def show_iterations(study: Transfer) -> None:
         alt="mIoU of source and victims over the iterations of the attack",
     )
     st.caption(
-        "Each iterate is rounded to 8 bits within the ball before anyone looks. The star is the result: the step that fooled most pixels of the source."
+        "Each iterate is rounded to 8 bits within the ball before anyone looks. The star is the result: the step that "
+        "fooled most pixels of the source."
     )
 
 
