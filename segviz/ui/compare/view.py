@@ -198,5 +198,7 @@ def show_comparison_files(entrants: Sequence[Entrant], budget: int) -> None:
 def basis_of_comparison(trajectory: Trajectory) -> str:
     """What the figures are measured on and against."""
     text = basis(replace(trajectory, report=None))
-    return f"{text} Figures and pictures of an attack that has ended are of the step that fooled most pixels, rounded to a real image; "
+    return (
+        f"{text} Figures and pictures of an attack that has ended are of the step that fooled most pixels, rounded to a real image; "
         "until then of the newest."
+    )
