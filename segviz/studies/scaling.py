@@ -55,7 +55,7 @@ class ScalingSettings:
     other: str = setting("chelsea", label="Photo to hide")
     colour: str = setting("#1c7ed6", pattern="#[0-9a-fA-F]{6}", form="a colour as #rrggbb", label="Colour to hide")
     scaler: str = setting("opencv-linear", choices=lambda: SCALERS, label="Scaling")
-    size: str = setting("/6", verify=lambda text: target_size(text, ANY_SIZE), label="Target size")
+    size: str = setting("/8", verify=lambda text: target_size(text, ANY_SIZE), label="Target size")
     eps: float = setting(
         1.0,
         low=0,
