@@ -50,7 +50,7 @@ class ScalingSettings:
     """
 
     model: str = like(FIELDS["model"], "voc7-lraspp")
-    image: str = like(FIELDS["image"], "dog")
+    image: str = like(FIELDS["image"], "horses")
     hidden: str = setting("photo", choices=lambda: HIDDEN, label="Hide in it")
     other: str = setting("chelsea", label="Photo to hide")
     colour: str = setting("#1c7ed6", pattern="#[0-9a-fA-F]{6}", form="a colour as #rrggbb", label="Colour to hide")

@@ -21,6 +21,7 @@ def test_ours_first_and_theirs_marked(board):
     assert 0 < alone["ε = 8"] == alone["clean"] < ours["clean"].min()
     assert "6 sample photos" in board.main.markdown[0].value + board.main.markdown[1].value
     assert set(ours["classes"]) == {7}
+    assert any("None of these photos has cow, sheep" in caption.value for caption in board.caption)
     assert "1" not in set(ours["place"])
     twins = [f"LR-ASPP trained on {how}" for how in ("EroSeg", "PGD", "PGD, 50/50", "SegPGD")]
     assert sorted(ours["model"]) == sorted(["DeepLab", "FCN-8s", "LR-ASPP", "PSPNet", *twins])

@@ -16,6 +16,7 @@ from segviz.ui.image_scaling.detection import detector_row
 from segviz.ui.image_scaling.files import grid_csv, scaling_figures
 from segviz.ui.image_scaling.pictures import enlarged
 from segviz.ui.image_scaling.state import Scaling
+from segviz.ui.image_scaling.view import VISIBLE_PSNR
 from segviz.ui.kit.links import read_link
 
 open_page = partial(app_page.open_page, "image_scaling")
@@ -30,6 +31,8 @@ def test_first_visit_makes_an_attack_and_shows_where_it_works():
     assert metric(app, "Error after scaling") == "1/255"
     kept, scaled = (float(metric(app, label).rstrip("%")) for label in ("Map kept", "Map kept, scaled"))
     assert scaled < 50 < kept
+    assert float(metric(app, "PSNR").removesuffix(" dB")) > VISIBLE_PSNR
+    assert not app.warning
     assert len(table(app, "detector")) == 8
 
 
@@ -80,7 +83,7 @@ def test_another_library_brings_its_own_kernels_and_the_old_view_stays():
     assert "linear, antialiased" in control(app, "Kernel").options
     assert metric(app, "PSNR") == before
     assert "have changed since this run" in text(app)
-    assert dict(app.query_params) == {"size": "/8", "scaler": "torch-linear"}
+    assert dict(app.query_params) == {"scaler": "torch-linear"}
 
 
 def test_a_target_that_cannot_be_gets_a_message_and_no_run():

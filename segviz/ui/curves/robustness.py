@@ -94,6 +94,7 @@ def curves_note(shown: Shown, quantity: str, over_eps: bool) -> str:
             "Click a point to open that very run in the attack lab; click a name in the legend to hide its line.",
             *(["Of pictures made on another model the lab shows what that model sees."] if made_elsewhere else []),
             quantity_basis(quantity),
+            *(shown.class_notes if "mIoU" in quantity or quantity == "IoU ratio" else ()),
             *([band_note(shown)] if quantity in ("mIoU", "IoU ratio") else []),
             "Measured on 8-bit results: a change below one grey level is rounded away."
             if over_eps

@@ -47,7 +47,7 @@ def show_board(shown: Shown, active: bool) -> None:
     columns["source"] = st.column_config.LinkColumn(width=60, display_text="paper", help="Where the paper is; ours have none.")
     alt = f"{figure} of every model, clean and in the worst case"
     st.dataframe(rows, hide_index=True, column_config=columns, placeholder="–", height="content", alt=alt)
-    st.caption(board_note(figure))
+    st.caption(" ".join([board_note(figure), *(shown.class_notes if figure != "pixel accuracy" else ())]))
     if not active:
         everyone = our_rows(standings, attacks, figure) + their_rows(shown.study.eps, figure)
         made = partial(csv_of, list(everyone[0]), everyone)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from functools import cached_property
 
+import numpy as np
 import streamlit as st
 
 from segviz.studies import precomputed
@@ -14,6 +15,9 @@ from segviz.studies.store import CellResult, Store
 from segviz.studies.table import Pairs, Row, results_at, row_of
 from segviz.ui.kit.running import Running
 from segviz.ui.kit.session import queue
+
+FEW_CLASSES = 6
+"""Classes that are named; of more only the number is."""
 
 
 @st.cache_resource
@@ -40,6 +44,24 @@ class Shown:
     def standings(self) -> tuple[Standing, ...]:
         """The models of the study by their worst case."""
         return standings_of(self.study, self.pairs)
+
+    @cached_property
+    def class_notes(self) -> tuple[str, ...]:
+        """What is to be said of the classes that the mIoUs of the study are means over."""
+        notes = []
+        classes = {row.classes for row in self.rows if row.images}
+        if len(classes) > 1:
+            counts = " and ".join(map(str, sorted({len(one) for one in classes})))
+            notes.append(f"The models here have different classes ({counts} of them), so their mIoUs are means of different things.")
+        there = [result for results in self.results.values() for result in results if result is not None and not result.error]
+        lacking: dict[str, None] = {}
+        for names in sorted(classes, key=len):
+            labelled = np.sum([result.clean for result in there if result.classes == names], 0).sum(1)
+            lacking |= dict.fromkeys(name for name, pixels in zip(names, labelled, strict=True) if not pixels)
+        if lacking:
+            named = ", ".join(lacking) if len(lacking) <= FEW_CLASSES else f"{len(lacking)} of the classes"
+            notes.append(f"None of these photos has {named}: wherever a map shows one of them, it enters the mean with IoU 0.")
+        return tuple(notes)
 
     @property
     def empty(self) -> bool:
