@@ -61,7 +61,6 @@ def try_defence(state: Trials, settings: Settings, defence: str, picture: Pictur
     if not state.asked:
         state.text = ""
     state.job = queue(run_trial, settings, defence, picture, budget)
-    state.trial, state.trial_run = Trial(settings, defence, budget=budget), state.job.id
 
 
 def fill_table(state: Trials, settings: Settings, defences: Sequence[str], budget: int) -> None:
