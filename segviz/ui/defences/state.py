@@ -65,9 +65,9 @@ def try_defence(state: Trials, settings: Settings, defence: str, picture: Pictur
 
 def fill_table(state: Trials, settings: Settings, defences: Sequence[str], budget: int) -> None:
     """Queue several defences over the samples."""
-    state.job, state.survey = queue(run_survey, settings, list(defences), budget), None
+    state.job = queue(run_survey, settings, list(defences), budget)
 
 
 def attack_models(state: Trials, settings: Settings, picture: Picture, models: Sequence[str], budget: int) -> None:
     """Queue the attack on several models, by key, at growing eps."""
-    state.job, state.ladder = queue(run_ladder, replace(settings, steps=budget), LADDER_EPS, picture, list(models)), None
+    state.job = queue(run_ladder, replace(settings, steps=budget), LADDER_EPS, picture, list(models))

@@ -59,8 +59,7 @@ def scaling() -> Scaling:
 
 
 def start_scaling(state: Scaling, settings: ScalingSettings, source: np.ndarray, other: np.ndarray | None) -> None:
-    """Queue a scaling attack; pictures (H,W,3) uint8 as in `scaling_study`. What is on screen goes."""
-    state.study = None
+    """Queue a scaling attack; pictures (H,W,3) uint8 as in `scaling_study`."""
     state.job = queue(run_scaling, settings, source, other)
 
 

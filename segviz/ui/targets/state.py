@@ -84,8 +84,6 @@ def run_morph_of(state: Morph, wish: MorphWish, target: TargetMap | None, pictur
     state.job = queue(run_morph, wish.settings, target, pictures)
     size = None if target is None else target.size
     state.queued, state.seen = (wish, size), identity_of(wish, pictures, target)
-    if wish.settings.steps > 0:
-        state.shown = MorphShown(tuple(map(Victim, pictures)), wish, size, state.job.id)
 
 
 def look_if_others(state: Morph, wish: MorphWish, target: TargetMap | None, pictures: Sequence[Picture]) -> None:

@@ -56,7 +56,6 @@ def transfers() -> Transfers:
 
 
 def start_transfer(state: Transfers, plan: Plan, photos: Sequence[PhotoFile], stored: LabelSet | None, view: str) -> None:
-    """Queue a study; the tab's attack goes on beside it. What the view showed before is gone: it is not what runs now."""
-    state.studies.pop(view, None)
+    """Queue a study; the tab's attack goes on beside it."""
     state.palette = common_label_set([*(run.settings.model for run in plan.runs), *plan.victims]).palette
     state.job, state.job_view = queue(run_transfer, plan, photos, stored, beside="transfer"), view
