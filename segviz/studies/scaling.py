@@ -69,12 +69,12 @@ class ScalingSettings:
     attack: str = like(FIELDS["attack"], "pgd")
     attack_eps: float = setting(
         8.0,
-        low=0.5,
+        low=0,
         high=255,
         unit="grey levels",
         label="Its epsilon, in n/255",
         tip="Largest change of any value of the scaled picture. The slack below comes on top of it.",
-        step=0.5,
+        step=1.0,
         usual=32,
     )
     steps: int = like(FIELDS["steps"], 20)

@@ -35,7 +35,7 @@ def slider(field: Field, key: str = "", step: float | None = None, **more: Any) 
     ends = page_state(Widened).high
     high = ends[key] = max(field.usual, st.session_state[key], ends.get(key, field.usual))
     step = step or field.step
-    if step is not None and st.session_state[key] % step:
+    if step is not None and abs(st.session_state[key] / step - round(st.session_state[key] / step)) > 1e-6:
         step = FINE
     steps = page_state(Widened).step
     if steps.get(key, step) != step:
