@@ -98,7 +98,7 @@ def show_points(shown: Shown) -> None:
     table = [values for row in shown.rows if (values := point_values(row)) is not None]
     st.dataframe(table, hide_index=True, column_config=columns, alt="Every point of the study")
     st.caption(
-        "Measured on the 8-bit results; from and to are the 95 % bootstrap band of the mIoU over the photos of the row: of few it says little."
+        "Measured on the 8-bit results; from and to: 95 % bootstrap band of the mIoU over the photos of the row. Of few it says little."
     )
 
 
