@@ -137,14 +137,9 @@ def morph_batch(
     seconds, resumed = 0.0, time.perf_counter()
     with torch.no_grad():
         clean = model(batch_of(pictures, model.mean.device)).argmax(1)
+    of_all = model.notices + rounding_notice(settings)
     victims = [
-        Victim(
-            picture,
-            clean=array(seen),
-            pixels=picture.pixels,
-            prediction=array(seen),
-            warnings=picture.notices + model.notices + rounding_notice(settings),
-        )
+        Victim(picture, clean=array(seen), pixels=picture.pixels, prediction=array(seen), warnings=picture.notices + of_all)
         for picture, seen in zip(pictures, clean, strict=True)
     ]
     if target is None:
