@@ -28,8 +28,10 @@ class Runnable(Protocol):
         1, 2, ... in full precision. Whoever iterates may stop at any Step and turn it into a result with `conclude`.
 
         `model` maps images to logits (N,C,H,W); only the input gets a gradient. A random defence is looked at with draws of the attack's
-        own; by the defender's, which it never sees, the clean image and the result are predicted. All state is per image: the outcome
-        does not depend on which images share a batch. Raises ValueError where `x` is not an 8-bit image or shapes disagree.
+        own; by the defender's, which it never sees, the clean image and the result are predicted. All state is per image, so which images
+        share a batch decides nothing but rounding: a network rounds a batch otherwise than its images alone in the last digit. In float64
+        nothing comes of that; in float32 attacks with long steps (CIRA+, the L2 norm) let it grow within ten steps until iterates differ.
+        Raises ValueError where `x` is not an 8-bit image or shapes disagree.
         """
         ...
 
