@@ -27,9 +27,7 @@ def test_the_smallest_perturbation_is_clipped_by_halmosi_alone():
 def test_cospgd_has_the_sigmoid_of_sea_and_the_softmax_of_its_authors():
     sea, own = ATTACKS["cospgd"].published
     assert published(Settings(attack="cospgd", eps=8), sea).variant == "sigmoid"
-    assert published(Settings(attack="cospgd", eps=8), own) == Settings(
-        attack="cospgd", eps=8, steps=100, alpha=0.01 * 255, variant="softmax"
-    )
+    assert published(Settings(attack="cospgd", eps=8), own) == Settings(attack="cospgd", eps=8, steps=100, alpha=2.55, variant="softmax")
 
 
 def test_an_unknown_paper_is_told_those_that_are_known():
