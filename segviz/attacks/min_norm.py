@@ -40,7 +40,7 @@ class MinimumNormAttack(ABC):
         return self.steps
 
     def rests(self, step: Step) -> bool:
-        """Whether no image would change any more after this Step."""
+        """Whether no image would change any more after this Step; an attack that asks waits for the device."""
         return False
 
     @abstractmethod
