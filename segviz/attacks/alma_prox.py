@@ -104,7 +104,7 @@ class ALMAProxSearch:
     def kept(self, c: Tensor, i: int) -> Tensor:
         """The counted pixels (N,H,W) without the k of the largest constraints, k = floor((1 - threshold) * pixels * i / (steps - 1))."""
         share = (1 - self.attack.threshold) * i / max(self.attack.steps - 1, 1)
-        k = (share * self.goal.pixels).long()
+        k = (share * self.goal.pixels.float()).long()
         # k of an image stays on the device; that of an image without void is as large and known here.
         largest = c.masked_fill(~self.goal.counted, -torch.inf).flatten(1).topk(min(int(share * c[0].numel()) + 2, c[0].numel())).values
         return self.goal.counted & (c <= largest.gather(1, k.unsqueeze(1)).unsqueeze(2))

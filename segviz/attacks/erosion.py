@@ -78,7 +78,7 @@ class Erosion:
 def lowest(values: Tensor, among: Tensor, share: float) -> Tensor:
     """The `share` of the pixels `among` (N,H,W) bool whose `values` are lowest, per image; at least one, and all of equal value."""
     ordered = torch.where(among, values, torch.inf).flatten(1).sort(1).values
-    last = (share * among.flatten(1).sum(1)).round().long().sub(1).clamp(min=0)
+    last = (share * among.flatten(1).sum(1).float()).round().long().sub(1).clamp(min=0)
     threshold = ordered.gather(1, last.unsqueeze(1)).unsqueeze(2)
     return among & (values <= threshold)
 
