@@ -65,8 +65,6 @@ def show() -> None:
     state.update()
     with progress:
         show_problem(state.job)
-    if state.text:
-        st.info(state.text, icon=":material/menu_book:")
     on_photo = st.toggle("Maps over the photo", True, key="defence_on_photo", persist_state="session")
     view.show_trial(state.trial, on_photo, state.trial_run)
     if state.survey is not None:
@@ -78,5 +76,7 @@ def show() -> None:
 
 
 with results:
+    if state.text:
+        st.info(state.text, icon=":material/menu_book:")
     palette = model_entry(wish.settings.model).label_set.palette if wish is not None else ()
     follow(show, state.job, live=watching(state.job, "defences", progress, palette))
