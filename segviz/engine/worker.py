@@ -238,6 +238,14 @@ def memory() -> Memory:
     return Memory(tuple((model.entry.key, model.bytes) for model in loaded()), CACHE.budget)
 
 
+def available_memory() -> int:
+    """Bytes that this machine can still give; all it has where the system does not tell."""
+    with contextlib.suppress(OSError, StopIteration):
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        return 1024 * int(next(line.split()[1] for line in lines if line.startswith("MemAvailable:")))
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
 def limit_memory() -> None:
     """Have a model that exhausts the memory get an error, before the system ends something else."""
     with contextlib.suppress(ImportError, OSError, ValueError):
@@ -246,7 +254,7 @@ def limit_memory() -> None:
         import resource
 
         if not torch.cuda.is_available():
-            here = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+            here = available_memory()
             for file in (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes")):
                 if file.is_file() and file.read_text().strip().isdecimal():
                     here = min(here, int(file.read_text()))

@@ -56,10 +56,9 @@ def hoards():
     return Rogue(hoard)
 """
 MESSAGES = {
-    "exits": "tried to end the whole program",
-    # The attack itself undoes that one, and fails for want of a gradient.
-    "switches": "fault in the program",
-    "doubles": "the default number type",
+    # These two are contained where the network is tried, before it is attacked.
+    "exits": "SystemExit",
+    "switches": "cannot be attacked",
     "hoards": "out of memory",
 }
 
@@ -79,7 +78,27 @@ def test_a_rogue_network_ends_its_own_run(process: Engine, tmp_path, rogue):
     wait_until(lambda: not job.active)
     assert job.state is State.FAILED
     assert MESSAGES[rogue] in job.error
-    assert job.latest.report is None
+    assert job.latest is None or job.latest.report is None
     wait_until(lambda: not other.active)
     assert other.state is State.DONE
     assert len(other.latest.curve) == 201
+
+
+def test_the_number_type_that_a_network_sets_holds_for_nobody_else(process: Engine, tmp_path):
+    (tmp_path / "nets.py").write_text(FACTORY)
+    picture = Picture("noise", np.random.default_rng(0).integers(0, 256, (32, 48, 3), np.uint8), None, (48, 32))
+
+    def attack(owner: str, network: str, steps: int):
+        settings = Settings(model=f"{tmp_path / 'nets.py'}:{network}", image="own", steps=steps)
+        return process.submit(owner, run_attack, (settings, picture))
+
+    other = attack("b", "good", 50)
+    wait_until(lambda: other.latest is not None)
+    job = attack("a", "doubles", 20)
+    wait_until(lambda: not job.active and not other.active)
+    assert other.state is State.DONE
+    assert len(other.latest.curve) == 51
+    assert job.state is State.DONE or "number type" in job.error
+    again = attack("a", "good", 2)
+    wait_until(lambda: not again.active)
+    assert again.state is State.DONE

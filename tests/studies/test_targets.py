@@ -47,6 +47,10 @@ def test_every_photo_segments_as_photo_two(model):
     assert mean_now(victims, "target_accuracy") >= 0.9
     assert mean_now(victims, "target_miou") >= 0.9
     for victim in victims:
+        if victim.picture.name == "chelsea":
+            # Its own labels: there is nothing to lead it to.
+            assert victim.there_before
+            continue
         assert victim.passed is not None
         assert victim.curve[victim.passed].target_accuracy >= PASSED
         assert all(moment.target_accuracy < PASSED for moment in victim.curve[: victim.passed])
@@ -134,7 +138,8 @@ def test_maps_made_of_the_pictures_own_prediction(model, pair):
 
 def test_where_the_target_is_what_the_model_sees_nothing_needs_to_change(model, pair):
     victim = run(PredictionOn(pair[0]), pair[:1], model, steps=2)[-1][0]
-    assert victim.passed == 0
+    assert victim.there_before
+    assert victim.passed is None
     assert victim.result.moment.target_accuracy == victim.result.moment.target_miou == 1
     still = run(Everywhere("cat"), pair, model, eps=0, steps=2)[-1]
     assert all(victim.result.linf == 0 and victim.result.psnr is None for victim in still)

@@ -28,7 +28,7 @@ def test_an_interrupted_run_ends_at_the_same_weights(run, small_data, tmp_path, 
             raise KeyboardInterrupt
         return attacked_pictures(*arguments)
 
-    monkeypatch.setattr("segviz.training.denoiser.attacked", until_the_third)
+    monkeypatch.setattr("segviz.training.denoiser.attacked_pictures", until_the_third)
     with pytest.raises(KeyboardInterrupt):
         train_denoiser(small_data, tmp_path, RECIPE, CPU, save_every=1)
     monkeypatch.undo()

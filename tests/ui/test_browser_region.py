@@ -46,7 +46,7 @@ def test_run_changes_only_the_drawn_rectangle(page, address):
     drag(page, (20, 30), (60, 80))
     (shape,) = shapes_in_link(page, 1)
     assert np.abs(shape - [(20, 30), (60, 30), (60, 80), (20, 80)]).max() < 0.5
-    expect(page.get_by_text("not attacked yet")).to_be_visible()
+    expect(page.get_by_text("not attacked yet").first).to_be_visible()
     page.locator(RUN).click()
     wait_for_end(page)
     result = np.asarray(Image.open(io.BytesIO(download(page, "Adversarial PNG"))))

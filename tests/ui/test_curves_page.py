@@ -48,8 +48,8 @@ def part_way(app: AppTest) -> AppTest:
 def test_first_visit_tells_the_cost_first_and_draws_what_ships():
     app = open_curves()
     assert button(app, "Stop").disabled
-    assert "180 runs" in app.main.markdown[0].value
-    assert "1,440 gradient evaluations, about" in app.main.markdown[0].value
+    assert "144 runs" in app.main.markdown[0].value
+    assert "1,152 gradient evaluations, about" in app.main.markdown[0].value
     assert "made beforehand" in text(app)
     assert len(app.get("plotly_chart")) == 1
     assert dict(app.query_params) == {}
@@ -62,7 +62,7 @@ def test_every_view_of_what_ships(view):
 
 def test_the_table_of_what_ships():
     app = open_curves()
-    assert len(points(app)) == 30
+    assert len(points(app)) == 24
     assert not app.get("plotly_chart")
 
 
