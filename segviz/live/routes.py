@@ -132,6 +132,8 @@ class Live:
             done, pending = await asyncio.wait([telling, reading], return_when=asyncio.FIRST_COMPLETED)
             for task in pending:
                 task.cancel()
+            # A reader who goes in the middle of a message ends both at once; what each ended with must be taken.
+            await asyncio.gather(telling, reading, return_exceptions=True)
             for task in done:
                 task.result()
             await self._close(socket, 1000, "")
