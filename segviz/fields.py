@@ -32,8 +32,9 @@ class Field:
     means nothing, and `form` says what is allowed. `besides` are values that only the program itself sets: `check` lets them pass,
     nobody can ask for them. `where` it can be asked for: by "link", on the "terminal", at the top of a "study".
 
-    On the terminal the option is called `option`, by default as the field, with `metavar` and `help`. On pages the widget has the `label`
-    and the explanation `tip`; sliders go in steps of `step` to `usual`, or beyond where the value is; `marks` are usual values.
+    In links it is called `link` and on the terminal `option`, by default as the field, there with `metavar` and `help`. On pages the widget
+    has the `label` and the explanation `tip`; sliders go in steps of `step` to `usual`, or beyond where the value is; `marks` are usual
+    values.
     """
 
     name: str = ""
@@ -52,6 +53,7 @@ class Field:
     form: str = ""
     besides: tuple[Any, ...] = ()
     where: tuple[str, ...] = EVERYWHERE
+    link: str = ""
     option: str = ""
     metavar: str | None = None
     help: str = ""
@@ -87,6 +89,11 @@ class Field:
             return self.read(self.meaning(text), name)
         except ValueError:
             raise self.error(text, name) from None
+
+    @property
+    def parameter(self) -> str:
+        """Its name in links and exported files."""
+        return self.link or self.name
 
     @property
     def part(self) -> "Field":

@@ -28,7 +28,7 @@ def add(commands: Commands) -> None:
     command.add_argument("--library", choices=LIBRARIES, default="opencv")
     command.add_argument("--kernel", default="linear", help=f"default linear; the libraries have some of {kernels}")
     command.add_argument("--antialias", action=argparse.BooleanOptionalAction, help="torch's linear and cubic have both")
-    command.add_argument("--eps", type=float, default=1.0, help="slack of the scaled picture in grey levels, default 1")
+    command.add_argument("--eps", dest="slack", type=float, default=1.0, help="slack of the scaled picture in grey levels, default 1")
     command.add_argument("--out", type=Path, metavar="FILE", help="write the attack picture here, as PNG")
     command.add_argument("--json", type=Path, metavar="FILE", help="write the figures here instead of to stdout")
     command.set_defaults(command=scale_attack)
@@ -46,7 +46,7 @@ def scale_attack(options: argparse.Namespace) -> None:
     if size != target.shape[:2]:
         target = np.array(Image.fromarray(target).resize(size[::-1], Image.Resampling.LANCZOS))
     make_folders(options.out and options.out.parent, options.json and options.json.parent)
-    looks = attack(source, target, way, options.eps)
+    looks = attack(source, target, way, options.slack)
     with tqdm(unit="iteration", file=sys.stderr) as bar:
         for look in looks:
             bar.update(look.iteration - bar.n)

@@ -44,8 +44,8 @@ class ScalingSettings:
     """What is hidden in what, and for which scaling.
 
     `image` and `other` are keys of samples (or of one's own picture); `hidden` is "photo" (`other`), "adversarial" (the source itself,
-    attacked at the target size by `attack` with `attack_eps` grey levels and `steps`) or "colour" (`colour`, as #rrggbb). `scaler` is a
-    key of `SCALERS`, `size` the target, "/4" for a quarter of either side or "128x96" (width x height), `eps` the slack in grey levels,
+    attacked at the target size by `attack` with `eps` grey levels and `steps`) or "colour" (`colour`, as #rrggbb). `scaler` is a
+    key of `SCALERS`, `size` the target, "/4" for a quarter of either side or "128x96" (width x height), `slack` in grey levels,
     `share` the part of each block that the adaptive attack on the filters overwrites. Raises UserError for a value out of range.
     """
 
@@ -56,22 +56,24 @@ class ScalingSettings:
     colour: str = setting("#1c7ed6", pattern="#[0-9a-fA-F]{6}", form="a colour as #rrggbb", label="Colour to hide")
     scaler: str = setting("opencv-linear", choices=lambda: SCALERS, label="Scaling")
     size: str = setting("/8", verify=lambda text: target_size(text, ANY_SIZE), label="Target size")
-    eps: float = setting(
+    slack: float = setting(
         1.0,
         low=0,
         high=64,
         unit="grey levels",
+        link="eps",
         label="Slack, in grey levels",
         tip="How far any value of the scaled picture may be from the hidden picture. More slack, less visible.",
         step=0.5,
         usual=16,
     )
     attack: str = like(FIELDS["attack"], "pgd")
-    attack_eps: float = setting(
+    eps: float = setting(
         8.0,
         low=0,
         high=255,
         unit="grey levels",
+        link="attack_eps",
         label="Its epsilon, in n/255",
         tip="Largest change of any value of the scaled picture. The slack below comes on top of it.",
         step=1.0,
@@ -251,7 +253,7 @@ def cell_of(scaler: Scaler, study: ScalingStudy, model: Segmenter) -> ScalerCell
         mean_error=float(error.mean()),
         hidden_share=hidden_share(frame.pixels, scaler.resize(study.source, study.size), study.hidden),
         reads=float(read_pixels(scaler, (study.source.shape[0], study.source.shape[1]), study.size).mean()),
-        works=bool(error.max() <= study.settings.eps + ROUNDING),
+        works=bool(error.max() <= study.settings.slack + ROUNDING),
     )
 
 
@@ -279,7 +281,7 @@ def adversarial_version(
     settings: ScalingSettings, scaled: np.ndarray, model: Segmenter, stopped: Callable[[], bool]
 ) -> Iterator[tuple[float, np.ndarray | None]]:
     """Attack a scaled picture (h,w,3) uint8 as `settings` say; yields how far it is in [0,1], at the end with the 8-bit result."""
-    run = Settings(model=settings.model, attack=settings.attack, eps=settings.attack_eps, steps=settings.steps, against="prediction")
+    run = Settings(model=settings.model, attack=settings.attack, eps=settings.eps, steps=settings.steps, against="prediction")
     picture = Picture("source", scaled, None, (scaled.shape[1], scaled.shape[0]))
     for trajectory in attack_picture(run, picture, model, stopped, max_frames=1):
         done = trajectory.curve[-1].index / max(iterations_of(run), 1)
@@ -325,7 +327,7 @@ def scaling_study(
         return
 
     result = None
-    for step in attack(source, hidden, scaler, settings.eps, stopped):
+    for step in attack(source, hidden, scaler, settings.slack, stopped):
         result = step.result
         told = f"Solving: iteration {step.iteration}, off the slack by {step.violation:.2g} grey levels"
         yield replace(study, stage=told)
@@ -400,10 +402,10 @@ class DetectionStudy:
 def detection_settings(study: ScalingStudy) -> ScalingSettings:
     """What of a study's settings matters for measuring the detectors on the samples; the rest is as by default."""
     settings = study.settings
-    kept = {"photo": (), "colour": ("colour",), "adversarial": ("model", "attack", "attack_eps", "steps")}[settings.hidden]
+    kept = {"photo": (), "colour": ("colour",), "adversarial": ("model", "attack", "eps", "steps")}[settings.hidden]
     ratio = max(study.source.shape[:2]) / max(study.size)
     size = settings.size if settings.size.startswith("/") else f"/{ratio:.2f}"
-    same = {name: getattr(settings, name) for name in ("hidden", "scaler", "eps", *kept)}
+    same = {name: getattr(settings, name) for name in ("hidden", "scaler", "slack", *kept)}
     return replace(ScalingSettings(), size=size, **same)
 
 
@@ -450,7 +452,7 @@ def detection_study(
             if stopped():
                 return
             result = None
-            for step in attack(crop, picture, scaler, settings.eps, stopped):
+            for step in attack(crop, picture, scaler, settings.slack, stopped):
                 result = step.result
                 if result is None:
                     yield study

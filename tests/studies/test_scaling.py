@@ -90,7 +90,7 @@ def test_a_hidden_photo_works_for_its_kernel_and_is_seen_by_the_model(model, sou
 
 
 def test_an_adversarial_version_keeps_the_look_and_breaks_the_scaled_map(model, source):
-    settings = ScalingSettings(hidden="adversarial", size="/3", steps=10, eps=1)
+    settings = ScalingSettings(hidden="adversarial", size="/3", steps=10, slack=1)
     *_, study = scaling_study(settings, source, None, model)
     assert np.abs(study.hidden.astype(int) - study.honest).max() <= 8
     assert study.result.psnr > 35
@@ -121,7 +121,7 @@ def test_stop_ends_with_what_was_reached(model, source, other):
 
 
 def test_settings_out_of_range():
-    for wrong in ({"hidden": "word"}, {"scaler": "gimp"}, {"colour": "red"}, {"eps": -1.0}, {"eps": float("nan")}, {"share": 2.0}):
+    for wrong in ({"hidden": "word"}, {"scaler": "gimp"}, {"colour": "red"}, {"slack": -1.0}, {"eps": float("nan")}, {"share": 2.0}):
         with pytest.raises(UserError):
             replace(ScalingSettings(), **wrong)
 
@@ -141,8 +141,8 @@ def test_detectors_over_photos(model):
 
 def test_only_what_matters_for_the_detectors_counts():
     pixels = np.zeros((240, 320, 3), np.uint8)
-    settings = ScalingSettings(image="own", other="camera", model="voc7-fcn8s", size="80x60", share=0.5, eps=2)
+    settings = ScalingSettings(image="own", other="camera", model="voc7-fcn8s", size="80x60", share=0.5, slack=2)
     study = ScalingStudy(settings, pixels, (60, 80), "", 0.0, pixels[:60, :80])
-    assert detection_settings(study) == ScalingSettings(size="/4.00", eps=2)
+    assert detection_settings(study) == ScalingSettings(size="/4.00", slack=2)
     adversarial = replace(study, settings=replace(settings, hidden="adversarial", size="/4", steps=7))
-    assert detection_settings(adversarial) == ScalingSettings("voc7-fcn8s", hidden="adversarial", size="/4", steps=7, eps=2)
+    assert detection_settings(adversarial) == ScalingSettings("voc7-fcn8s", hidden="adversarial", size="/4", steps=7, slack=2)

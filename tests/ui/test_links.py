@@ -91,7 +91,7 @@ SHARED_LINKS = [
     (
         "image_scaling",
         {"hidden": "adversarial", "attack": "segpgd", "attack_eps": "4", "steps": "50", "share": "0.5", "size": "200x100", "eps": "2.5"},
-        {"hidden": "adversarial", "attack": "segpgd", "attack_eps": 4.0, "steps": 50, "share": 0.5, "size": "200x100", "eps": 2.5},
+        {"hidden": "adversarial", "attack": "segpgd", "eps": 4.0, "steps": 50, "share": 0.5, "size": "200x100", "slack": 2.5},
     ),
     ("image_scaling", {"hidden": "colour", "colour": "#102030", "other": "own"}, {"hidden": "colour", "colour": "#102030", "other": "own"}),
     (

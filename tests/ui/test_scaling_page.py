@@ -42,7 +42,8 @@ def test_the_files_hold_what_is_on_screen():
     lines = grid_csv(study).splitlines()
     assert [line.partition(",")[0] for line in lines] == ["key", *SCALERS]
     told = scaling_figures(study)
-    assert told["settings"]["size"] == "/8"
+    # Files keep the names of links: eps for the slack.
+    assert {name: told["settings"][name] for name in ("size", "eps", "attack_eps")} == {"size": "/8", "eps": 1, "attack_eps": 8}
     assert f"{told['attack']['max_error']}/255" == metric(app, "Error after scaling")
     assert f"{told['same_classes']['scaled']:.1%}" == metric(app, "Map kept, scaled")
 

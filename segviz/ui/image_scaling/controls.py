@@ -70,7 +70,7 @@ def scaling_controls() -> ScalingSettings:
     else:
         values |= adversarial_controls()
     values |= {"scaler": scaler_control(), "size": size_control()}
-    values["eps"] = slider(TABLE["eps"], f"{PREFIX}eps")
+    values["slack"] = slider(TABLE["slack"], f"{PREFIX}slack")
     values["model"] = st.selectbox("Model", model_keys(), format_func=model_title, key="model", persist_state="session")
     entry = catalogue()[values["model"]]
     st.caption(model_facts(entry))
@@ -100,9 +100,9 @@ def own(kind: str, label: str, name: str, options: Any, title: Any, **more: Any)
 def adversarial_controls() -> dict[str, Any]:
     """The gradient attack on the scaled picture."""
     attack = own("selectbox", "Attack on the scaled picture", "attack", bounded_attacks(), lambda key: ATTACKS[key].title)
-    eps = slider(TABLE["attack_eps"], f"{PREFIX}attack_eps")
+    eps = slider(TABLE["eps"], f"{PREFIX}eps")
     steps = marks(TABLE["steps"], f"{PREFIX}steps", label="Its steps", disabled=ATTACKS[attack].one_step)
-    return {"attack": attack, "attack_eps": eps, "steps": steps}
+    return {"attack": attack, "eps": eps, "steps": steps}
 
 
 def scaler_control() -> str:

@@ -84,7 +84,7 @@ def detection_basis(measured: DetectionStudy) -> str:
     hidden = {"photo": "other samples", "colour": "this colour", "adversarial": "an adversarial version of the crop"}[settings.hidden]
     return (
         f"Over {len(measured.benign)} crops of the sample photos as they are and {len(measured.attacked)} attack images that "
-        f"hide {hidden} in them, for the same scaling at ratio {settings.size[1:]} and slack {settings.eps:g}. "
+        f"hide {hidden} in them, for the same scaling at ratio {settings.size[1:]} and slack {settings.slack:g}. "
         "Crops of a photo overlap, and there are few: below a hundred pictures the threshold at 1 % is the highest score of an untouched "
         "one. Your picture may have another size than the crops."
     )

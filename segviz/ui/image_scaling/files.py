@@ -1,10 +1,10 @@
 """What a scaling attack can be taken home as: pictures, figures, the grid of scalers."""
 
-from dataclasses import asdict
 from typing import Any
 
 from segviz import draw
-from segviz.studies.scaling import Prevented, ScalerCell, ScalingStudy, agreement
+from segviz.fields import fields_of
+from segviz.studies.scaling import Prevented, ScalerCell, ScalingSettings, ScalingStudy, agreement
 from segviz.ui.kit.export import File, csv_of, download_buttons, json_of
 
 
@@ -36,7 +36,7 @@ def scaling_figures(study: ScalingStudy) -> dict[str, Any]:
         }
     pictures = {"frame"}
     return {
-        "settings": asdict(study.settings),
+        "settings": {field.parameter: getattr(study.settings, name) for name, field in fields_of(ScalingSettings).items()},
         "attack": study.result.figures() if study.result is not None else None,
         "same_classes": seen,
         "grid": [without(cell, pictures) for cell in study.grid],

@@ -36,14 +36,14 @@ def scaling_in_words(study: ScalingStudy) -> str:
     height, width = study.source.shape[:2]
     hidden = {
         "photo": f"{picture_name(settings.other)} hidden in it",
-        "adversarial": f"an adversarial version of itself hidden in it ({ATTACKS[settings.attack].title}, ε = {settings.attack_eps:g}/255)",
+        "adversarial": f"an adversarial version of itself hidden in it ({ATTACKS[settings.attack].title}, ε = {settings.eps:g}/255)",
         "colour": f"the colour {settings.colour} hidden in it",
     }
     name = picture_name(settings.image)
     told = (
         f"**{name[0].upper()}{name[1:]}**, {width}x{height}, with {hidden[settings.hidden]} for "
-        f"**{SCALERS[settings.scaler].title}** to {study.size[1]}x{study.size[0]}, slack {settings.eps:g} "
-        f"grey level{'' if settings.eps == 1 else 's'}."
+        f"**{SCALERS[settings.scaler].title}** to {study.size[1]}x{study.size[0]}, slack {settings.slack:g} "
+        f"grey level{'' if settings.slack == 1 else 's'}."
     )
     return told if study.ended else told + " Stopped before the end: what was reached is below."
 

@@ -79,15 +79,18 @@ def read_link(query: Mapping[str, str], table: Table = LINK) -> Link:
     """What the parameters of a link say by a table of fields. Of a list the parts that mean something are taken."""
     values: dict[str, Any] = {}
     refused: list[str] = []
-    for name, text in query.items():
-        if name not in table:
-            like = get_close_matches(name, table, 1)
-            refused.append(f"This page has no setting {name!r}." + (f" Perhaps {like[0]} is meant." if like else ""))
-        elif table[name].kind is tuple:
-            read_list(table[name], text, values, refused)
+    named = {field.link or name: (name, field) for name, field in table.items()}
+    for parameter, text in query.items():
+        if parameter not in named:
+            like = get_close_matches(parameter, named, 1)
+            refused.append(f"This page has no setting {parameter!r}." + (f" Perhaps {like[0]} is meant." if like else ""))
+            continue
+        name, field = named[parameter]
+        if field.kind is tuple:
+            read_list(field, text, values, refused)
         else:
             try:
-                values[name] = meant(table[name], text, name)
+                values[name] = meant(field, text, parameter)
             except UserError as error:
                 refused.append(str(error))
     names = [name for name in ("target", "other", "region") if name in values and table[name] in (LINK[name], FIELDS[name])]
@@ -113,11 +116,11 @@ def read_list(field: Field, text: str, values: dict[str, Any], refused: list[str
     found = []
     for part in parts_of(text):
         try:
-            found.append(meant(field.part, part, field.name))
+            found.append(meant(field.part, part, field.parameter))
         except UserError as error:
             refused.append(str(error))
     if field.most is not None and len(found) > field.most:
-        refused.append(f"{field.name} has {len(found)} parts; only the first {field.most} are taken.")
+        refused.append(f"{field.parameter} has {len(found)} parts; only the first {field.most} are taken.")
     if found or not text:
         values[field.name] = tuple(dict.fromkeys(found))[: field.most]
 
@@ -170,4 +173,4 @@ def link_of(settings: Settings) -> dict[str, str]:
 
 def parameters(values: Mapping[str, Any], table: Table) -> dict[str, str]:
     """The parameters of a link that says these values by a table of fields, the inverse of `read_link`; defaults are left out."""
-    return {name: table[name].format(value) for name, value in values.items() if value != table[name].default}
+    return {table[name].link or name: table[name].format(value) for name, value in values.items() if value != table[name].default}
