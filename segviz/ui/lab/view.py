@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from segviz import draw
 from segviz.attacks.catalog import iterations_of, rounding_notice, steps_of
@@ -14,7 +15,7 @@ from segviz.attacks.transforms import TRANSFORMS
 from segviz.data.label_sets import LabelSet
 from segviz.data.samples import samples
 from segviz.defences.titles import short_title
-from segviz.records import Frame, Picture, Trajectory, figures_of_frame
+from segviz.records import Frame, Picture, Report, Trajectory, figures_of_frame
 from segviz.results import attack_result
 from segviz.settings import Settings
 from segviz.types import THRESHOLDS, UserError
@@ -134,33 +135,14 @@ def show_run_figures(trajectory: Trajectory, frame: Frame, cursor: int | None) -
         in_points(accuracy - clean.pixel_accuracy) if attacked else None,
         help="Share of labelled pixels with the right class.",
     )
-    if trajectory.target is not None:
-        columns[2].metric(
-            "Target reached",
-            f"{success:.1%}",
-            in_points(success - trajectory.curve[0].success) if attacked else None,
-            help="Share of pixels that the model gives the class of the target map; below, how many more than in the clean picture.",
-        )
-    elif trajectory.settings.goal == "class":
-        columns[2].metric(
-            f"Broken {trajectory.settings.target}",
-            f"{success:.1%}",
-            help="Share of the pixels labelled so that the model now gives another class.",
-        )
-    elif attacked:
-        ratio = f"{miou / clean.miou:.2f}" if clean.miou > 0 else "–"
-        columns[2].metric("IoU ratio", ratio, help="mIoU of the adversarial over that of the clean image (Arnab et al.).")
+    show_goal_figure(columns[2], trajectory, miou, success)
     scrubbed = report is None and trajectory.report is not None and attacked
     if scrubbed:
         change = np.abs(frame.pixels.astype(np.int16) - trajectory.picture.pixels).max()
         columns[3].metric("Largest change", f"{change}/255", help="max |d| of the iteration on screen, in 8-bit values.")
         columns[5].metric("Gradients", point.gradients, help="Gradient evaluations up to the iteration on screen.")
     if report is not None and attacked:
-        psnr = "∞" if report.psnr is None else f"{report.psnr:.1f} dB"
-        seconds = f"{report.seconds:.2f} s of attacking on {trajectory.device}, waiting not counted."
-        columns[3].metric("Largest change", f"{report.linf:.0f}/255", help="max |d|, measured on the 8-bit image that you can download.")
-        columns[4].metric("PSNR", psnr, help=f"Peak signal-to-noise ratio. The Euclidean norm of the change is {report.l2:.2f}.")
-        columns[5].metric("Gradients", report.gradient_evaluations, help=f"Gradient evaluations; {seconds}")
+        show_cost_of_result(columns[3:], report, trajectory.device)
     told = basis(replace(trajectory, report=report))
     if scrubbed and trajectory.report is not None:
         told += f" They are those of iteration {point.index}, on screen; the result is that of step {trajectory.report.strongest}."
@@ -170,6 +152,36 @@ def show_run_figures(trajectory: Trajectory, frame: Frame, cursor: int | None) -
         st.info(f"The result is the clean picture itself: {why}.")
     if trajectory.report is not None:
         show_new_classes(trajectory, frame, miou, accuracy)
+
+
+def show_goal_figure(column: DeltaGenerator, trajectory: Trajectory, miou: float, success: float) -> None:
+    """How far the goal is reached, as a figure."""
+    attacked = trajectory.settings.steps > 0
+    if trajectory.target is not None:
+        column.metric(
+            "Target reached",
+            f"{success:.1%}",
+            in_points(success - trajectory.curve[0].success) if attacked else None,
+            help="Share of pixels that the model gives the class of the target map; below, how many more than in the clean picture.",
+        )
+    elif trajectory.settings.goal == "class":
+        column.metric(
+            f"Broken {trajectory.settings.target}",
+            f"{success:.1%}",
+            help="Share of the pixels labelled so that the model now gives another class.",
+        )
+    elif attacked:
+        ratio = f"{miou / trajectory.clean.miou:.2f}" if trajectory.clean.miou > 0 else "–"
+        column.metric("IoU ratio", ratio, help="mIoU of the adversarial over that of the clean image (Arnab et al.).")
+
+
+def show_cost_of_result(columns: Sequence[DeltaGenerator], report: Report, device: str) -> None:
+    """What the result takes, in three columns: its largest change, PSNR and gradients."""
+    psnr = "∞" if report.psnr is None else f"{report.psnr:.1f} dB"
+    seconds = f"{report.seconds:.2f} s of attacking on {device}, waiting not counted."
+    columns[0].metric("Largest change", f"{report.linf:.0f}/255", help="max |d|, measured on the 8-bit image that you can download.")
+    columns[1].metric("PSNR", psnr, help=f"Peak signal-to-noise ratio. The Euclidean norm of the change is {report.l2:.2f}.")
+    columns[2].metric("Gradients", report.gradient_evaluations, help=f"Gradient evaluations; {seconds}")
 
 
 NEW_CLASS = 0.05

@@ -107,19 +107,7 @@ def reveal(lesson: Lesson, number: int, evidence: Mapping[str, Evidence], guesse
         st.markdown(f"**{question.ask}**")
         if isinstance(question, NumberQuestion):
             assert isinstance(measured, float)
-            yours, truth = st.columns(2)
-            if guesses:
-                yours.metric("Your guess", in_unit(guesses[0], question))
-                off = float(guesses[0]) - measured if isinstance(guesses[0], int | float) else 0.0
-                truth.metric(
-                    "Measured",
-                    in_unit(measured, question),
-                    delta=f"your guess is off by {abs(off):.0f}",
-                    delta_color="off",
-                    delta_arrow="off",
-                )
-            else:
-                truth.metric("Measured", in_unit(measured, question))
+            reveal_number(question, measured, guesses)
         elif isinstance(question, ChoiceQuestion):
             show_lesson_pictures(asked.choices, step, evidence)
             assert isinstance(measured, int)
@@ -135,21 +123,40 @@ def reveal(lesson: Lesson, number: int, evidence: Mapping[str, Evidence], guesse
                 st.markdown(f"On average your curve is off by **{100 * mean_distance(drawn[0], measured):.0f} points**.")
         else:
             assert isinstance(measured, np.ndarray)
-            run, _, _ = asked.measured.partition(".")
-            photo = evidence[run].pictures["photo"]
-            clicked = [one for one in guesses if isinstance(one, list)]
-            click_place(
-                picture_url(photo, None),
-                "The photo; lit where it was measured",
-                None,
-                key=f"lit-{key}",
-                guesses=clicked,
-                mask=picture_url(measured, None),
-            )
-            if clicked:
-                st.markdown("Your click is **inside**." if is_right(lesson, number, clicked[0], evidence) else "Your click is **outside**.")
+            reveal_place(lesson, number, evidence, measured, guesses)
         st.markdown(asked.reason)
     show_lesson_pictures(step.revealed, step, evidence)
+
+
+def reveal_number(question: NumberQuestion, measured: float, guesses: Sequence[Answer]) -> None:
+    """The number that was measured beside one's own."""
+    yours, truth = st.columns(2)
+    if not guesses:
+        truth.metric("Measured", in_unit(measured, question))
+        return
+    yours.metric("Your guess", in_unit(guesses[0], question))
+    off = float(guesses[0]) - measured if isinstance(guesses[0], int | float) else 0.0
+    truth.metric(
+        "Measured", in_unit(measured, question), delta=f"your guess is off by {abs(off):.0f}", delta_color="off", delta_arrow="off"
+    )
+
+
+def reveal_place(lesson: Lesson, number: int, evidence: Mapping[str, Evidence], measured: np.ndarray, guesses: Sequence[Answer]) -> None:
+    """The photo with the clicks, lit where it was measured, and whether one's own lies inside; `measured` (H,W,3) uint8."""
+    asked = lesson.steps[number].asked
+    assert asked is not None
+    run, _, _ = asked.measured.partition(".")
+    clicked = [one for one in guesses if isinstance(one, list)]
+    click_place(
+        picture_url(evidence[run].pictures["photo"], None),
+        "The photo; lit where it was measured",
+        None,
+        key=f"lit-{lesson.key}-{number}",
+        guesses=clicked,
+        mask=picture_url(measured, None),
+    )
+    if clicked:
+        st.markdown("Your click is **inside**." if is_right(lesson, number, clicked[0], evidence) else "Your click is **outside**.")
 
 
 def in_unit(value: Answer, question: NumberQuestion) -> str:
