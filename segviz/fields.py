@@ -15,7 +15,7 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from segviz.types import UserError
 
-EVERYWHERE = ("link", "terminal", "study")
+EVERYWHERE = ("link", "terminal", "study", "attack")
 WORDS: dict[type, str] = {str: "text", bool: "true or false", int: "a whole number", float: "a number", tuple: "a list of texts"}
 BOOLEANS = {"True": True, "true": True, "False": False, "false": False}
 FEW = 12
@@ -30,7 +30,8 @@ class Field:
     of `choices`), at most `most`. `low` and `high` are the least and largest value (`above`: more than `low`), in `unit`. `choices` are
     looked up when they are needed, as catalogues grow; `pattern` is a regular expression of a text, `verify` raises UserError for one that
     means nothing, and `form` says what is allowed. `besides` are values that only the program itself sets: `check` lets them pass,
-    nobody can ask for them. `where` it can be asked for: by "link", on the "terminal", at the top of a "study".
+    nobody can ask for them. `where` it can be asked for: by "link", on the "terminal", at the top of a "study", for one
+    "attack" of it.
 
     In links it is called `link` and on the terminal `option`, by default as the field, there with `metavar` and `help`. On pages the widget
     has the `label` and the explanation `tip`; sliders go in steps of `step` to `usual`, or beyond where the value is; `marks` are usual
@@ -221,12 +222,16 @@ def check_all(record: Any) -> None:
 
 def read_record(cls: type[T], values: object, where: str = "") -> T:
     """A record of `cls` from the table `where` of a file; raises UserError that names the key."""
+    return cls(**read_values(fields_of(cls), values, where))
+
+
+def read_values(table: Table, values: object, where: str = "") -> dict[str, Any]:
+    """The values by name of the table `where` of a file; raises UserError that names the key."""
     if not isinstance(values, dict):
         raise UserError(f"{where} must be a table.")
-    table = fields_of(cls)
     refuse_unknown(values, tuple(table), where)
     prefix = f"{where}." if where else ""
-    return cls(**{name: table[name].read(value, prefix + name) for name, value in values.items()})
+    return {name: table[name].read(value, prefix + name) for name, value in values.items()}
 
 
 def refuse_unknown(values: Mapping[str, Any], known: Collection[str], where: str = "") -> None:

@@ -11,6 +11,8 @@ GIVEN = "map"
 LABEL_SOURCES = ("truth", "prediction")
 NORMS = ("linf", "l2")
 MAX_STEPS = 1000
+WHOLE = ("link", "terminal", "study")
+"""Where settings are asked for that all attacks of a study share."""
 REGION_FORMS = "class:NAME, outside:NAME or polygon:X,Y X,Y X,Y with corners in per cent"
 
 
@@ -33,13 +35,14 @@ class Settings:
         "voc7-lraspp", where=("link", "terminal"), metavar="KEY", help="default %(default)s; see the command models", label="Model"
     )
     image: str = setting("chelsea", where=("link",), label="Picture")
-    goal: str = setting("break", choices=lambda: GOALS, besides=(GIVEN,), label="Goal")
-    target: str | None = setting(None, metavar="CLASS", help="class of every goal but break", label="Class")
-    other: str | None = setting(None, metavar="CLASS", help="the class that the goal swap swaps with the target", label="With")
+    goal: str = setting("break", choices=lambda: GOALS, besides=(GIVEN,), where=WHOLE, label="Goal")
+    target: str | None = setting(None, where=WHOLE, metavar="CLASS", help="class of every goal but break", label="Class")
+    other: str | None = setting(None, where=WHOLE, metavar="CLASS", help="the class that the goal swap swaps with the target", label="With")
     region: str = setting(
         "",
         pattern=r"|(class|outside):.+|polygon:[\d.,eE |+-]*",
         form=REGION_FORMS,
+        where=WHOLE,
         metavar="WHERE",
         help=f"change only this part of the picture: {REGION_FORMS}",
         label="Change only",
@@ -48,12 +51,13 @@ class Settings:
     against: str = setting(
         "truth",
         choices=lambda: LABEL_SOURCES,
+        where=WHOLE,
         help="labels to break",
         label="Attack and measure against",
         tip="The label map, or the model's own clean prediction. Without a label map it is always the prediction.",
     )
     attack: str = setting("pgd", where=("link", "terminal"), metavar="KEY", help="see the command attacks", label="Attack")
-    norm: str = setting("linf", choices=lambda: NORMS, label="Norm")
+    norm: str = setting("linf", choices=lambda: NORMS, where=WHOLE, label="Norm")
     eps: float = setting(
         4.0,
         low=0,
@@ -71,7 +75,7 @@ class Settings:
         low=1,
         high=MAX_STEPS,
         besides=(0,),
-        where=("link", "terminal"),
+        where=("link", "terminal", "attack"),
         help="iterations",
         label="Steps",
         marks=(1, 2, 5, 10, 20, 50, 100, 200, 300, 500),
@@ -89,7 +93,7 @@ class Settings:
     )
     restarts: int = setting(1, low=1, high=20, label="Restarts")
     seed: int = setting(0, low=0, high=2**32 - 1, where=("link", "terminal"), label="Seed")
-    variant: str = setting("", where=("link", "terminal"), help="variant of the attack; see attacks --json", label="Variant")
+    variant: str = setting("", where=("link", "terminal", "attack"), help="variant of the attack; see attacks --json", label="Variant")
     layer: str = setting(
         "",
         pattern=r"[\w.]*",
@@ -101,7 +105,7 @@ class Settings:
     )
     transforms: tuple[str, ...] = setting(
         (),
-        where=("link", "terminal"),
+        where=("link", "terminal", "attack"),
         option="transform",
         metavar="KEY",
         help="input transform, any number of times",

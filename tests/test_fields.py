@@ -4,15 +4,15 @@ import io
 import json
 import tomllib
 from contextlib import redirect_stderr
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 
 import pytest
 from hypothesis import given
 
 from segviz.cli.options import OneLineParser, add_settings, settings_from
-from segviz.fields import check_all, fields_of, read_record, setting
+from segviz.fields import fields_of, read_record, setting
 from segviz.settings import FIELDS, Settings
-from segviz.studies.grid import SHARED_SETTINGS, AttackRow, points, study_of
+from segviz.studies.grid import OF_AN_ATTACK, SHARED_SETTINGS, AttackRow, points, study_of
 from segviz.types import UserError
 from tests.cases import invalid, quick, valid
 
@@ -45,7 +45,7 @@ def arguments_of(wanted: Settings) -> list[str]:
 
 def toml_of(wanted: Settings) -> str:
     """A study of one point."""
-    row = {name: getattr(wanted, name) for name in ("attack", "variant", "transforms")}
+    row = {name: getattr(wanted, name) for name in ("attack", *OF_AN_ATTACK) if name not in (*SHARED_SETTINGS, "steps")}
     axes = {"models": wanted.model, "eps": wanted.eps, "steps": wanted.steps, "seeds": wanted.seed}
     shared = {name: value for name in SHARED_SETTINGS if (value := getattr(wanted, name)) is not None}
     table = ", ".join(f"{name} = {json.dumps(value)}" for name, value in row.items())
@@ -143,9 +143,23 @@ def test_a_new_setting_is_one_row():
     assert {part.name for part in fields(Longer)} - set(FIELDS) == {"warmth"}
 
 
+@quick
+@given(valid())
+def test_an_attack_of_a_study_changes_every_setting_that_is_not_of_the_whole_study(wanted):
+    own = {name: getattr(wanted, name) for name in OF_AN_ATTACK}
+    table = {"attack": wanted.attack, "name": "mine", **{name: value for name, value in own.items() if value not in ("", (), None)}}
+    (row,) = study_of({"name": "one", "models": "voc7-lraspp", "attacks": [table], "eps": 1}).attacks
+    assert row == AttackRow(wanted.attack, name="mine", **own)
+    assert asdict(row.applied(Settings())) == asdict(replace(Settings(attack=wanted.attack), **own))
+    # Two rows that differ do not read alike.
+    assert AttackRow("pgd", **own).title != AttackRow("pgd", **own | {"restarts": 1 + own["restarts"] % 20}).title
+
+
 def test_the_fields_of_an_attack_in_a_study_may_be_what_they_may_be_everywhere():
-    check_all(AttackRow("pgd", steps=3))
+    assert AttackRow("pgd", steps=3).own("steps") == 3
     with pytest.raises(UserError, match="between 1 and 1000"):
-        check_all(AttackRow("pgd", steps=2000))
+        AttackRow("pgd", steps=2000)
+    with pytest.raises(TypeError, match="norm"):
+        AttackRow("pgd", norm="l2")
     study = study_of({"name": "one", "models": "voc7-lraspp", "attacks": "pgd", "eps": 1})
     assert len(points(study)) == 1

@@ -2,7 +2,7 @@
 
 import dataclasses
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from segviz.data.datasets import open_data_set
 from segviz.data.label_sets import LabelSet, label_set_named
 from segviz.data.samples import samples
 from segviz.defences.catalog import evaluations_of
-from segviz.fields import Field, fields_of, like, read_record, refuse_unknown, setting
+from segviz.fields import Field, Table, read_record, read_values, refuse_unknown, setting
 from segviz.models.zoo import model_entry
 from segviz.settings import FIELDS, Settings
 from segviz.types import UserError
@@ -20,42 +20,66 @@ from segviz.types import UserError
 SAMPLES = "samples"
 
 
-@dataclass(frozen=True)
-class AttackRow:
-    """One attack of a study: the fields of `Settings` that belong to it, empty or None for those of the study.
+OF_AN_ATTACK: Table = {name: field for name, field in FIELDS.items() if "attack" in field.where}
+"""Settings that an attack of a study may have of its own."""
 
-    `source` is the model on which the adversarial pictures are made, which are then shown to each model of the study: a transfer attack;
-    empty: each model's own. `name` is what curves and tables call it; by default made from the rest.
+
+@dataclass(frozen=True, init=False)
+class AttackRow:
+    """One attack of a study, with `changes` of the study's settings: pairs of name and value, in the order of `OF_AN_ATTACK`.
+
+    Changes are given by name, as in AttackRow("pgd", steps=3); a value that is empty or None changes nothing. `source` is the model on
+    which the adversarial pictures are made, which are then shown to each model of the study: a transfer attack; empty: each model's own.
+    `name` is what curves and tables call it; by default made from the rest. Raises UserError for a value that the setting cannot have,
+    TypeError for a setting that no attack has of its own.
     """
 
     attack: str
-    variant: str = like(FIELDS["variant"], "")
-    layer: str = like(FIELDS["layer"], "")
-    transforms: tuple[str, ...] = like(FIELDS["transforms"], ())
-    steps: int | None = like(FIELDS["steps"], None)
-    restarts: int | None = like(FIELDS["restarts"], None)
-    alpha: float | None = like(FIELDS["alpha"], None)
+    changes: tuple[tuple[str, Any], ...] = ()
     source: str = ""
     name: str = ""
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "transforms", tuple(self.transforms))
+    def __init__(self, attack: str, changes: Iterable[tuple[str, Any]] = (), source: str = "", name: str = "", **settings: Any):
+        given = {key: value for key, value in (dict(changes) | settings).items() if value not in ("", (), [], None)}
+        if unknown := given.keys() - OF_AN_ATTACK.keys():
+            raise TypeError(f"An attack has no {min(unknown)} of its own.")
+        for key, field in OF_AN_ATTACK.items():
+            if key in given:
+                given[key] = tuple(given[key]) if field.kind is tuple else given[key]
+                field.check(given[key])
+        object.__setattr__(self, "attack", attack)
+        object.__setattr__(self, "changes", tuple((key, given[key]) for key in OF_AN_ATTACK if key in given))
+        object.__setattr__(self, "source", source)
+        object.__setattr__(self, "name", name)
+
+    def own(self, setting: str) -> Any:
+        """Its own value of a setting; None where it has that of the study."""
+        return dict(self.changes).get(setting)
+
+    def others(self, *told: str) -> list[str]:
+        """Its own values of all settings but those `told`, in words."""
+        return [f"{key} {OF_AN_ATTACK[key].format(value)}" for key, value in self.changes if key not in told]
 
     @property
     def title(self) -> str:
         """What to call it."""
         if self.name:
             return self.name
-        parts = [self.attack, self.variant, *self.transforms]
-        parts += [f"{self.steps} steps"] if self.steps is not None else []
-        parts += [f"x{self.restarts}"] if self.restarts is not None else []
+        steps, restarts = self.own("steps"), self.own("restarts")
+        parts = [self.attack, self.own("variant"), *(self.own("transforms") or ())]
+        parts += [f"{steps} steps"] if steps is not None else []
+        parts += [f"x{restarts}"] if restarts is not None else []
+        parts += self.others("variant", "transforms", "steps", "restarts")
         parts += [f"from {self.source}"] if self.source else []
-        return " ".join(part for part in parts if part)
+        return " ".join(filter(None, parts))
 
     def applied(self, base: Settings) -> Settings:
         """The settings with the changes of this row."""
-        changes = {name: value for name in fields_of(AttackRow) if name in FIELDS and (value := getattr(self, name)) not in ("", (), None)}
-        return replace(base, **changes)
+        return replace(base, attack=self.attack, **dict(self.changes))
+
+
+ROW_KEYS: Table = {"attack": Field("attack"), **OF_AN_ATTACK, "source": Field("source"), "name": Field("name")}
+"""What the table of an attack in a study's file may hold."""
 
 
 @dataclass(frozen=True)
@@ -197,7 +221,7 @@ SHARED_SETTINGS = tuple(name for name, field in FIELDS.items() if "study" in fie
 def read_study(path: Path) -> Study:
     """A study from a TOML file; raises UserError that names the file and the key, or the line, that is wrong.
 
-    Keys: `models` (list of keys), `attacks` (list of keys or of tables with the fields of `AttackRow`), `eps` (grey levels), `steps`,
+    Keys: `models` (list of keys), `attacks` (list of keys or of tables with the keys of `ROW_KEYS`), `eps` (grey levels), `steps`,
     `seeds` (lists or single numbers), `name`, the fields of `SHARED_SETTINGS`, and a table `images` with the fields of `Images`. A folder
     is meant relative to where the command is run.
     """
@@ -246,7 +270,7 @@ def attack_row(value: object) -> AttackRow:
         return AttackRow(value)
     if not isinstance(value, dict) or not isinstance(value.get("attack"), str):
         raise UserError(f'attacks holds {value!r}; write a key such as "pgd", or a table such as {{attack = "pgd", steps = 3}}.')
-    return read_record(AttackRow, value, "attacks")
+    return AttackRow(**read_values(ROW_KEYS, value, "attacks"))
 
 
 def as_list(value: object, key: str) -> list[Any]:

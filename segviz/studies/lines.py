@@ -154,7 +154,7 @@ def clean_values(rows: Sequence[Row], quantity: str, name: str = "") -> dict[str
 def line_name(point: GridPoint) -> str:
     """What a line over eps is called: the attack with its steps."""
     title, steps = attack_name(point.row), point.settings.steps
-    own = point.row.steps is not None or ATTACKS[point.row.attack].one_step
+    own = point.row.own("steps") is not None or ATTACKS[point.row.attack].one_step
     return title if own else f"{title}, {steps} step{'s' if steps != 1 else ''}"
 
 
@@ -199,8 +199,9 @@ def classes_over_eps(rows: Sequence[Row]) -> dict[str, list[tuple[float, float]]
 def attack_name(row: AttackRow) -> str:
     """What the page calls an attack of the grid."""
     title = ATTACKS[row.attack].title
-    parts = [f"{title} ({row.variant})" if row.variant else title, *(TRANSFORMS[key].title for key in row.transforms)]
-    text = " + ".join(parts)
-    if row.steps is not None:
-        text += f", {row.steps} step{'s' if row.steps != 1 else ''}"
+    variant, steps = row.own("variant"), row.own("steps")
+    text = " + ".join([f"{title} ({variant})" if variant else title, *(TRANSFORMS[key].title for key in row.own("transforms") or ())])
+    if steps is not None:
+        text += f", {steps} step{'s' if steps != 1 else ''}"
+    text += "".join(f", {told}" for told in row.others("variant", "transforms", "steps"))
     return text + (f", made on {short_title(row.source)}" if row.source else "")

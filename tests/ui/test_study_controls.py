@@ -18,7 +18,7 @@ from segviz.ui.study.controls import TABLE, attack_text, link_of_grid, numbers, 
     [
         ("pgd", AttackRow("pgd")),
         ("pgd@3", AttackRow("pgd", steps=3)),
-        ("apgd-js constant@5", AttackRow("apgd-js", "constant", steps=5)),
+        ("apgd-js constant@5", AttackRow("apgd-js", variant="constant", steps=5)),
         ("fgsm<voc7-fcn8s", AttackRow("fgsm", source="voc7-fcn8s")),
         ("pgd+di+eot-noise@7<voc7-lraspp+crf", AttackRow("pgd", transforms=("di", "eot-noise"), steps=7, source="voc7-lraspp+crf")),
     ],

@@ -47,7 +47,9 @@ THROUGH = AttackRow("ifgsm", steps=10)
 CRF = grid("voc7-lraspp+crf", (THROUGH, replace(THROUGH, source="voc7-lraspp")), (1.0, 2.0, 4.0), images=THREE)
 """Of few pictures: a gradient through the CRF takes seconds."""
 UNAWARE = AttackRow("pgd", steps=20, source="voc7-lraspp")
-NOISY = grid("voc7-lraspp+random-noise", (UNAWARE, replace(UNAWARE, transforms=("eot-noise",))), (1.0, 2.0, 4.0, 8.0))
+NOISY = grid(
+    "voc7-lraspp+random-noise", (UNAWARE, AttackRow("pgd", steps=20, transforms=("eot-noise",), source="voc7-lraspp")), (1.0, 2.0, 4.0, 8.0)
+)
 
 FIGURES = (
     PaperFigure(

@@ -52,16 +52,16 @@ def written_attack(text: str) -> AttackRow:
     steps = FIELDS["steps"].parse(parts["steps"]) if parts["steps"] else None
     if parts["source"]:
         model_entry(parts["source"])
-    return AttackRow(attack, variant, transforms=transforms, steps=steps, source=parts["source"] or "")
+    return AttackRow(attack, variant=variant, transforms=transforms, steps=steps, source=parts["source"] or "")
 
 
 def attack_text(row: AttackRow) -> str:
     """The inverse of `written_attack`."""
-    steps = f"@{row.steps}" if row.steps is not None else ""
+    steps = row.own("steps")
     return (
-        f"{row.attack} {row.variant}".strip()
-        + "".join(f"+{name}" for name in row.transforms)
-        + steps
+        f"{row.attack} {row.own('variant') or ''}".strip()
+        + "".join(f"+{name}" for name in row.own("transforms") or ())
+        + (f"@{steps}" if steps is not None else "")
         + (f"<{row.source}" if row.source else "")
     )
 
