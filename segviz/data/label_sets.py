@@ -177,6 +177,17 @@ VOC7 = LabelSet(
     painted=VOC_FILES,
 )
 
+PERSON2 = LabelSet(
+    name="Person2",
+    classes=("background", "person"),
+    palette=(VOC_COLOURS[0], VOC_COLOURS[15]),
+    stored_ids=range(21),
+    index_of={0: 0, 15: 1},
+    vocabulary="VOC",
+    painted=VOC_FILES,
+)
+"""People and everything else, in label maps of VOC ids."""
+
 TRAIN_IDS = plain_label_set(
     "Cityscapes19",
     words(
@@ -230,7 +241,7 @@ ADE20K150 = LabelSet(
     painted=paint(hex_palette(ade20k.COLOURS), range(1, 151), hex_palette("000000"), 0),
 )
 
-LABEL_SETS = {label_set.name: label_set for label_set in (VOC7, VOC21, CITYSCAPES19, CITYSCAPES_LABEL_IDS, CAMVID11, ADE20K150)}
+LABEL_SETS = {label_set.name: label_set for label_set in (VOC7, VOC21, PERSON2, CITYSCAPES19, CITYSCAPES_LABEL_IDS, CAMVID11, ADE20K150)}
 
 CITYSCAPES_TO_CAMVID = {
     "sky": "sky",
@@ -251,18 +262,19 @@ CITYSCAPES_TO_CAMVID = {
 def translation(source: LabelSet, target: LabelSet) -> tuple[int, ...]:
     """The index in `target` of every class of `source`; raises UserError where there is no meaningful mapping.
 
-    VOC21 goes to VOC7 (classes that VOC7 lacks become background) and Cityscapes19 to CamVid11; every set goes to one of the same classes.
+    VOC21 goes to VOC7, both to Person2 (classes that the target lacks become background) and Cityscapes19 to CamVid11; every set goes to
+    one of the same classes.
     """
     if source.classes == target.classes:
         return tuple(range(len(source.classes)))
-    if (source.name, target.name) == (VOC21.name, VOC7.name):
-        return tuple(VOC7.index_of.get(voc_id, 0) for voc_id in range(21))
+    if source.vocabulary == target.vocabulary == "VOC" and set(target.classes) < set(source.classes):
+        return tuple(target.classes.index(name) if name in target.classes else 0 for name in source.classes)
     if source.classes == CITYSCAPES19.classes and target.name == CAMVID11.name:
         taken = {part.replace("-", " "): name for name, parts in CITYSCAPES_TO_CAMVID.items() for part in parts.split()}
         return tuple(CAMVID11.classes.index(taken[name]) for name in CITYSCAPES19.classes)
     raise UserError(
         f"The classes of {source.name} have no meaningful counterpart in {target.name}. "
-        "VOC21 translates to VOC7 and Cityscapes19 to CamVid11; choose a model or a data set of one label set."
+        "VOC21 translates to VOC7, both to Person2, and Cityscapes19 to CamVid11; choose a model or a data set of one label set."
     )
 
 

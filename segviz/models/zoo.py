@@ -7,13 +7,14 @@ from typing import Any
 
 from torch import nn
 
-from segviz.data.label_sets import CITYSCAPES19, VOC7, VOC21
+from segviz.data.label_sets import CITYSCAPES19, PERSON2, VOC7, VOC21
 from segviz.models import hub, own, uploads
 from segviz.models.build import MEAN, STD, build_voc7
 from segviz.models.configuration import Configuration, read_configured, split_statements
 from segviz.models.enet import ENet
 from segviz.models.entry import ModelEntry
 from segviz.models.espnetv2 import ESPNetv2
+from segviz.models.selfie import SelfieNet
 from segviz.models.torchvision_models import TORCHVISION
 from segviz.models.wrappers import split_key
 from segviz.places import ASSETS
@@ -103,6 +104,18 @@ VOC7_TWINS = (
     ),
 )
 
+# key, title, input size, sha256, our mIoU on VOC7_VAL
+SELFIES = (
+    ("selfie", "MediaPipe selfie", (256, 256), "f9f083f4465757df6e64a39dd18e25294102e9c69715bffc8cccfccf4517222f", 0.424),
+    (
+        "selfie-landscape",
+        "MediaPipe selfie, landscape",
+        (256, 144),
+        "490fc2097e539173f80445e15165d3ea5c60bc98470f424311a50fb61df6e1cd",
+        0.425,
+    ),
+)
+
 
 def voc7_entry(name: str, title: str, short: str, build: Callable[[], nn.Module], sha256: str, measured: float, data: str) -> ModelEntry:
     """A network of ours, in the box as `voc7-NAME`."""
@@ -161,6 +174,26 @@ ENTRIES = (
             f"The network of voc7-lraspp, on pictures at half their size, trained on {attacked}",
         )
         for name, title, attacked, sha256, measured in VOC7_TWINS
+    ),
+    *(
+        ModelEntry(
+            key=key,
+            title=f"{title}, people (bundled)",
+            build=SelfieNet,
+            weights=WEIGHTS / f"{key}.safetensors",
+            sha256=sha256,
+            label_set=PERSON2,
+            working_size=320,
+            val_miou=measured,
+            val_data="445 VOC val photos of animals and people, people and background",
+            mean=(0.0, 0.0, 0.0),
+            std=(1.0, 1.0, 1.0),
+            input_size=size,
+            layers=("stem", "blocks.0", "blocks.2", "blocks.7"),
+            data="The network that separates people from their background in video calls with MediaPipe, by Google",
+            licence="Apache-2.0",
+        )
+        for key, title, size, sha256, measured in SELFIES
     ),
     *TORCHVISION,
     *(

@@ -19,7 +19,7 @@ from segviz.types import VOID, UserError
 
 
 def test_sets_are_complete():
-    sizes = {"VOC7": 7, "VOC21": 21, "Cityscapes19": 19, "CityscapesLabelIds": 19, "CamVid11": 11, "ADE20K150": 150}
+    sizes = {"VOC7": 7, "VOC21": 21, "Person2": 2, "Cityscapes19": 19, "CityscapesLabelIds": 19, "CamVid11": 11, "ADE20K150": 150}
     assert {name: len(label_set.classes) for name, label_set in LABEL_SETS.items()} == sizes
     for label_set in LABEL_SETS.values():
         assert len(label_set.palette) == len(set(label_set.classes)) == len(label_set.classes)
