@@ -53,7 +53,7 @@ class Linf:
 
     def random_point(self, x: Tensor, generator: torch.Generator) -> Tensor:
         noise = torch.rand(x.shape[1:], generator=generator, dtype=torch.float32) * 2 - 1
-        return self.project(x + self.eps * noise.to(x.device), x)
+        return self.project(x + self.eps * noise.to(x.device, non_blocking=True), x)
 
     def to_8bit(self, x_adv: Tensor, x: Tensor) -> Tensor:
         levels = torch.round((x_adv - x) * GREY_LEVELS)
@@ -84,7 +84,7 @@ class L2:
         """Uniform in the ball: a random direction, and a radius eps * u^(1/dimensions)."""
         noise = torch.randn(x.shape[1:], generator=generator, dtype=torch.float32)
         radius = self.eps * torch.rand((), generator=generator, dtype=torch.float32) ** (1 / noise.numel())
-        return self.project(x + (noise / noise.norm() * radius).to(x.device), x)
+        return self.project(x + (noise / noise.norm() * radius).to(x.device, non_blocking=True), x)
 
     def to_8bit(self, x_adv: Tensor, x: Tensor) -> Tensor:
         """Round to the nearest grey level while the ball allows it: coordinates that are nearest to their next level go first."""

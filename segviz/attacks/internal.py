@@ -59,7 +59,7 @@ class InternalObjective:
         with torch.no_grad():
             _, self.z_clean = self.forward(problem.x)
         generator = torch.Generator().manual_seed(problem.seed)
-        self.u = torch.rand(self.z_clean.shape[1], generator=generator, dtype=torch.float32).to(self.z_clean)
+        self.u = torch.rand(self.z_clean.shape[1], generator=generator, dtype=torch.float32).to(self.z_clean, non_blocking=True)
         self.first = True
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:

@@ -92,7 +92,7 @@ def balanced_masked_cross_entropy(look: Look) -> Tensor:
     labels, counted = look.goal.safe_labels, look.goal.counted
     classes = look.logits.shape[1]
     if look.class_pixels is not None:
-        pixels = look.class_pixels.to(look.logits).expand(len(labels), classes)
+        pixels = look.class_pixels.to(look.logits, non_blocking=True).expand(len(labels), classes)
     else:
         pixels = F.one_hot(torch.where(counted, labels, classes).flatten(1), classes + 1).sum(1)[:, :classes].to(look.logits)
     largest = pixels.amax(1, keepdim=True)

@@ -1,5 +1,7 @@
 """JPEG: the real codec, and a smooth one of our own for gradients."""
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 import torch
@@ -43,19 +45,25 @@ def real_jpeg(x: Tensor, quality: int) -> Tensor:
         decoded = cv2.imdecode(data, cv2.IMREAD_COLOR)
         assert decoded is not None
         coded.append(torch.from_numpy(decoded[..., ::-1].copy()))
-    return torch.stack(coded).permute(0, 3, 1, 2).to(x) / 255
+    return torch.stack(coded).permute(0, 3, 1, 2).to(x, non_blocking=True) / 255
 
 
 def smooth_jpeg(x: Tensor, quality: int) -> Tensor:
     """JPEG whose rounding is round(c) + (c - round(c))^3 (Shin & Song, "JPEG-resistant Adversarial Images", 2017): differentiable."""
     height, width = x.shape[-2:]
     padded = F.pad(x, (0, -width % 16, 0, -height % 16), mode="replicate")
-    ycbcr = torch.einsum("ij,njhw->nihw", x.new_tensor(YCBCR), padded * 255)
-    luma = quantised(ycbcr[:, :1] - 128, x.new_tensor(LUMINANCE), quality) + 128
-    chroma = quantised(F.avg_pool2d(ycbcr[:, 1:], 2), x.new_tensor(CHROMINANCE), quality)
+    ycbcr = torch.einsum("ij,njhw->nihw", constant(YCBCR, x), padded * 255)
+    luma = quantised(ycbcr[:, :1] - 128, constant(LUMINANCE, x), quality) + 128
+    chroma = quantised(F.avg_pool2d(ycbcr[:, 1:], 2), constant(CHROMINANCE, x), quality)
     decoded = torch.cat([luma, F.interpolate(chroma, scale_factor=2.0, mode="nearest")], 1)
-    rgb = torch.einsum("ij,njhw->nihw", torch.linalg.inv(x.new_tensor(YCBCR)), decoded) / 255
+    back = torch.linalg.inv(torch.tensor(YCBCR, dtype=x.dtype)).to(x.device, non_blocking=True)
+    rgb = torch.einsum("ij,njhw->nihw", back, decoded) / 255
     return rgb[..., :height, :width].clamp(0, 1)
+
+
+def constant(values: Sequence[Sequence[float]], x: Tensor) -> Tensor:
+    """A table of numbers as a tensor of the kind and on the device of `x`, without waiting for that."""
+    return torch.tensor(values, dtype=x.dtype).to(x.device, non_blocking=True)
 
 
 def quantised(channels: Tensor, table: Tensor, quality: int) -> Tensor:
@@ -63,7 +71,7 @@ def quantised(channels: Tensor, table: Tensor, quality: int) -> Tensor:
     scale = 5000 / quality if quality < 50 else 200 - 2 * quality
     steps = ((table * scale + 50) / 100).floor().clamp(1, 255)
     frequency, position = torch.meshgrid(torch.arange(8), torch.arange(8), indexing="ij")
-    dct = (torch.cos((2 * position + 1) * frequency * torch.pi / 16) / 2).to(channels)
+    dct = (torch.cos((2 * position + 1) * frequency * torch.pi / 16) / 2).to(channels, non_blocking=True)
     dct[0] /= 2**0.5
     n, c, height, width = channels.shape
     blocks = channels.view(n, c, height // 8, 8, width // 8, 8).transpose(3, 4)

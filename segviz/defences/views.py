@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from segviz.attacks.transforms import Forward, View, at_scale, gaussian_blur, noisy, rotated, uniform
-from segviz.defences.jpeg import YCBCR, jpeg
+from segviz.defences.jpeg import YCBCR, constant, jpeg
 
 ViewOf = Callable[[float], View]
 """A view of a given strength; strength 0 changes nothing."""
@@ -82,7 +82,7 @@ def recoloured_at_random(strength: float) -> View:
     def view(forward: Forward, x: Tensor, sample: int, generator: torch.Generator) -> Tensor:
         brightness, contrast, saturation = (uniform(generator, 1 - strength, 1 + strength) for _ in range(3))
         x = x * brightness
-        grey = torch.einsum("c,nchw->nhw", x.new_tensor(YCBCR[0]), x).unsqueeze(1)
+        grey = torch.einsum("c,nchw->nhw", constant(YCBCR, x)[0], x).unsqueeze(1)
         middle = grey.mean((2, 3), keepdim=True)
         return forward(middle + contrast * (grey + saturation * (x - grey) - middle))
 

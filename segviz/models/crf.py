@@ -85,9 +85,9 @@ class BilateralGrid:
         low = cell.detach().floor()
         fraction = cell - low
         low = low.long() - low.long().amin(1, keepdim=True) + 1
-        self.sides = [int(side) + 3 for side in low.amax(1)]
-        strides = low.new_tensor([math.prod(self.sides[axis + 1 :]) for axis in range(5)]).unsqueeze(1)
-        corners = low.new_tensor(list(itertools.product((0, 1), repeat=5)))
+        self.sides = [side + 3 for side in low.amax(1).tolist()]
+        strides = torch.tensor([math.prod(self.sides[axis + 1 :]) for axis in range(5)]).to(low.device, non_blocking=True).unsqueeze(1)
+        corners = torch.tensor(list(itertools.product((0, 1), repeat=5))).to(low.device, non_blocking=True)
         self.indices = torch.stack([((low + corner.unsqueeze(1)) * strides).sum(0) for corner in corners])
         self.weights = torch.stack([torch.where(corner.unsqueeze(1) == 1, fraction, 1 - fraction).prod(0) for corner in corners])
 
