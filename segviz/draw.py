@@ -11,6 +11,7 @@ from segviz.types import VOID
 VOID_COLOUR = (150, 150, 150)
 FLIP_COLOUR = (255, 140, 0)
 BLUE, RED = (33, 102, 172), (178, 24, 43)
+WALL = np.array([(120, 180, 230), (30, 70, 130)])
 
 
 def colour_map(labels: np.ndarray, label_set: LabelSet, shown: set[int] | None = None) -> np.ndarray:
@@ -68,6 +69,23 @@ def flipped(before: np.ndarray, after: np.ndarray, photo: np.ndarray) -> np.ndar
 def within(mask: np.ndarray, photo: np.ndarray) -> np.ndarray:
     """The photo (H,W,3) uint8 inside `mask` (H,W) bool, and darkened without colour outside."""
     return np.where(mask[..., None], photo, grey(photo) // 2)
+
+
+def mixed(front: np.ndarray, back: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """Two pictures (H,W,3) uint8, of the front one the `share` (H,W) in [0,1]."""
+    share = share[..., None]
+    return (share * front + (1 - share) * back).round().astype(np.uint8)
+
+
+def out_of_focus(photo: np.ndarray) -> np.ndarray:
+    """The photo (H,W,3) uint8 out of focus: a Gaussian of a thirtieth of its longer side."""
+    return cv2.GaussianBlur(photo, (0, 0), max(photo.shape[:2]) / 30)
+
+
+def blue_wall(photo: np.ndarray) -> np.ndarray:
+    """A picture of the size of the photo, (H,W,3) uint8, that shows a blue wall: lighter above, darker below."""
+    fade = np.linspace(0, 1, photo.shape[0])[:, None, None]
+    return np.broadcast_to((1 - fade) * WALL[0] + fade * WALL[1], photo.shape).round().astype(np.uint8)
 
 
 def heat(confidence: np.ndarray) -> np.ndarray:

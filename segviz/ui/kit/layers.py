@@ -1,6 +1,7 @@
 """The layers of the viewer, drawn from a trajectory and one of its frames."""
 
 from collections.abc import Callable
+from functools import partial
 
 import cv2
 import numpy as np
@@ -8,7 +9,7 @@ import torch
 
 from segviz import draw
 from segviz.attacks.regions import region_mask
-from segviz.data.label_sets import LabelSet
+from segviz.data.label_sets import PERSON2, LabelSet
 from segviz.models.zoo import model_entry
 from segviz.records import Frame, Trajectory
 from segviz.settings import Settings
@@ -18,6 +19,9 @@ SIX = ("Input", "Adversarial", PERTURBATION, "Clean map", "Adversarial map", FLI
 
 BASIC = (*SIX[:3], PERTURBATION_RGB, *SIX[3:], "Clean confidence", "Adversarial confidence")
 """The layers that every run has."""
+
+
+IN_A_CALL = "Seen in a call"
 
 
 def layers_of(
@@ -50,10 +54,24 @@ def layers_of(
         found["Label map"] = lambda: drawn_map(trajectory.reference)
     if settings.region:
         found["Region"] = drawn_region
+    if label_set.classes == PERSON2.classes:
+        for name, back in (("background blurred", draw.out_of_focus), ("background replaced", draw.blue_wall)):
+            found[f"{IN_A_CALL}, {name}"] = partial(in_a_call, photo, clean, back)
+            found[f"{IN_A_CALL}, {name}, attacked"] = partial(in_a_call, frame.pixels, frame, back)
     target = trajectory.target
     if target is not None:
         found["Target map"] = lambda: drawn_map(target)
     return found
+
+
+def in_a_call(picture: np.ndarray, frame: Frame, back: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """What the other side of a call would see: the picture (H,W,3) uint8 where the network sees a person, else what `back` makes of it.
+
+    The two are mixed by the network's probability of a person, as such programs do.
+    """
+    certainty = frame.confidence.astype(np.float32) / 255
+    person = np.where(frame.prediction == PERSON2.classes.index("person"), certainty, 1 - certainty)
+    return draw.mixed(picture, back(picture), person)
 
 
 def layer_title(layer: str, settings: Settings) -> str:

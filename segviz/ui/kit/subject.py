@@ -104,9 +104,21 @@ def fill_widgets(values: dict[str, Any]) -> None:
     state.update({name: list(value) if isinstance(value, tuple) else value for name, value in values.items() if name != "region"})
 
 
+def camera_control(key: str) -> bytes | None:
+    """A switch for the camera, which is asked for only while it is on; returns the picture that was taken last, as JPEG or PNG."""
+    if not st.toggle("Camera", key=f"{key}_on", help="Take the picture with the camera of this device. Your browser asks you first."):
+        return None
+    taken = st.camera_input("Your camera", key=key)
+    return None if taken is None else taken.getvalue()
+
+
 def upload_controls(entry: ModelEntry) -> None:
-    """Uploaders for a photo and its label map; a good upload is kept for the session, a bad one gets a message and changes nothing."""
-    photo = st.file_uploader("Photo", ["png", "jpg", "jpeg", "webp"], max_upload_size=10, key="photo_upload")
+    """Camera, and uploaders for a photo and its label map; a good picture is kept for the session, a bad one gets a message and changes
+    nothing."""
+    taken = camera_control("photo_camera")
+    photo = None
+    if taken is None:
+        photo = st.file_uploader("Photo", ["png", "jpg", "jpeg", "webp"], max_upload_size=10, key="photo_upload")
     ids = f"{entry.label_set.name} ids {entry.label_set.ids}"
     labels = st.file_uploader(
         "Label map (optional)",
@@ -119,14 +131,16 @@ def upload_controls(entry: ModelEntry) -> None:
     if labels is not None:
         here.own_reading = reading_controls(entry)
     kept = here.own
-    if photo is not None:
+    if taken is not None:
+        kept = ("camera", taken, labels.getvalue() if labels else None)
+    elif photo is not None:
         kept = (photo.name, photo.getvalue(), labels.getvalue() if labels else None)
     elif kept is not None and labels is not None:
         kept = (*kept[:2], labels.getvalue())
     if kept is None:
         if labels is not None:
             st.error("Upload the photo that this label map belongs to as well.")
-    elif photo is not None or labels is not None or here.own_model != entry.key:
+    elif taken is not None or photo is not None or labels is not None or here.own_model != entry.key:
         try:
             picture = open_picture(*kept, replace(entry, label_set=replace(entry.label_set, reading=here.own_reading)))
         except UserError as error:

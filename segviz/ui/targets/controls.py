@@ -24,7 +24,7 @@ from segviz.ui.kit.beside import show_warnings
 from segviz.ui.kit.fields import choice, marks, number
 from segviz.ui.kit.links import LINK, all_classes, open_link, parameters
 from segviz.ui.kit.state import page_state, put
-from segviz.ui.kit.subject import model_controls, open_with
+from segviz.ui.kit.subject import camera_control, model_controls, open_with
 from segviz.ui.kit.words import NORM_TITLES
 
 DEFAULT = Settings(goal=GIVEN, eps=8.0, steps=200)
@@ -44,6 +44,9 @@ KIND_TITLES = {
 SOURCE_TITLES = {"labels": "Label map", "prediction": "Prediction"}
 KEEP = ""
 """The base to draw on that leaves each picture its own prediction."""
+
+CAMERA = "Camera"
+"""What the picture from the camera is called; a new one takes the place of the one before."""
 
 FOUR = ("astronaut", "chelsea", "dog", "horses")
 
@@ -200,27 +203,14 @@ def morph_controls() -> MorphWish:
 
 
 def victims_control(entry: ModelEntry) -> None:
-    """The choice of the pictures, with an uploader for one's own."""
-    state = st.session_state
+    """The choice of the pictures, with an uploader and the camera for one's own."""
     with st.popover("Your own photos …", icon=":material/upload:", width="stretch"):
         files = st.file_uploader(
             "Photos", ["png", "jpg", "jpeg", "webp"], accept_multiple_files=True, max_upload_size=10, key="targets_upload"
         )
-        for file in files:
-            data = file.getvalue()
-            if material().photos.get(file.name) == data:
-                continue
-            try:
-                open_picture(file.name, data, None, entry)
-            except UserError as error:
-                st.error(f"{file.name}: {error}")
-                continue
-            if file.name in samples():
-                st.error(f"There is a sample photo called {file.name}. Give yours another name.")
-                continue
-            material().photos[file.name] = data
-            if file.name not in state.targets_victims and len(state.targets_victims) < MAX_VICTIMS:
-                state.targets_victims = [*state.targets_victims, file.name]
+        taken = camera_control("targets_camera")
+        for name, data in [(file.name, file.getvalue()) for file in files] + ([] if taken is None else [(CAMERA, taken)]):
+            take_photo(name, data, entry)
         st.caption(
             f"PNG, JPEG or WebP up to 10 MB each; the longer side is brought to at most {entry.working_size} px. They have no label map "
             "here and stay on this server only while this tab is open."
@@ -235,6 +225,24 @@ def victims_control(entry: ModelEntry) -> None:
         key="targets_victims",
         persist_state="session",
     )
+
+
+def take_photo(name: str, data: bytes, entry: ModelEntry) -> None:
+    """Keep a photo of one's own, and choose it while there is room; a bad one gets a message."""
+    state = st.session_state
+    if material().photos.get(name) == data:
+        return
+    try:
+        open_picture(name, data, None, entry)
+    except UserError as error:
+        st.error(f"{name}: {error}")
+        return
+    if name in samples():
+        st.error(f"There is a sample photo called {name}. Give yours another name.")
+        return
+    material().photos[name] = data
+    if name not in state.targets_victims and len(state.targets_victims) < MAX_VICTIMS:
+        state.targets_victims = [*state.targets_victims, name]
 
 
 def photo_names() -> list[str]:
