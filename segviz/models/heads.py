@@ -1,5 +1,7 @@
 """Decoders that turn the encoder's features into class scores."""
 
+from collections.abc import Mapping
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -58,16 +60,17 @@ def resize(x: Tensor, like: Tensor) -> Tensor:
 class FCN8s(nn.Module):
     """Scores at strides 32, 16 and 8, each upsampled to the next and added (Long et al., CVPR 2015, 1411.4038, Sec. 4.2).
 
-    One 3x3 convolution stands for VGG's layers fc6 and fc7; upsampling is bilinear, as the paper's is at the start.
+    One 3x3 convolution stands for VGG's layers fc6 and fc7; upsampling is bilinear, as the paper's is at the start. `channels` are those
+    of the encoder's features by stride.
     """
 
-    def __init__(self, classes: int):
+    def __init__(self, classes: int, channels: Mapping[int, int] = CHANNELS):
         super().__init__()
-        self.fc = conv_bn(CHANNELS[32], 256, 3)
+        self.fc = conv_bn(channels[32], 256, 3)
         self.dropout = nn.Dropout2d(0.1)
         self.score32 = nn.Conv2d(256, classes, 1)
-        self.score16 = nn.Conv2d(CHANNELS[16], classes, 1)
-        self.score8 = nn.Conv2d(CHANNELS[8], classes, 1)
+        self.score16 = nn.Conv2d(channels[16], classes, 1)
+        self.score8 = nn.Conv2d(channels[8], classes, 1)
 
     def forward(self, features: dict[int, Tensor]) -> Tensor:
         """Features by stride to class scores (N, classes, H/8, W/8)."""

@@ -1,6 +1,6 @@
 """`python -m segviz.training MODEL --data FOLDER --out RUN`: train a bundled model and export its weights.
 
-Encoders of the EfficientNet kind start from ImageNet weights, a network without one (ENet) from random weights.
+Encoders of the EfficientNet kind start from ImageNet weights, a network without one (ENet, VGG) from random weights.
 """
 
 import argparse
@@ -15,6 +15,7 @@ from segviz.models.adapt import as_segmenter
 from segviz.models.encoder import EfficientNetLite0
 from segviz.models.zoo import FAMILY_KEYS, model_entry
 from segviz.training.adversarial import ADVERSARIES, N_FGSM
+from segviz.training.candidates import CANDIDATES
 from segviz.training.recipe import Recipe, save_halves, train
 
 
@@ -41,14 +42,14 @@ def load_part(part: nn.Module, prefix: str, file: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m segviz.training", description=__doc__)
-    parser.add_argument("model", nargs="?", choices=FAMILY_KEYS, default="voc7-lraspp")
+    parser.add_argument("model", nargs="?", choices=(*FAMILY_KEYS, *CANDIDATES), default="voc7-lraspp")
     parser.add_argument("--data", type=Path, required=True, help="folder with train/images and train/labels")
     parser.add_argument("--out", type=Path, required=True, help="folder of the run; an unfinished run there is continued")
     parser.add_argument(
         "--encoder",
         type=Path,
         metavar="FILE",
-        help="start from the encoder of a bundled model (for ENet: from the whole network of another run) instead of ImageNet weights",
+        help="start from the encoder in this file (for ENet: from the whole network) instead of ImageNet or random weights",
     )
     parser.add_argument(
         "--decoder", type=Path, metavar="FILE", help="start from those decoder weights of a bundled model that are named alike"
@@ -62,7 +63,7 @@ def main() -> None:
     out: Path = arguments["out"]
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    entry = model_entry(arguments["model"])
+    entry = CANDIDATES.get(arguments["model"]) or model_entry(arguments["model"])
     torch.manual_seed(recipe.seed)
     network = entry.build()
     model = as_segmenter(network, entry)

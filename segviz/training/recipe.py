@@ -203,6 +203,10 @@ def save_halves(model: nn.Module, file: Path) -> None:
     save_file({key: value.half().cpu().contiguous() for key, value in model.state_dict().items() if value.is_floating_point()}, file)
 
 
+OWN_SIZE = 10_000
+"""A working size at which watched pictures stay as they are."""
+
+
 def spread(pairs: Pairs, count: int) -> Pairs:
     """At most `count` of the pairs, evenly spread."""
     return pairs[:: max(len(pairs) // count, 1)][:count]
@@ -210,7 +214,7 @@ def spread(pairs: Pairs, count: int) -> Pairs:
 
 def watch(model: Segmenter, pairs: Pairs, recipe: Recipe) -> dict[str, float]:
     """The data set's mIoU over some pairs, clean and, if the recipe has an attack, under it."""
-    entry = replace(model_entry("voc7-lraspp"), label_set=model.label_set)
+    entry = replace(model_entry("voc7-lraspp"), label_set=model.label_set, working_size=OWN_SIZE)
     settings = None
     if recipe.adversarial:
         attack = "pgd" if recipe.adversarial == N_FGSM else recipe.adversarial
