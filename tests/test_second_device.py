@@ -52,8 +52,8 @@ CASES = [
     *(
         Settings(attack=key, variant=variant, norm=norm, steps=3)
         for key, row in ATTACKS.items()
-        for variant in row.variants or [""]
-        for norm in row.norms
+        for index, variant in enumerate(row.variants or [""])
+        for norm in (row.norms if index == 0 else row.norms[:1])
     ),
     *(Settings(transforms=(key,), steps=2) for key in TRANSFORMS),
 ]
@@ -62,12 +62,12 @@ UNTIL_WON = {"dag": ("segviz/attacks/dag.py",)} | {
     key: ("segviz/attacks/loop.py", "segviz/attacks/dag.py") for key, row in ATTACKS.items() if row.members is not None
 }
 """DAG, and the attacks of a suite, rest once every pixel is won, which they ask the device once or twice per step."""
-BY_NATURE = {
-    "jpeg": "segviz/defences/jpeg.py",
-    "random-jpeg": "segviz/defences/jpeg.py",
-    "crf": "segviz/models/crf.py",
+BY_NATURE = {key: ("segviz/defences/wrappers.py",) for key in DEFENCES if key.startswith("random-")} | {
+    "jpeg": ("segviz/defences/jpeg.py",),
+    "random-jpeg": ("segviz/defences/jpeg.py", "segviz/defences/wrappers.py"),
+    "crf": ("segviz/models/crf.py",),
 }
-"""libjpeg runs on the CPU; how large the CRF's grid is follows from the colours."""
+"""Random defences draw what the 8-bit picture says; libjpeg runs on the CPU; how large the CRF's grid is follows from the colours."""
 
 
 @pytest.fixture
@@ -146,8 +146,8 @@ def test_every_wrapper_and_defence(device, small, x, labels, name):
         model = wrap(copy.deepcopy(small).to(SECOND), name)
         found = result_there(device, settings, model, x.to(SECOND), Goal(labels.to(SECOND)))
     assert torch.equal(found, expected)
-    allowed = BY_NATURE.get(name, "nowhere")
-    assert [wait for wait in device.waits if allowed not in wait] == []
+    allowed = BY_NATURE.get(name, ())
+    assert [wait for wait in device.waits if not any(file in wait for file in allowed)] == []
 
 
 def rates(figures: Figures) -> list[float]:
@@ -203,8 +203,8 @@ def towards_maps(device: torch.device, **_: Any) -> Any:
 
 def behind_a_defence(device: torch.device, **_: Any) -> Any:
     model, picture = load_model(KEY, device), sample_picture("chelsea", MODELS[KEY])
-    *_, trial = on_trial(Settings(steps=1), "random-noise", picture, model, 8)
-    *_, table = survey(Settings(steps=1), ["median"], [picture], model, 2)
+    *_, trial = on_trial(Settings(steps=1), "random-noise", picture, model, 4, draws=2)
+    *_, table = survey(Settings(steps=1), ["median"], [picture], model, 1)
     *_, ladder = growing_eps(Settings(steps=1), [1.0], picture, {KEY: model})
     runs = [trial.adaptive, ladder.runs[KEY][0]]
     found = [rate for run in runs for rate in rates(run.report.adversarial)]

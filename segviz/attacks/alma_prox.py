@@ -76,7 +76,7 @@ class ALMAProxSearch:
         self.found = self.found | reached
         self.pixel_found = self.pixel_found | (margins < 0)
 
-        growth = torch.where(reached, self.w.new_tensor(1 + attack.scale_rate), 1 - attack.scale_rate)
+        growth = torch.where(reached, self.w.new_full((), 1 + attack.scale_rate), 1 - attack.scale_rate)
         self.w = (self.w / growth).clamp(attack.scale_min, attack.scale_max)
         constraints = self.w.view(-1, 1, 1) * difference_of_logits_ratio(logits, margins, self.goal.targeted)
         c = constraints.detach()

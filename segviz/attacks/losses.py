@@ -126,7 +126,7 @@ def segpgd(look: Look) -> Tensor:
     wished class.
     """
     lam = (look.iteration - 1) / (2 * look.steps)
-    return torch.where(look.open, look.logits.new_tensor(1 - lam), lam) * look.cross_entropy
+    return torch.where(look.open, look.logits.new_full((), 1 - lam), lam) * look.cross_entropy
 
 
 def cospgd(look: Look) -> Tensor:

@@ -15,7 +15,7 @@ from segviz.data.samples import sample_of_file
 from segviz.defences.load import load_model
 from segviz.lab import attack_picture, labels_of_sample, open_picture
 from segviz.models.load import default_device
-from segviz.models.mediapipe import person_probability, shipped_file
+from segviz.models.mediapipe import person_probability, runtime, shipped_file
 from segviz.models.zoo import model_entry
 from segviz.types import VOID, UserError
 
@@ -39,6 +39,7 @@ def add(commands: Commands) -> None:
 def verify_runtime(options: argparse.Namespace) -> None:
     entry = model_entry(options.model)
     shipped_file(options.model)
+    runtime()
     attack_entry(options.attack)
     if options.save and options.save.suffix.lower() != ".png":
         raise UserError(f"The attacked picture must stay as it is to the last bit: write it to a PNG file, not to {options.save.name}.")

@@ -20,17 +20,21 @@ def shipped_file(key: str) -> Path:
     return WEIGHTS / f"{key}.tflite"
 
 
+def runtime() -> tuple[Any, Any]:
+    """The packages `mediapipe` and `mediapipe.tasks.python`; raises UserError where they are not installed."""
+    try:
+        return importlib.import_module("mediapipe"), importlib.import_module("mediapipe.tasks.python")
+    except ImportError as error:
+        raise UserError(f"{INSTALL} ({error}).") from None
+
+
 def person_probability(key: str, pixels: np.ndarray) -> np.ndarray:
     """What MediaPipe makes of a picture (H,W,3) uint8: for each pixel the probability (H,W) float32 that it shows a person.
 
     MediaPipe brings the picture to the network's size and the result back. Raises UserError where it is not installed.
     """
     file = shipped_file(key)
-    try:
-        mediapipe = importlib.import_module("mediapipe")
-        tasks = importlib.import_module("mediapipe.tasks.python")
-    except ImportError as error:
-        raise UserError(f"{INSTALL} ({error}).") from None
+    mediapipe, tasks = runtime()
     options = tasks.vision.ImageSegmenterOptions(
         base_options=tasks.BaseOptions(model_asset_buffer=with_input_range(file.read_bytes())), output_confidence_masks=True
     )

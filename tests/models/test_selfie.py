@@ -51,17 +51,16 @@ def test_scores_are_those_of_googles_runtime(key, photo, size):
 
 @needs_runtime
 @pytest.mark.parametrize("key", KEYS)
-@pytest.mark.parametrize("photo", ["astronaut", "person"])
-def test_masks_of_whole_photos_agree_with_googles_runtime(key, photo):
+def test_masks_of_a_whole_photo_agree_with_googles_runtime(key):
     """Only the resizing differs."""
-    pixels = sample_picture(photo, MODELS[key]).pixels
+    pixels = sample_picture("person", MODELS[key]).pixels
     assert ((person(key, pixels) > 0.5) == (person_probability(key, pixels) > 0.5)).mean() > 0.97
 
 
 @needs_runtime
 def test_a_picture_that_breaks_the_mask_here_breaks_it_in_googles_runtime(tmp_path):
     out, png = tmp_path / "result.json", tmp_path / "attacked.png"
-    assert main(["verify-runtime", "--eps", "8", "--steps", "10", "--json", str(out), "--save", str(png)]) == 0
+    assert main(["verify-runtime", "--eps", "8", "--steps", "4", "--json", str(out), "--save", str(png)]) == 0
     result = json.loads(out.read_text())
     for by in ("segviz", "mediapipe"):
         assert result["person_iou"]["clean"][by] > 0.7
@@ -72,7 +71,7 @@ def test_a_picture_that_breaks_the_mask_here_breaks_it_in_googles_runtime(tmp_pa
 
 def test_the_runtime_is_asked_for_where_it_is_missing(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "mediapipe", None)
-    assert main(["verify-runtime", "--steps", "1"]) == 2
+    assert main(["verify-runtime"]) == 2
     assert "pip install --no-deps mediapipe" in capsys.readouterr().err
 
 
@@ -96,9 +95,9 @@ def test_a_file_of_another_network_is_refused(monkeypatch):
 
 @pytest.mark.parametrize("key", KEYS)
 def test_background_scores_nothing_and_only_the_input_has_a_gradient(key):
-    x = torch.rand(1, 3, 120, 200, requires_grad=True)
+    x = torch.rand(1, 3, 60, 100, requires_grad=True)
     logits: Tensor = load_model(key, CPU)(x)
-    assert logits.shape == (1, 2, 120, 200)
+    assert logits.shape == (1, 2, 60, 100)
     assert (logits[:, 0] == 0).all()
     assert torch.autograd.grad(logits[:, 1].sum(), x)[0].abs().sum() > 0
 
