@@ -135,7 +135,10 @@ def load_entry(entry: ModelEntry, device: torch.device, progress: Progress = lam
 
 
 def __getattr__(name: str) -> Any:
-    """`load_model` as scripts and factories of users import it, from where it stood first."""
+    """`load_model` for scripts that were downloaded when it stood here, and for users' factories that import it from here.
+
+    It moved up to the defences, which a key may name, and the models import nothing of them; so it is fetched only for who asks.
+    """
     if name == "load_model":
         return import_module("segviz.defences.load").load_model
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
