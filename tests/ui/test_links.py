@@ -129,7 +129,7 @@ def test_links_of_studies_open_the_same_grid():
 @given(valid())
 def test_the_link_of_settings_brings_them_back(wanted):
     link = read_link(link_of(wanted))
-    assert [line for line in link.refused if not line.startswith(("region is", "target is", "other is"))] == []
+    assert [line for line in link.refused if not line.startswith(("region is", "target is", "other is", "variant is"))] == []
     if not link.refused:
         assert asdict(Settings(**link.values)) == asdict(wanted)
 
@@ -153,6 +153,7 @@ def test_what_a_link_asks_for_in_vain_is_named(case):
         ({"region": "class:unicorn"}, "region is 'class:unicorn'; of the classes of this model it must be one of background, "),
         ({"target": "unicorn", "goal": "class"}, "target is 'unicorn'; it must be one of"),
         ({"target": "road", "goal": "class"}, "target is 'road'; of the classes of this model it must be one of background, "),
+        ({"variant": "constant"}, "variant is 'constant'; of the variants of PGD there are none."),
         ({"stepz": "3"}, "This page has no setting 'stepz'. Perhaps steps is meant."),
     ],
 )
@@ -173,7 +174,13 @@ def test_the_lab_says_what_it_did_not_take_and_runs_nothing(query, said):
         ("targets", {"victims": "dog", "steps": "0"}, "steps is 0; it must be a whole number between 1 and 1000"),
         ("transfer", {"view": "picture", "sources": "nothing"}, "sources: There is no model 'nothing' on this server."),
         ("image_scaling", {"size": "wide"}, "size: 'wide' is no target size."),
+        ("targets", {"target": "class:road", "victims": "dog"}, "target is 'class:road'; of the classes of this model it must be one of"),
         ("defences", {"defence": "jpeg=1000"}, "defence: "),
+        (
+            "defences",
+            {"defence": "jpeg", "attack": "cospgd", "variant": "constant"},
+            "variant is 'constant'; of the variants of CosPGD it must be one of softmax, sigmoid.",
+        ),
         ("curves", {"eps": "1,x"}, "eps is 'x'; it must be a number between 0.01 and 255"),
     ],
 )

@@ -55,9 +55,11 @@ def trial_controls() -> TrialWish:
     link = open_link("defences", TABLE)
     open_with({name: value for name, value in link.items() if name in SHARED}, "defences")
     if "defence" not in state:
+        attack = link.get("attack", DEFAULT_ATTACK)
+        named = f"{attack} {link.get('variant', '')}".strip()
         fill_trial(
             {
-                "attack": f"{link.get('attack', DEFAULT_ATTACK)} {link.get('variant', '')}".strip(),
+                "attack": named if named in attack_choices() else attack,
                 "defence": link.get("defence", DEFAULT_DEFENCE),
                 "budget": link.get("budget", DEFAULT_BUDGET),
             }

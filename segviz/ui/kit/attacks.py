@@ -8,7 +8,7 @@ from segviz.attacks.catalog import check_settings
 from segviz.attacks.rows import ATTACKS
 from segviz.settings import FIELDS, Settings
 from segviz.types import UserError
-from segviz.ui.kit.fields import choice, number, slider
+from segviz.ui.kit.fields import choice, number, other_controls, slider
 from segviz.ui.kit.words import LABEL_TITLES, NORM_TITLES
 
 
@@ -18,12 +18,13 @@ def eps_slider(key: str = "eps", norm: str = "norm") -> float:
 
 
 def common_controls(settings: Settings) -> Settings:
-    """The settings with norm, labels and seed, for pages that put several attacks on an equal footing."""
+    """The settings with norm, labels, seed and `OTHERS`, for pages that put several attacks on an equal footing."""
     with st.expander("More settings", key="more_settings"):
         norm = choice(FIELDS["norm"], NORM_TITLES)
         against = choice(FIELDS["against"], LABEL_TITLES)
         seed = number(FIELDS["seed"])
-    return replace(settings, norm=norm, against=against, seed=seed)
+        others = other_controls()
+    return replace(settings, norm=norm, against=against, seed=seed, **others)
 
 
 def attack_choices() -> dict[str, Settings]:

@@ -7,8 +7,17 @@ from typing import Any
 
 import streamlit as st
 
-from segviz.fields import Field
+from segviz.fields import Field, Table
+from segviz.settings import FIELDS
 from segviz.ui.kit.state import page_state
+
+PLACED = (
+    *("model", "image", "goal", "target", "other", "region", "against", "attack", "norm", "eps", "steps", "alpha", "restarts", "seed"),
+    *("variant", "layer", "transforms", "clip"),
+)
+"""Settings whose widget has a place and conditions of its own, on the pages that have it."""
+OTHERS: Table = {name: field for name, field in FIELDS.items() if name not in PLACED and "link" in field.where}
+"""Settings that get the widget of their kind, under More settings of every page that attacks."""
 
 
 @dataclass
@@ -93,12 +102,20 @@ def text_line(field: Field, key: str = "", **more: Any) -> str:
     return st.text_input(field.label, help=field.tip, key=key or field.name, persist_state="session", **more)
 
 
-def widget(field: Field) -> Any:
+def widget(field: Field, key: str = "") -> Any:
     """The widget of a field's kind, for a field that needs nothing special."""
+    key = key or field.name
     if field.kind is bool:
-        return switch(field)
+        return switch(field, key)
     if field.kind in (int, float):
-        return slider(field) if field.usual is not None else number(field)
+        return slider(field, key) if field.usual is not None else number(field, key)
+    if field.choices is not None and field.kind is tuple:
+        return tuple(st.multiselect(field.label, field.choices(), help=field.tip, key=key, persist_state="session"))
     if field.choices is not None:
-        return st.selectbox(field.label, list(field.choices()), help=field.tip, key=field.name, persist_state="session")
-    return text_line(field)
+        return st.selectbox(field.label, list(field.choices()), help=field.tip, key=key, persist_state="session")
+    return text_line(field, key)
+
+
+def other_controls(prefix: str = "") -> dict[str, Any]:
+    """The values of `OTHERS` from their widgets, whose keys begin with the prefix."""
+    return {name: widget(field, prefix + name) for name, field in OTHERS.items()}

@@ -1,7 +1,7 @@
 """Links: one codec between the parameters of a URL and the values of a page's table of fields, and what a link asks for in vain."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from difflib import get_close_matches
 from typing import Any
@@ -16,10 +16,11 @@ from segviz.fields import WORDS, Field, Table, fields_of, parts_of
 from segviz.models.zoo import catalogue, model_entry
 from segviz.settings import FIELDS, Settings
 from segviz.types import UserError
+from segviz.ui.kit.fields import OTHERS
 from segviz.ui.kit.state import page_state
 from segviz.ui.kit.words import image_keys
 
-SHARED = ("model", "wrapper", "image", "goal", "target", "other", "against", "norm", "eps", "seed")
+SHARED = ("model", "wrapper", "image", "goal", "target", "other", "against", "norm", "eps", "seed", *OTHERS)
 """Settings that mean the same whatever is attacked how; pages carry them over to one another."""
 
 
@@ -75,8 +76,15 @@ class Refusals:
     place: DeltaGenerator | None = None
 
 
-def read_link(query: Mapping[str, str], table: Table = LINK) -> Link:
-    """What the parameters of a link say by a table of fields. Of a list the parts that mean something are taken."""
+Check = Callable[[dict[str, Any], list[str]], None]
+"""Takes values out that do not fit together, and adds a line for each to what is refused."""
+
+
+def read_link(query: Mapping[str, str], table: Table = LINK, check: Check | None = None) -> Link:
+    """What the parameters of a link say by a table of fields; `check` looks at what only the page knows.
+
+    Of a list the parts that mean something are taken.
+    """
     values: dict[str, Any] = {}
     refused: list[str] = []
     named = {field.link or name: (name, field) for name, field in table.items()}
@@ -95,6 +103,10 @@ def read_link(query: Mapping[str, str], table: Table = LINK) -> Link:
                 refused.append(str(error))
     names = [name for name in ("target", "other", "region") if name in values and table[name] in (LINK[name], FIELDS[name])]
     check_classes(names, values, refused)
+    if table.get("variant") == LINK["variant"]:
+        check_variant(values, refused)
+    if check is not None:
+        check(values, refused)
     return Link(values, tuple(refused))
 
 
@@ -127,17 +139,34 @@ def read_list(field: Field, text: str, values: dict[str, Any], refused: list[str
 
 def check_classes(names: Sequence[str], values: dict[str, Any], refused: list[str]) -> None:
     """Take the settings out that name a class which the link's model does not have."""
-    classes = model_entry(values.get("model", FIELDS["model"].default)).label_set.classes
     for name in names:
         kind, _, wanted = values[name].partition(":") if name == "region" else ("class", "", values[name])
-        if kind in ("class", "outside") and wanted is not None and wanted not in classes:
-            allowed = Field(choices=lambda: classes).allowed(wanted)
-            refused.append(f"{name} is {values.pop(name)!r}; of the classes of this model it must be {allowed}.")
+        if kind in ("class", "outside") and wanted is not None:
+            check_class(name, wanted, values, refused)
 
 
-def open_link(page: str, table: Table) -> dict[str, Any]:
-    """The values of the page's link, when it opens and later; says what the link asked for in vain until something is changed."""
-    link, kept = read_link(st.query_params.to_dict(), table), page_state(Refusals)
+def check_class(name: str, wanted: str, values: dict[str, Any], refused: list[str]) -> None:
+    """Take the value `name`, which names the class `wanted`, out if the link's model does not have that class."""
+    classes = model_entry(values.get("model", FIELDS["model"].default)).label_set.classes
+    if wanted not in classes:
+        allowed = Field(choices=lambda: classes).allowed(wanted)
+        refused.append(f"{name} is {values.pop(name)!r}; of the classes of this model it must be {allowed}.")
+
+
+def check_variant(values: dict[str, Any], refused: list[str]) -> None:
+    """Take a variant out that the link's attack does not have."""
+    attack = ATTACKS[values.get("attack", FIELDS["attack"].default)]
+    if values.get("variant") and values["variant"] not in attack.variants:
+        known = f"it must be one of {', '.join(attack.variants)}" if attack.variants else "there are none"
+        refused.append(f"variant is {values.pop('variant')!r}; of the variants of {attack.title} {known}.")
+
+
+def open_link(page: str, table: Table, check: Check | None = None) -> dict[str, Any]:
+    """The values of the page's link, when it opens and later; says what the link asked for in vain until something is changed.
+
+    `check` as in `read_link`.
+    """
+    link, kept = read_link(st.query_params.to_dict(), table, check), page_state(Refusals)
     kept.fresh = bool(link.refused)
     if link.refused:
         kept.page, kept.lines, kept.query = page, link.refused, None

@@ -11,18 +11,13 @@ from segviz.defences.catalog import evaluations_of
 from segviz.models.zoo import model_entry
 from segviz.settings import FIELDS, Settings
 from segviz.ui.kit.attacks import eps_slider
-from segviz.ui.kit.fields import choice, marks, number, switch, text_line, widget
+from segviz.ui.kit.fields import choice, marks, number, other_controls, switch, text_line
 from segviz.ui.kit.links import LINK, link_of, open_link, write_link
 from segviz.ui.kit.state import tab
 from segviz.ui.kit.subject import open_with, subject_controls
 from segviz.ui.kit.words import LABEL_TITLES, NORM_TITLES, REGION_TITLES
 
 NOTHING_DRAWN = "polygon:"
-PLACED = (
-    *("model", "image", "goal", "target", "other", "region", "against", "attack", "norm", "eps", "steps", "alpha", "restarts", "seed"),
-    *("variant", "layer", "transforms", "clip"),
-)
-"""Settings whose widget has a place and conditions of its own here; any other gets the widget of its kind."""
 
 
 def settings_controls() -> Settings:
@@ -106,7 +101,6 @@ def expert_controls(settings: Settings) -> Settings:
     if row.random_start:
         restarts = number(FIELDS["restarts"])
     seed = number(FIELDS["seed"])
-    others = {name: widget(field) for name, field in FIELDS.items() if name not in PLACED}
     return replace(
         settings,
         alpha=alpha,
@@ -117,7 +111,7 @@ def expert_controls(settings: Settings) -> Settings:
         transforms=transforms,
         restarts=restarts,
         seed=seed,
-        **others,
+        **other_controls(),
     )
 
 

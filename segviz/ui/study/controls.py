@@ -19,10 +19,13 @@ from segviz.studies.lines import attack_name
 from segviz.studies.plot import EPS_NAMES
 from segviz.types import UserError
 from segviz.ui.kit.attacks import attack_choices
-from segviz.ui.kit.fields import choice, number
+from segviz.ui.kit.fields import OTHERS, choice, number, other_controls
 from segviz.ui.kit.models import is_here, model_keys, model_title
+from segviz.ui.kit.state import put
 from segviz.ui.kit.words import LABEL_TITLES, NORM_TITLES, image_title
 
+SHARED_BY_ALL = ("norm", "against", *OTHERS)
+"""Settings that all runs of a grid of the page share."""
 STEP_MARKS = (1, 2, 3, 5, 10, 20, 50, 100, 200, 300)
 MAX_LISTED = 16
 """Largest radius, in grey levels, that the list offers; larger ones are typed."""
@@ -98,8 +101,7 @@ TABLE: Table = {
         Field("data"),
         Field("split"),
         Field("limit", int, optional=True, low=1, label="First pictures"),
-        FIELDS["norm"],
-        FIELDS["against"],
+        *(FIELDS[name] for name in SHARED_BY_ALL),
     )
 }
 """What the page of a study and its link can say; `data` is a folder."""
@@ -125,7 +127,7 @@ def read_grid(link: Mapping[str, Any], default: Study) -> Study:
         tuple(sorted(link.get("steps") or default.steps)),
         tuple(range(link["seeds"])) if "seeds" in link else default.seeds,
         images,
-        replace(default.base, **{name: link[name] for name in ("norm", "against") if name in link}),
+        replace(default.base, **{name: link[name] for name in SHARED_BY_ALL if name in link}),
     )
 
 
@@ -149,8 +151,7 @@ def grid_values(study: Study) -> dict[str, Any]:
         "steps": study.steps,
         **{name: value for name, value in where.items() if value is not None},
         "seeds": len(study.seeds),
-        "norm": study.base.norm,
-        "against": study.base.against,
+        **{name: getattr(study.base, name) for name in SHARED_BY_ALL},
     }
 
 
@@ -174,10 +175,9 @@ def fill_grid(study: Study, page: str) -> None:
         "split": images.split or "",
         "limit": images.limit,
         "seeds": len(study.seeds),
-        "norm": study.base.norm,
-        "against": study.base.against,
+        **{name: getattr(study.base, name) for name in SHARED_BY_ALL},
     }
-    st.session_state.update({f"{page}_{name}": value for name, value in values.items()})
+    put(f"{page}_", values)
 
 
 def grid_controls(page: str, default: Study) -> Study:
@@ -199,6 +199,7 @@ def grid_controls(page: str, default: Study) -> Study:
             key=f"{page}_against",
             persist_state="session",
         )
+        others = other_controls(f"{page}_")
     for chosen, what in ((models, "model"), (attacks, "attack"), (eps, "epsilon"), (steps, "number of steps")):
         if not chosen:
             raise UserError(f"Choose at least one {what}.")
@@ -210,7 +211,7 @@ def grid_controls(page: str, default: Study) -> Study:
         numbers(TABLE["steps"], steps),
         tuple(range(seeds)),
         images,
-        Settings(norm=norm, against=str(against)),
+        Settings(norm=norm, against=str(against), **others),
     )
     count = len(points(study))
     if count > MAX_POINTS:

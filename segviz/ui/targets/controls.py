@@ -21,8 +21,8 @@ from segviz.studies.targets import MAX_VICTIMS
 from segviz.types import UserError
 from segviz.ui.kit.attacks import eps_slider
 from segviz.ui.kit.beside import show_warnings
-from segviz.ui.kit.fields import choice, marks, number
-from segviz.ui.kit.links import LINK, all_classes, open_link, parameters
+from segviz.ui.kit.fields import OTHERS, choice, marks, number, other_controls
+from segviz.ui.kit.links import LINK, all_classes, check_class, open_link, parameters
 from segviz.ui.kit.state import page_state, put
 from segviz.ui.kit.subject import camera_control, model_controls, open_with
 from segviz.ui.kit.words import NORM_TITLES
@@ -30,7 +30,7 @@ from segviz.ui.kit.words import NORM_TITLES
 DEFAULT = Settings(goal=GIVEN, eps=8.0, steps=200)
 PREFIX = "targets_"
 """Of the keys of the page's own widgets."""
-OPTIONS = ("attack", "norm", "eps", "steps", "alpha", "seed")
+OPTIONS = ("attack", "norm", "eps", "steps", "alpha", "seed", *OTHERS)
 """Settings that are this page's own; the model is shared with the other pages."""
 
 KIND_TITLES = {
@@ -130,6 +130,13 @@ def check_target(text: str) -> None:
         )
 
 
+def check_target_class(values: dict[str, Any], refused: list[str]) -> None:
+    """Take a target out of a link that names a class which the link's model does not have."""
+    kind, _, name = values.get("target", "").partition(":")
+    if kind in ("class", "remove"):
+        check_class("target", name, values, refused)
+
+
 def state_of(link: Mapping[str, Any]) -> dict[str, Any]:
     """The state of the page's own widgets from the values of a link."""
     found = {name: link[name] for name in OPTIONS if name in link}
@@ -173,7 +180,7 @@ def fill_preset(key: str) -> None:
 def morph_controls() -> MorphWish:
     """Draw the controls, filled from the link at first, and return what they say. Raises UserError where they make no valid settings."""
     state = st.session_state
-    link = open_link("targets", TABLE)
+    link = open_link("targets", TABLE, check_target_class)
     open_with({name: value for name, value in link.items() if name == "model"}, "targets")
     if "targets_victims" not in state:
         put(PREFIX, {"class": "cat", "base": KEEP, "brush": "cat"})
@@ -196,8 +203,8 @@ def morph_controls() -> MorphWish:
         norm = choice(TABLE["norm"], NORM_TITLES, norms, "targets_norm")
         auto = alpha_of(Settings(attack=attack, norm=norm, eps=eps, steps=steps))
         alpha = number(TABLE["alpha"], "targets_alpha", placeholder=f"auto: {auto:.3g}")
-        seed = number(TABLE["seed"], "targets_seed")
-    settings = Settings(model=model, image="", goal=GIVEN, attack=attack, norm=norm, eps=eps, steps=steps, alpha=alpha, seed=seed)
+        seed, others = number(TABLE["seed"], "targets_seed"), other_controls(PREFIX)
+    settings = Settings(model=model, image="", goal=GIVEN, attack=attack, norm=norm, eps=eps, steps=steps, alpha=alpha, seed=seed, **others)
     st.caption(f"One run takes {evaluations_of(settings)} gradient evaluations of each picture.")
     return MorphWish(settings, tuple(state.targets_victims), target)
 

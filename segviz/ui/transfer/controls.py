@@ -15,7 +15,7 @@ from segviz.models.zoo import model_entry
 from segviz.settings import Settings
 from segviz.studies.first_transfer import MODELS
 from segviz.ui.kit.attacks import attack_choices, attack_title, eps_slider
-from segviz.ui.kit.fields import choice, marks, number, switch
+from segviz.ui.kit.fields import choice, marks, number, other_controls, switch
 from segviz.ui.kit.links import LINK, SHARED, open_link
 from segviz.ui.kit.models import is_here, model_keys
 from segviz.ui.kit.subject import open_with, upload_controls
@@ -250,6 +250,7 @@ def more_controls(view: str, own: dict[str, Any], eps: float) -> Settings:
             settings = replace(settings, norm=choice(LINK["norm"], NORM_TITLES), against=choice(LINK["against"], LABEL_TITLES))
             st.caption("This is what the attack breaks. Victims are measured against the label map wherever there is one.")
         seed = number(LINK["seed"])
+        others = other_controls()
         if view not in ("scales", "transforms"):
             own["paper"] = switch(OWN_FIELDS["paper"], widget_key("paper"))
-    return replace(settings, seed=seed)
+    return replace(settings, seed=seed, **others)
