@@ -70,14 +70,15 @@ def test_live_curve_grows_and_stop_stops(page, address):
 
 
 def test_run_survives_a_page_change(page, address):
-    open_lab(page, f"{address}/?steps=200&image=dog")
+    open_lab(page, f"{address}/?steps=60&image=dog")
     expect(page.locator(STOP)).to_be_enabled()
-    page.get_by_role("link", name="About").click()
+    page.get_by_text("More", exact=True).click()
+    page.get_by_text("About", exact=True).click()
     expect(page.get_by_text("How to read the numbers")).to_be_visible()
     page.get_by_role("link", name="Attack lab").click()
     wait_for_end(page)
     expect(page.get_by_text("on Dog, bicycle and pickup")).to_be_visible()
-    assert "steps=200" in page.url
+    assert "steps=60" in page.url
 
 
 def test_closed_tab_gives_its_run_up(browser, page, address):
