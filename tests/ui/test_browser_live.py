@@ -94,6 +94,26 @@ def test_a_stream_that_is_cut_comes_back(page, address):
     wait_for_end(page)
 
 
+def test_the_result_comes_though_the_first_call_for_it_is_lost(page, address):
+    lost = []
+
+    def connect(socket):
+        server = socket.connect_to_server()
+
+        def pass_on(message):
+            if b"ended" in bytes(message) and not lost:
+                lost.append(message)
+            else:
+                server.send(message)
+
+        socket.on_message(pass_on)
+
+    page.route_web_socket(re.compile("_stcore/stream"), connect)
+    open_lab(page, f"{address}/?steps=3&image=horses&seed=7")
+    wait_for_end(page)
+    assert lost
+
+
 def test_without_a_stream_the_page_asks_now_and_then(page, address):
     page.route_web_socket(re.compile(r"/live/"), lambda socket: socket.close(code=1012))
     open_lab(page, f"{address}/?steps=300&seed=9")

@@ -179,6 +179,8 @@ class Part {
     this.trigger = trigger;
     if (data.live !== this.path) {
       this.watching?.end();
+      clearTimeout(this.later);
+      this.later = null;
       this.path = data.live;
       this.told = false;
       this.results = undefined;
@@ -194,13 +196,19 @@ class Part {
     if (over) {
       this.told = true;
       clearTimeout(this.later);
-      this.trigger("ended", this.path);
+      this.tell(RESULTS);
     } else if (news.view && news.view.results !== this.results) {
       // The first count is what the script knew when it put this here.
       const first = this.results === undefined;
       this.results = news.view.results;
       if (!first) this.later ??= setTimeout(() => this.callForResults(), RESULTS);
     }
+  }
+
+  /** Call the script until it has put the result in place of this: a call in the middle of another script may be lost. */
+  tell(wait) {
+    this.trigger("ended", this.path);
+    this.later = setTimeout(() => this.tell(2 * wait), wait);
   }
 
   callForResults() {
@@ -228,6 +236,7 @@ class Part {
 
   end() {
     this.watching?.end();
+    clearTimeout(this.later);
     this.path = null;
     this.resizing.disconnect();
     parts.delete(this.root);
