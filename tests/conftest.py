@@ -1,6 +1,7 @@
 """Shared by all tests: a linear segmenter with a known optimum, a smooth one, the bundled model, a small labelled data set."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +21,19 @@ from segviz.models.segmenter import Segmenter
 os.environ["SEGVIZ_RUNS_MB"] = "0"
 # Pages sees what a test has patched, and no test waits for a process to start; those of the engine and in a browser have one.
 jobs.CONNECT = InThread
-# Two torch processes on two cores slow each other down a lot; the suite itself needs no more than these.
-torch.set_num_threads(2)
+# Threads of torch that wait for a core which something else has make a step ten times as long; small pictures gain nothing by them.
+os.environ["OMP_NUM_THREADS"] = "1"
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def engines_end() -> Iterator[None]:
+    """No engine of a test computes on when the interpreter ends."""
+    yield
+    for engine in InThread.started:
+        engine.end()
+    for engine in InThread.started:
+        engine.wait()
 
 
 class LinearSegmenter(nn.Module):

@@ -3,6 +3,7 @@
 import pickle
 import queue
 import threading
+from typing import ClassVar
 
 from segviz.engine.channel import Hear
 from segviz.engine.worker import Worker
@@ -11,6 +12,8 @@ from segviz.engine.worker import Worker
 class InThread:
     """A channel whose messages are pickled as they are between processes."""
 
+    started: ClassVar[list["InThread"]] = []
+
     def __init__(self, hear: Hear, device: int | None = None):
         self._incoming: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         self._hear = hear
@@ -18,6 +21,7 @@ class InThread:
         self._worker = threading.Thread(target=worker.work, name="segviz-engine", daemon=True)
         self._worker.start()
         threading.Thread(target=worker.listen, daemon=True).start()
+        self.started.append(self)
 
     def _receive(self):
         data = self._incoming.get()
@@ -30,3 +34,7 @@ class InThread:
 
     def end(self) -> None:
         self._incoming.put(b"")
+
+    def wait(self) -> None:
+        """Wait until the step under way is done: torch aborts the interpreter if it ends in the middle of one."""
+        self._worker.join(60)

@@ -18,7 +18,7 @@ from segviz.ui.kit.state import record_key
 
 T = TypeVar("T")
 
-LIMIT = 900
+LIMIT = 180
 """Seconds after which a test gives up: no test is about time, and the machine may have other things to do."""
 
 

@@ -18,7 +18,7 @@ from segviz.places import ASSETS
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
-LIMIT = 600_000
+LIMIT = 180_000
 """Milliseconds after which a test gives up: no test is about time, and the machine may have other things to do."""
 
 expect.set_options(timeout=LIMIT)

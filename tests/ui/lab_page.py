@@ -21,7 +21,7 @@ def download(page: Page, label: str) -> bytes:
     while True:
         page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
         try:
-            with page.expect_download(timeout=30_000) as event:
+            with page.expect_download(timeout=5_000) as event:
                 page.get_by_role("button", name=label).click()
         except TimeoutError:
             continue

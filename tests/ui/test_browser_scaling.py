@@ -9,7 +9,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from segviz.scaling.kernels import SCALERS
-from segviz.studies.scaling import middle_of, sample_full_size
+from segviz.studies.scaling import middle_of, sample_full_size, target_size
 
 
 def mark(page: Page, title: str) -> str:
@@ -35,6 +35,6 @@ def test_an_attack_runs_and_its_grid_can_be_read(page, address):
     assert "✓ safe" in mark(page, "torch linear, antialiased")
     image = np.array(Image.open(io.BytesIO(download(page, "Attack image (PNG)"))))
     settings = json.loads(download(page, "Figures (JSON)"))["settings"]
-    hidden = middle_of(sample_full_size(settings["other"]).pixels, (image.shape[0] // 8, round(image.shape[1] / 8)))
+    hidden = middle_of(sample_full_size(settings["other"]).pixels, target_size("/8", image.shape[:2]))
     scaled = SCALERS["torch-linear"].resize(image, hidden.shape[:2])
     assert np.abs(scaled.astype(int) - hidden).max() <= 1
