@@ -38,7 +38,7 @@ state.asked = False
 with bar:
     progress = run_bar(state, "lab", start, again=partial(run_again, state))
 if picture is None and settings is not None:
-    missing = "Upload a picture" if is_here(model_entry(settings.model)) else "Download the model"
+    missing = "Upload or take a picture" if is_here(model_entry(settings.model)) else "Download the model"
     st.info(f"{missing} on the left to attack it. Until then the last view stays.")
 running = state.active
 

@@ -35,7 +35,7 @@ progress = run_bar(state, "compare", start, look)
 if wish is not None:
     write_link(link_of_comparison(wish, name_attacks=not state.look))
 if picture is None and wish is not None and is_here(model_entry(wish.shared.model)):
-    st.info("Upload a picture on the left to attack it. Until then the last view stays.")
+    st.info("Upload or take a picture on the left to attack it. Until then the last view stays.")
 
 
 def show() -> None:

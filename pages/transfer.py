@@ -43,7 +43,7 @@ progress = run_bar(state, "transfer", start)
 if wish is not None:
     write_link(link_of_transfer(wish))
 if missing:
-    st.info("Upload a picture, or name a folder, on the left. Until then the last view stays.")
+    st.info("Upload or take a picture, or name a folder, on the left. Until then the last view stays.")
 
 
 def show() -> None:

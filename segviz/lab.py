@@ -240,8 +240,9 @@ def one_class_everywhere(clean: Tensor, labels: Tensor, model: Segmenter) -> tup
     if len(seen) > 1 or torch.equal(seen, meant):
         return ()
     return (
-        f"The model sees {model.label_set.classes[int(seen)]} everywhere before any attack. A network that is fed otherwise than it was "
-        "trained does so: one that wants BGR (channels = 'bgr'), values of 0 to 255 (input_range = 255), or other statistics (mean, std).",
+        f"The model sees {model.label_set.classes[int(seen)]} everywhere before any attack. The picture may show nothing else that it "
+        "knows; or it is fed otherwise than it was trained, and wants BGR (channels = 'bgr'), values of 0 to 255 (input_range = 255), or "
+        "other statistics (mean, std).",
     )
 
 

@@ -73,12 +73,12 @@ def test_a_call_shows_the_person_and_hides_the_rest():
     run = trajectory("selfie", person, pixels)
     attacked = Frame(1, pixels, 1 - person, np.full(person.shape, 255, np.uint8))
     layers = layers_of(run, attacked, PERSON2, None, False)
-    for name in ("background blurred", "background replaced"):
+    for name in ("blurred", "replaced"):
         clean, broken = layers[f"{IN_A_CALL}, {name}"](), layers[f"{IN_A_CALL}, {name}, attacked"]()
         same = (clean == pixels).all(2)
         assert (same == (person == 1)).mean() > 0.99
         assert ((broken == pixels).all(2) == (person == 0)).mean() > 0.99
-    blurred, replaced = (layers[f"{IN_A_CALL}, {name}"]() for name in ("background blurred", "background replaced"))
+    blurred, replaced = (layers[f"{IN_A_CALL}, {name}"]() for name in ("blurred", "replaced"))
     assert blurred[person == 0].std() < pixels.std() / 4
     assert np.array_equal(replaced[0], np.broadcast_to(replaced[0, 0], (60, 3)))
 
@@ -87,9 +87,9 @@ def test_uncertain_pixels_are_mixed():
     pixels = np.zeros((40, 40, 3), np.uint8)
     run = trajectory("selfie", np.ones((40, 40), np.uint8), pixels)
     half = Frame(1, pixels, np.ones((40, 40), np.uint8), np.full((40, 40), 128, np.uint8))
-    mixed = layers_of(run, half, PERSON2, None, False)[f"{IN_A_CALL}, background replaced, attacked"]()
+    mixed = layers_of(run, half, PERSON2, None, False)[f"{IN_A_CALL}, replaced, attacked"]()
     wall = layers_of(run, Frame(1, pixels, np.zeros((40, 40), np.uint8), np.full((40, 40), 255, np.uint8)), PERSON2, None, False)
-    assert np.abs(mixed.astype(float) - wall[f"{IN_A_CALL}, background replaced, attacked"]() / 2).max() <= 1
+    assert np.abs(mixed.astype(float) - wall[f"{IN_A_CALL}, replaced, attacked"]() / 2).max() <= 1
 
 
 def test_networks_of_other_classes_are_in_no_call():

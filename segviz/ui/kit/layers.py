@@ -20,8 +20,7 @@ SIX = ("Input", "Adversarial", PERTURBATION, "Clean map", "Adversarial map", FLI
 BASIC = (*SIX[:3], PERTURBATION_RGB, *SIX[3:], "Clean confidence", "Adversarial confidence")
 """The layers that every run has."""
 
-
-IN_A_CALL = "Seen in a call"
+IN_A_CALL = "Video call"
 
 
 def layers_of(
@@ -55,7 +54,7 @@ def layers_of(
     if settings.region:
         found["Region"] = drawn_region
     if label_set.classes == PERSON2.classes:
-        for name, back in (("background blurred", draw.out_of_focus), ("background replaced", draw.blue_wall)):
+        for name, back in (("blurred", draw.out_of_focus), ("replaced", draw.blue_wall)):
             found[f"{IN_A_CALL}, {name}"] = partial(in_a_call, photo, clean, back)
             found[f"{IN_A_CALL}, {name}, attacked"] = partial(in_a_call, frame.pixels, frame, back)
     target = trajectory.target

@@ -108,7 +108,7 @@ def camera_control(key: str) -> bytes | None:
     """A switch for the camera, which is asked for only while it is on; returns the picture that was taken last, as JPEG or PNG."""
     if not st.toggle("Camera", key=f"{key}_on", help="Take the picture with the camera of this device. Your browser asks you first."):
         return None
-    taken = st.camera_input("Your camera", key=key)
+    taken = st.camera_input("Your camera", key=key, resolution="720p")
     return None if taken is None else taken.getvalue()
 
 
