@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from torch import nn
 
-from segviz.data.label_sets import VOC7
+from segviz.data.label_sets import VOC7, LabelSet
 from segviz.models import heads
 from segviz.models.encoder import CascadeEncoder, EfficientNetLite0
 from segviz.models.segmenter import Segmenter
@@ -25,7 +25,12 @@ FAMILY: dict[str, tuple[Callable[[], EfficientNetLite0], Callable[[int], nn.Modu
 }
 
 
-def build_voc7(decoder: str = "lraspp", scale: float = 1.0) -> Segmenter:
-    """EfficientNet-Lite0 with one of the decoders of `FAMILY`, for the seven classes of `VOC7`; `scale` as in `Segmenter`."""
+def build_family(decoder: str, label_set: LabelSet, scale: float = 1.0) -> Segmenter:
+    """EfficientNet-Lite0 with one of the decoders of `FAMILY`, for the classes of `label_set`; `scale` as in `Segmenter`."""
     encoder, head = FAMILY[decoder]
-    return Segmenter(encoder(), head(len(VOC7.classes)), MEAN, STD, VOC7, scale)
+    return Segmenter(encoder(), head(len(label_set.classes)), MEAN, STD, label_set, scale)
+
+
+def build_voc7(decoder: str = "lraspp", scale: float = 1.0) -> Segmenter:
+    """A network of the family for the seven classes of `VOC7`."""
+    return build_family(decoder, VOC7, scale)

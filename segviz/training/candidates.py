@@ -7,23 +7,12 @@ from functools import partial
 
 from torch import nn
 
-from segviz.data.label_sets import CAMVID11, VOC7, LabelSet
-from segviz.models.build import MEAN, STD
-from segviz.models.encoder import EfficientNetLite0
+from segviz.data.label_sets import CAMVID11, VOC7
+from segviz.models.build import MEAN, STD, build_family
 from segviz.models.entry import ModelEntry
-from segviz.models.heads import LRASPP, FCN8s, FrontEnd
+from segviz.models.heads import FCN8s
 from segviz.models.segmenter import Segmenter
 from segviz.models.vgg import CHANNELS, VGG
-
-
-def lraspp_for(label_set: LabelSet) -> nn.Module:
-    """The default network of the box for other classes."""
-    return Segmenter(EfficientNetLite0(), LRASPP(len(label_set.classes)), MEAN, STD, label_set)
-
-
-def dilated_for(label_set: LabelSet) -> nn.Module:
-    """The DilatedNet front end at stride 8, the most accurate network of the box, for other classes."""
-    return Segmenter(EfficientNetLite0(dilated=(16, 32)), FrontEnd(len(label_set.classes)), MEAN, STD, label_set)
 
 
 def plain_fcn8s() -> nn.Module:
@@ -33,9 +22,23 @@ def plain_fcn8s() -> nn.Module:
 
 CAMVID = "CamVid (Brostow et al. 2009), street scenes of 480x360 (CC BY-NC 4.0)"
 ENTRIES = (
-    ModelEntry("camvid11-lraspp", "LR-ASPP, streets", partial(lraspp_for, CAMVID11), CAMVID11, 480, f"LR-ASPP on {CAMVID}", "Apache-2.0"),
     ModelEntry(
-        "camvid11-dilated", "Dilated, streets", partial(dilated_for, CAMVID11), CAMVID11, 480, f"DilatedNet on {CAMVID}", "Apache-2.0"
+        "camvid11-lraspp",
+        "LR-ASPP, streets",
+        partial(build_family, "lraspp", CAMVID11),
+        CAMVID11,
+        480,
+        f"LR-ASPP on {CAMVID}",
+        "Apache-2.0",
+    ),
+    ModelEntry(
+        "camvid11-dilated",
+        "Dilated, streets",
+        partial(build_family, "dilated", CAMVID11),
+        CAMVID11,
+        480,
+        f"DilatedNet on {CAMVID}",
+        "Apache-2.0",
     ),
     ModelEntry(
         "voc7-vgg-fcn8s",
