@@ -65,13 +65,14 @@ def served(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium; skips its tests where there is none, unless SEGVIZ_REQUIRE_BROWSER is set."""
+    """Chromium with a camera that shows a moving picture; skips its tests where there is none, unless SEGVIZ_REQUIRE_BROWSER is set."""
     if CHROMIUM is None:
         reason = "no Chromium found; install it with your system's package manager, for example: apt-get install chromium"
         if os.environ.get("SEGVIZ_REQUIRE_BROWSER"):
             pytest.fail(reason, pytrace=False)
         pytest.skip(reason)
     switches = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--no-first-run"]
+    switches += ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=switches)
         yield chromium

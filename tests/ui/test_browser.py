@@ -1,4 +1,4 @@
-"""The app in a real browser: first view, a live run, swipe, Stop, downloads, a closed tab."""
+"""The app in a real browser: first view, a live run, swipe, Stop, downloads, a camera, a closed tab."""
 
 import io
 import re
@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 import torch
-from lab_page import STOP, download, open_lab, wait_for_end
+from lab_page import RUN, STOP, download, open_lab, wait_for_end
 from PIL import Image
 from playwright.sync_api import Page, expect
 
@@ -67,6 +67,16 @@ def test_live_curve_grows_and_stop_stops(page, address):
     wait_for_end(page)
     expect(page.get_by_text(re.compile(r"Stopped after \d+ of 300 iterations"))).to_be_visible()
     assert 0 < figure(page, "Gradients") < 300
+
+
+def test_a_picture_from_the_camera_is_attacked(page, address):
+    open_lab(page, f"{address}/?model=selfie&image=own&steps=1")
+    page.get_by_text("Camera", exact=True).click()
+    page.wait_for_function("document.querySelector('video')?.videoWidth > 0")
+    page.get_by_role("button", name="Take Photo").click()
+    expect(page.get_by_text("In use: camera, without a label map.")).to_be_visible()
+    page.locator(RUN).click()
+    expect(page.get_by_text("Everything is at 320x180 pixels (the photo came in 1280x720)")).to_be_visible()
 
 
 def test_run_survives_a_page_change(page, address):
