@@ -35,7 +35,7 @@ def test_stop_ends_within_one_step_with_its_result(engine):
     job = submit(engine, "a", 100000)
     wait_until(lambda: job.latest is not None)
     job.stop()
-    wait_until(lambda: not job.active, 2)
+    wait_until(lambda: not job.active)
     assert job.state is State.STOPPED
     assert job.latest == "stopped"
 

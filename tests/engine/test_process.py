@@ -4,12 +4,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 import runs
-from waiting import wait_until
+from waiting import LIMIT, wait_until
 
 from segviz.engine.jobs import Engine, State
 
@@ -77,7 +76,7 @@ def test_the_process_ends_with_the_server(how):
     assert server.stdout is not None
     pid = int(server.stdout.readline().split()[0])
     server.send_signal(how)
-    _, errors = server.communicate(timeout=20)
+    _, errors = server.communicate(timeout=LIMIT)
     assert "terminate called" not in errors
 
     def gone() -> bool:
@@ -88,14 +87,12 @@ def test_the_process_ends_with_the_server(how):
         # Nobody has waited for an orphan in a container without an init.
         return Path(f"/proc/{pid}/stat").is_file() and Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
 
-    wait_until(gone, 20)
+    wait_until(gone)
 
 
 def test_stop_is_heard_during_a_step(process: Engine):
     job = process.submit("a", runs.counting, (1000, 0.3))
     wait_until(lambda: job.latest is not None)
     job.stop()
-    asked = time.monotonic()
     wait_until(lambda: not job.active)
     assert job.latest == "stopped"
-    assert time.monotonic() - asked < 10

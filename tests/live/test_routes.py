@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import runs
 from PIL import Image
-from waiting import wait_until
+from waiting import LIMIT, wait_until
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
@@ -29,13 +29,13 @@ def messages(stream):
     found = []
     try:
         while True:
-            found.append(json.loads(stream.recv(timeout=30)))
+            found.append(json.loads(stream.recv(timeout=LIMIT)))
     except ConnectionClosed as closed:
         return found, closed.rcvd.code if closed.rcvd else None
 
 
 def get(url):
-    with urllib.request.urlopen(url, timeout=10) as answer:
+    with urllib.request.urlopen(url, timeout=LIMIT) as answer:
         return answer.read(), answer.headers
 
 
@@ -63,7 +63,7 @@ def test_who_comes_late_gets_everything(server):
     job = counting(server, 100000)
     wait_until(lambda: job.run.news.get("done", 0) > 20)
     with connect(f"{server.ws}/live/{job.run.id}") as stream:
-        message = json.loads(stream.recv(timeout=10))
+        message = json.loads(stream.recv(timeout=LIMIT))
     assert message["state"] == "running"
     assert len(message["view"]["series"][0]["x"]) > 20
     latest = json.loads(get(f"{server.http}/live/{job.run.id}/latest")[0])
@@ -104,15 +104,15 @@ def test_too_many_streams_are_refused_with_a_reason(server, monkeypatch):
     with ExitStack() as others:
         for _ in range(3):
             first = others.enter_context(connect(f"{server.ws}/live/{job.run.id}"))
-            first.recv(timeout=10)
+            first.recv(timeout=LIMIT)
         with connect(f"{server.ws}/live/{job.run.id}") as stream, pytest.raises(ConnectionClosed) as refused:
-            stream.recv(timeout=10)
+            stream.recv(timeout=LIMIT)
         assert refused.value.rcvd.code == 4429
         assert "3 streams are open from this address" in refused.value.rcvd.reason
         first.close()
         wait_until(lambda: server.live.streams.by_address.total() == 2)
         with connect(f"{server.ws}/live/{job.run.id}") as stream:
-            assert json.loads(stream.recv(timeout=10))["state"] == "running"
+            assert json.loads(stream.recv(timeout=LIMIT))["state"] == "running"
     wait_until(lambda: not server.live.streams.by_address)
     wait_until(lambda: not job.run.listeners)
 
@@ -135,7 +135,7 @@ def test_a_reader_that_never_reads_is_dropped(server, monkeypatch):
     with connect(f"{server.ws}/live/{job.run.id}", max_size=None) as stream:
         # Whoever reads is not kept waiting.
         for _ in range(3):
-            stream.recv(timeout=10)
+            stream.recv(timeout=LIMIT)
     wait_until(lambda: not server.live.streams.by_address)
     lazy.close()
 

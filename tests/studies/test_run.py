@@ -5,12 +5,12 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from waiting import wait_until
 
 from segviz import metrics
 from segviz.lab import attack_picture
@@ -75,9 +75,7 @@ def test_a_killed_study_goes_on_and_no_cell_is_computed_twice(study, small_data,
     store = tmp_path / "store"
     command = [sys.executable, "-m", "segviz", "study", str(file), "--out", str(tmp_path), "--store", str(store)]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 60
-    while len(list(store.rglob("*.npz"))) < 3 and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.01)
+    wait_until(lambda: len(list(store.rglob("*.npz"))) >= 3 or process.poll() is not None)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     left_behind = {path.stem for path in store.rglob("*.npz")}
