@@ -11,10 +11,17 @@ from segviz.classroom.evidence import Evidence, stored_evidence
 from segviz.classroom.lessons import FOLDER, Lesson, lesson_keys, read_lesson
 from segviz.classroom.questions import Answer, ChoiceQuestion, CurveQuestion, NumberQuestion
 from segviz.classroom.rooms import Rooms
+from segviz.places import HOME
 from segviz.types import UserError
-from segviz.ui.kit.pages import PAGES
 from segviz.ui.teaching.predict import click_place, draw_curve
 from segviz.ui.teaching.steps import picture_url
+
+APART = ("about", "classroom", "room")
+"""Pages that are not shown to a class."""
+PAGES = {"": "pages/attack_lab.py"} | {
+    file.stem: f"pages/{file.name}" for file in sorted((HOME / "pages").glob("*.py")) if file.stem not in APART
+}
+"""File of each page that a class can be shown, by the last part of its address."""
 
 
 @st.cache_resource

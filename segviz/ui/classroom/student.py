@@ -7,8 +7,7 @@ import streamlit as st
 from segviz.classroom.questions import Answer
 from segviz.classroom.rooms import MAX_NAME, RoomState
 from segviz.types import UserError
-from segviz.ui.classroom.common import evidence_for, page_and_query, pushed_step, rooms
-from segviz.ui.kit.pages import PAGES
+from segviz.ui.classroom.common import PAGES, evidence_for, page_and_query, pushed_step, rooms
 from segviz.ui.teaching.steps import ask, reveal, show_lesson_pictures
 
 
