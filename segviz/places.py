@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
-_INSIDE = Path(__file__).parent / "app"
+CODE = Path(__file__).parents[1]
+"""The folder that the package is imported from."""
+_INSIDE = CODE / "segviz" / "app"
 INSTALLED = _INSIDE.is_dir()
 """Whether this is an installed package; a checkout, also one installed with `pip install -e`, is none."""
-HOME = _INSIDE if INSTALLED else Path(__file__).parents[1]
+HOME = _INSIDE if INSTALLED else CODE
 """The folder of app.py, pages/ and assets/."""
 APP = HOME / "app.py"
 ASSETS = HOME / "assets"

@@ -1,7 +1,5 @@
 """Finished runs as JSON values, the same for the terminal and for the page's download."""
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -9,6 +7,7 @@ from typing import Any
 from segviz.attacks.catalog import alpha_of, steps_of
 from segviz.data.label_sets import LabelSet
 from segviz.defences.catalog import evaluations_of
+from segviz.export import csv_of
 from segviz.records import Figures, Trajectory, figures_of_frame, gathered
 from segviz.settings import Settings
 from segviz.studies.compare import Entrant, by_strength
@@ -158,13 +157,10 @@ def scope_of(study: Transfer) -> str:
     return "one image" if study.pictures <= 1 else "data set"
 
 
-def csv_text(rows: Sequence[dict[str, Any]]) -> str:
-    """Rows of the same columns as CSV; empty where a value is None."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]) if rows else [], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
+def transfer_csv(study: Transfer) -> str:
+    """The figures of a study of transfer as CSV: `transfer_rows`."""
+    rows = transfer_rows(study)
+    return csv_of(list(rows[0]) if rows else [], rows)
 
 
 def run_settings(settings: Settings) -> dict[str, Any]:
@@ -203,9 +199,4 @@ def survey_rows(survey: Survey) -> list[dict[str, Any]]:
 
 def survey_csv(survey: Survey) -> str:
     """The table of a survey of defences as CSV: `survey_rows`."""
-    text = io.StringIO()
-    rows = survey_rows(survey)
-    writer = csv.DictWriter(text, [*asdict(survey.rows[0]), "naive_ratio", "adaptive_ratio"], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
+    return csv_of([*asdict(survey.rows[0]), "naive_ratio", "adaptive_ratio"], survey_rows(survey))

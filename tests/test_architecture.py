@@ -21,7 +21,7 @@ FLOORS = (
     ("segviz.records",),
     ("segviz.settings",),
     ("segviz.fields",),
-    ("segviz.places", "segviz.types"),
+    ("segviz.export", "segviz.places", "segviz.types"),
 )
 
 

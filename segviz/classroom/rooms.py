@@ -4,9 +4,7 @@ The teacher holds a long secret, a student the token of a seat; the file keeps h
 and wrong codes are counted.
 """
 
-import csv
 import hashlib
-import io
 import json
 import os
 import secrets
@@ -20,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from segviz.export import csv_of
 from segviz.types import UserError
 
 LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ"
@@ -246,11 +245,9 @@ class Rooms:
                 "JOIN seats ON seats.id = seat JOIN pushes ON pushes.id = push WHERE pushes.room = ?1 ORDER BY push, answered",
                 (room,),
             ).fetchall()
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["view", "seat", "name", "answer", "time"])
-        writer.writerows([as_cell(view), seat, as_cell(name), value, f"{answered:.3f}"] for view, seat, name, value, answered in rows)
-        return text.getvalue()
+        columns = ("view", "seat", "name", "answer", "time")
+        cells = ((as_cell(view), seat, as_cell(name), value, f"{answered:.3f}") for view, seat, name, value, answered in rows)
+        return csv_of(columns, (dict(zip(columns, one, strict=True)) for one in cells))
 
     def close(self, secret: str) -> None:
         """Delete the room with all that was answered in it, at once."""

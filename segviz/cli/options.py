@@ -1,7 +1,6 @@
 """What the commands share: options that make up settings, checks of arguments, JSON and folders for results."""
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ from segviz.attacks.transforms import TRANSFORMS
 from segviz.data.datasets import Pairs, open_data_set
 from segviz.data.label_sets import READ_BY, UNSAID, LabelSet, Reading, label_set_named
 from segviz.data.samples import samples
+from segviz.export import json_of
 from segviz.fields import Field, fields_of
 from segviz.models.entry import ModelEntry
 from segviz.records import LeftOut
@@ -144,7 +144,7 @@ def settings_from(options: argparse.Namespace, image: str) -> Settings:
 
 def write_json(result: Any, file: Path | None) -> None:
     """JSON to a file, or to stdout; raises UserError where the file cannot be written."""
-    text = json.dumps(result, indent=2) + "\n"
+    text = json_of(result)
     if file is None or file == Path("-"):
         sys.stdout.write(text)
         return

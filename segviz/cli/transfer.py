@@ -24,7 +24,7 @@ from segviz.cli.options import (
 from segviz.data.label_sets import LabelSet, label_set_named
 from segviz.data.samples import sample_of_file, samples
 from segviz.models.load import default_device
-from segviz.results import csv_text, transfer_result, transfer_rows
+from segviz.results import transfer_csv, transfer_result
 from segviz.settings import FIELDS, Settings
 from segviz.studies.transfer import (
     PhotoFile,
@@ -137,7 +137,7 @@ def transfer_command(options: argparse.Namespace) -> None:
             bar.set_postfix(pictures=f"{study.pictures}/{study.total}", refresh=False)
     if options.csv:
         try:
-            options.csv.write_text(csv_text(transfer_rows(study)))
+            options.csv.write_text(transfer_csv(study))
         except OSError as error:
             raise UserError(f"Cannot write {options.csv}: {error.strerror}.") from None
     if options.json or not options.csv:

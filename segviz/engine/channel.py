@@ -8,12 +8,10 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import Protocol
 
 from segviz.engine.messages import FromWorker, ToWorker
-
-ROOT = Path(__file__).parents[2]
+from segviz.places import CODE
 
 
 class Channel(Protocol):
@@ -35,7 +33,7 @@ class Process:
 
     def __init__(self, hear: Hear, device: int | None = None):
         environment = dict(os.environ)
-        environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), *filter(None, [environment.get("PYTHONPATH")])])
+        environment["PYTHONPATH"] = os.pathsep.join([str(CODE), *filter(None, [environment.get("PYTHONPATH")])])
         if device is not None:
             visible = [name for name in environment.get("CUDA_VISIBLE_DEVICES", "").split(",") if name]
             environment["CUDA_VISIBLE_DEVICES"] = visible[device] if device < len(visible) else str(device)

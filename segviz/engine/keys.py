@@ -10,7 +10,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
-PACKAGE = Path(__file__).parents[1]
+from segviz.places import CODE
+
+PACKAGE = CODE / "segviz"
 LIBRARIES = ("torch", "torchvision", "numpy", "opencv-python-headless", "pillow", "transformers", "segmentation-models-pytorch")
 
 

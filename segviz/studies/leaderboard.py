@@ -11,8 +11,8 @@ from segviz import metrics
 from segviz.studies import worst_case
 from segviz.studies.evaluate import SetFigures, set_figures, worst_figures
 from segviz.studies.grid import Study
-from segviz.studies.store import CellResult, Store
-from segviz.studies.table import SUITE_RESAMPLES, Band, Pairs, percentiles, resamples, results_at
+from segviz.studies.store import CellResult
+from segviz.studies.table import SUITE_RESAMPLES, Band, Pairs, percentiles, resamples
 
 
 @dataclass(frozen=True)
@@ -67,16 +67,11 @@ def places(bands: Sequence[Band | None]) -> tuple[tuple[int, int] | None, ...]:
     )
 
 
-def leaderboard(study: Study, store: Store) -> tuple[Standing, ...]:
-    """Where the models of a study stand, in its order, from what is stored; raises UserError as `cells`.
+def standings_of(study: Study, found: Pairs) -> tuple[Standing, ...]:
+    """Where the models of a study stand, in its order, from its results as far as they are there.
 
     Attacks, numbers of steps and seeds all count as attacks, the attacks of a suite each by itself.
     """
-    return standings_of(study, results_at(study, store))
-
-
-def standings_of(study: Study, found: Pairs) -> tuple[Standing, ...]:
-    """The leaderboard from the results of a study."""
     standings = []
     for model in study.models:
         worst = []

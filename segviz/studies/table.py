@@ -1,7 +1,5 @@
 """The table of a study: data-set figures with a confidence band for every point of its curves, from the cells that are stored."""
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -11,6 +9,7 @@ import torch
 from torch import Tensor
 
 from segviz.attacks.catalog import rounding_notice
+from segviz.export import csv_of
 from segviz.records import LeftOut, gathered
 from segviz.studies import worst_case
 from segviz.studies.evaluate import SetFigures, set_figures, worst_figures
@@ -230,9 +229,7 @@ def as_csv(rows: Sequence[Row]) -> str:
     classes = list(dict.fromkeys(name for row in rows for name in row.classes))
     heading = ["model", "attack", "eps", "steps", "seed", "images", "pending", "clean_miou", "miou", "low", "high", "iou_ratio", "nmiou"]
     heading += ["pixel_accuracy", "success", "linf", "gradient_evaluations", *(f"iou_{name}" for name in classes), "errors"]
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(heading)
+    lines = []
     for row in rows:
         settings, after = row.point.settings, row.adversarial
         low, high = row.band or (None, None)
@@ -240,5 +237,5 @@ def as_csv(rows: Sequence[Row]) -> str:
         where = [settings.model, row.point.row.title, settings.eps, settings.steps, settings.seed, row.images, row.pending]
         rates = [row.clean and row.clean.miou, after and after.miou, low, high, row.iou_ratio, after and after.nmiou]
         more = [after and after.pixel_accuracy, row.success, row.linf, row.gradient_evaluations, *(iou.get(name) for name in classes)]
-        writer.writerow([*where, *rates, *more, "; ".join(row.errors)])
-    return text.getvalue()
+        lines.append(dict(zip(heading, [*where, *rates, *more, "; ".join(row.errors)], strict=True)))
+    return csv_of(heading, lines)

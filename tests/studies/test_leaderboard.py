@@ -7,7 +7,7 @@ import torch
 
 from segviz.studies.evaluate import worst_figures
 from segviz.studies.grid import AttackRow
-from segviz.studies.leaderboard import PUBLISHED, RANKED, leaderboard, places, published_models, resampled_figures
+from segviz.studies.leaderboard import PUBLISHED, RANKED, places, published_models, resampled_figures, standings_of
 from segviz.studies.run import run
 from segviz.studies.store import Store
 from segviz.studies.table import percentiles, results_at, stacked, table
@@ -18,7 +18,7 @@ def test_standings_are_the_worst_case_over_all_attacks(study, tmp_path):
     store = Store(tmp_path)
     for _ in run(replace(study, images=replace(study.images, limit=3)), store, device=torch.device("cpu")):
         pass
-    (standing,) = leaderboard(study, store)
+    (standing,) = standings_of(study, results_at(study, store))
     (worst,) = standing.worst
     assert (worst.eps, worst.images, worst.pending, worst.attacks) == (4.0, 3, 2, ("fgsm", "quick"))
     fgsm, quick = ([result for _, result in pairs if result is not None] for pairs in results_at(study, store).values())
@@ -44,7 +44,7 @@ def test_the_band_is_about_the_figures_of_all_images():
 
 
 def test_a_model_without_results_stands_there_empty(study, tmp_path):
-    (standing,) = leaderboard(study, Store(tmp_path))
+    (standing,) = standings_of(study, results_at(study, Store(tmp_path)))
     assert standing.clean is None
     assert [(worst.figures, worst.pending) for worst in standing.worst] == [(None, 8), (None, 8)]
 

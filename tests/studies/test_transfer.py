@@ -17,7 +17,7 @@ from segviz.data.samples import samples
 from segviz.defences.load import load_model
 from segviz.lab import attack_picture, figures_of, open_picture
 from segviz.models.zoo import MODELS, model_entry
-from segviz.results import csv_text, transfer_rows
+from segviz.results import transfer_csv, transfer_rows
 from segviz.settings import Settings
 from segviz.studies.evaluate import evaluate, in_label_set
 from segviz.studies.transfer import (
@@ -163,7 +163,7 @@ def test_victims_look_at_rounded_iterates(files):
     assert study.cell(0, 1).curve[3][1] == pytest.approx(seen.miou)
     rows = transfer_rows(study)
     assert [row["iteration"] for row in rows[:7]] == [0, 1, 2, 3, 4, 5, "result"]
-    assert len(csv_text(rows).splitlines()) == 1 + 2 * 2 * 7
+    assert len(transfer_csv(study).splitlines()) == 1 + 2 * 2 * 7
 
 
 def test_table_of_scales(files):

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import asdict, fields
 
+from segviz.export import csv_of
 from segviz.records import Point
 from segviz.studies.compare import Entrant
-from segviz.ui.kit.export import csv_of
 
 
 def comparison_csv(entrants: Sequence[Entrant]) -> str:

@@ -7,6 +7,7 @@ import streamlit as st
 
 from segviz.attacks.rows import ATTACKS
 from segviz.data.samples import samples
+from segviz.export import json_of
 from segviz.models.zoo import model_entry
 from segviz.records import Trajectory
 from segviz.results import comparison_result
@@ -17,7 +18,7 @@ from segviz.ui.compare.state import Comparison
 from segviz.ui.kit.attacks import attack_title
 from segviz.ui.kit.beside import show_warnings
 from segviz.ui.kit.charts import QUANTITIES, comparison_curves
-from segviz.ui.kit.export import File, download_buttons, json_of
+from segviz.ui.kit.export import File, download_buttons
 from segviz.ui.kit.handover import show_in_lab
 from segviz.ui.kit.layers import FLIPPED, PERTURBATION, label_set_of, layer_title, layers_of
 from segviz.ui.kit.pictures import COLOURS, show_row, swatch

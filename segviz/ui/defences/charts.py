@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
+from segviz.defences.titles import short_title
 from segviz.defences.uncertainty import roc
-from segviz.models.zoo import MODELS
 from segviz.studies import twins
 from segviz.studies.defences import Survey
 from segviz.studies.twins import Measured
@@ -31,7 +31,7 @@ def twin_curves(rows: Sequence[Measured]) -> go.Figure:
         figure.add_scatter(
             x=[0, *twins.EPS],
             y=[next(iter(own.values())).clean_miou, *(own[eps].miou if eps in own else None for eps in twins.EPS)],
-            name=MODELS[key].title.removesuffix(" (bundled)"),
+            name=short_title(key),
             mode="lines+markers",
             line_color=colour,
             hovertemplate="%{y:.1%}",

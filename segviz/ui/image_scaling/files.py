@@ -3,9 +3,10 @@
 from typing import Any
 
 from segviz import draw
+from segviz.export import csv_of, json_of
 from segviz.fields import fields_of
 from segviz.studies.scaling import Prevented, ScalerCell, ScalingSettings, ScalingStudy, agreement
-from segviz.ui.kit.export import File, csv_of, download_buttons, json_of
+from segviz.ui.kit.export import File, download_buttons
 
 
 def show_downloads(study: ScalingStudy) -> None:

@@ -1,12 +1,8 @@
-"""What can be taken home: a row of download buttons, and files of rows and of records."""
+"""What can be taken home: a row of download buttons."""
 
-import csv
-import io
-import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import streamlit as st
 
@@ -43,17 +39,3 @@ def download_buttons(page: str, files: Sequence[File]) -> None:
         bar.download_button(
             file.label, file.made, file.name, media_type, on_click="ignore", icon=file.icon or icon, key=f"{page}-{file.name}"
         )
-
-
-def csv_of(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
-    """Rows as CSV with a line of names; a column that a row lacks stays empty."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(columns), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
-
-
-def json_of(record: Any) -> str:
-    """A record as JSON that people can read."""
-    return json.dumps(record, indent=2) + "\n"

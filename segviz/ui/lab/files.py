@@ -2,9 +2,9 @@
 
 from dataclasses import asdict, fields
 
+from segviz.export import csv_of
 from segviz.models.zoo import model_entry
 from segviz.records import Point, Trajectory
-from segviz.ui.kit.export import csv_of
 
 
 def curve_csv(trajectory: Trajectory) -> str:

@@ -15,13 +15,14 @@ from segviz.attacks.transforms import TRANSFORMS
 from segviz.data.label_sets import LabelSet
 from segviz.data.samples import samples
 from segviz.defences.titles import short_title
+from segviz.export import json_of
 from segviz.records import Frame, Picture, Report, Trajectory, figures_of_frame
 from segviz.results import attack_result
 from segviz.settings import Settings
 from segviz.types import THRESHOLDS, UserError
 from segviz.ui.kit.beside import show_warnings
 from segviz.ui.kit.charts import run_curves
-from segviz.ui.kit.export import File, download_buttons, json_of
+from segviz.ui.kit.export import File, download_buttons
 from segviz.ui.kit.layers import SIX, label_set_of, layer_title, layers_of, read_out
 from segviz.ui.kit.pictures import data_url
 from segviz.ui.kit.session import first_trajectory

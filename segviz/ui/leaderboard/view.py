@@ -7,11 +7,12 @@ from typing import Any
 import streamlit as st
 
 from segviz.defences.titles import short_title
+from segviz.export import csv_of
 from segviz.studies.evaluate import SetFigures
 from segviz.studies.grid import SAMPLES, Study, points
 from segviz.studies.leaderboard import RANKED, Standing, places, published_models
 from segviz.studies.lines import line_name
-from segviz.ui.kit.export import File, csv_of, download_buttons
+from segviz.ui.kit.export import File, download_buttons
 from segviz.ui.study.page import show_errors
 from segviz.ui.study.state import Shown
 

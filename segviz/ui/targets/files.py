@@ -7,8 +7,8 @@ from dataclasses import asdict, fields
 from typing import Any
 
 from segviz import draw
+from segviz.export import csv_of
 from segviz.studies.targets import RATES, Moment, Victim, mean_curve
-from segviz.ui.kit.export import csv_of
 
 
 def targets_zip(victims: Sequence[Victim]) -> bytes:

@@ -10,13 +10,14 @@ from segviz import draw
 from segviz.attacks.catalog import iterations_of
 from segviz.attacks.rows import ATTACKS
 from segviz.data.label_sets import LabelSet
+from segviz.export import json_of
 from segviz.models.zoo import model_entry
 from segviz.records import Picture, gathered
 from segviz.results import targets_result
 from segviz.studies.target_maps import Painted
 from segviz.studies.targets import PASSED, Victim, mean_now
 from segviz.ui.kit.beside import show_warnings
-from segviz.ui.kit.export import File, download_buttons, json_of
+from segviz.ui.kit.export import File, download_buttons
 from segviz.ui.kit.layers import PERTURBATION
 from segviz.ui.kit.models import is_here
 from segviz.ui.kit.pictures import COLOURS, data_url, encoded, swatch

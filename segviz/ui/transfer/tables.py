@@ -8,7 +8,7 @@ import streamlit as st
 from segviz.attacks.catalog import steps_of
 from segviz.attacks.transforms import TRANSFORMS
 from segviz.defences.catalog import evaluations_of
-from segviz.results import csv_text, transfer_rows
+from segviz.results import transfer_csv
 from segviz.studies import arnab
 from segviz.studies.transfer import SCALES, Transfer, TransferCell
 from segviz.ui.kit.export import File, download_buttons
@@ -133,4 +133,4 @@ def cell_values(study: Transfer, cell: TransferCell) -> dict[str, Any]:
 
 def show_download(study: Transfer) -> None:
     """The figures as CSV."""
-    download_buttons("transfer", [File("Figures (CSV)", "transfer.csv", lambda: csv_text(transfer_rows(study)), ":material/table:")])
+    download_buttons("transfer", [File("Figures (CSV)", "transfer.csv", lambda: transfer_csv(study), ":material/table:")])
