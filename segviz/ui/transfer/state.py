@@ -51,8 +51,8 @@ class Transfers(Running[Transfer]):
 
 
 def transfers() -> Transfers:
-    """The record of this tab; a link runs, and so does the first picture."""
-    return page_state(Transfers, lambda: Transfers(asked=st.query_params.get("view", "picture") == "picture" or "view" in st.query_params))
+    """The record of this tab; what the page opens with is run at once."""
+    return page_state(Transfers, lambda: Transfers(asked=True))
 
 
 def start_transfer(state: Transfers, plan: Plan, photos: Sequence[PhotoFile], stored: LabelSet | None, view: str) -> None:
