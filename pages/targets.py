@@ -32,7 +32,7 @@ with st.sidebar:
     except UserError as error:
         st.error(str(error))
 
-view.target_preset_buttons()
+view.target_preset_buttons(None if wish is None else model_entry(wish.settings.model).label_set.classes)
 if wish is not None and look is not None:
     show_at_once(state, wish, pictures)
     if wish.target == "drawn":

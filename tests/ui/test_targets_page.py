@@ -97,6 +97,12 @@ def test_presets_fill_the_controls_and_run_with_the_attack_of_the_figure():
     assert dict(app.query_params) == {"victims": ",".join(FOUR)}
 
 
+def test_presets_of_classes_that_the_network_lacks_are_out_of_use():
+    app = open_targets(model="selfie", victims="astronaut", target="class:person", steps="1")
+    assert button(app, "Everything is a cat").disabled
+    assert not button(app, "The person vanishes").disabled
+
+
 def test_a_picture_without_the_class_says_so_and_the_others_are_attacked():
     app = finish(open_targets(victims="dog,astronaut", target="remove:person", steps="2"))
     assert any("person" in warning.value for warning in app.warning)

@@ -24,7 +24,7 @@ from segviz.ui.kit.pictures import COLOURS, data_url, encoded, swatch
 from segviz.ui.kit.status import show_problem
 from segviz.ui.region import region_editor
 from segviz.ui.targets.charts import MEAN, target_curves
-from segviz.ui.targets.controls import PRESETS, MorphWish, material, photo_title
+from segviz.ui.targets.controls import PRESETS, MorphWish, material, photo_title, read_target
 from segviz.ui.targets.files import targets_csv, targets_zip
 from segviz.ui.targets.state import Morph, MorphShown, choose_preset
 
@@ -51,11 +51,14 @@ def victim_colours(victims: Sequence[Victim]) -> dict[str, str]:
     return {victim.picture.name: COLOURS[number % len(COLOURS)] for number, victim in enumerate(victims)}
 
 
-def target_preset_buttons() -> None:
-    """A button for each preset."""
+def target_preset_buttons(classes: Sequence[str] | None) -> None:
+    """A button for each preset; those whose class is none of the network's `classes` (None: not known) are out of use."""
     with st.container(horizontal=True, gap="small"):
         for key, preset in PRESETS.items():
-            st.button(preset.title, help=preset.help, key=f"targets-preset-{key}", on_click=choose_preset, args=(key,))
+            wanted = (read_target(preset.target) or {}).get("class")
+            lacking = classes is not None and wanted is not None and wanted not in classes
+            help_text = f"This network knows no {wanted}." if lacking else preset.help
+            st.button(preset.title, help=help_text, disabled=lacking, key=f"targets-preset-{key}", on_click=choose_preset, args=(key,))
 
 
 def say_what_is_missing(wish: MorphWish) -> None:
