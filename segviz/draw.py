@@ -2,10 +2,10 @@
 
 import math
 
-import cv2
 import numpy as np
 
 from segviz.data.label_sets import LabelSet
+from segviz.deferred import cv2
 from segviz.types import VOID
 
 VOID_COLOUR = (150, 150, 150)

@@ -1,28 +1,35 @@
 """One attack on one picture, from settings to a result measured on 8-bit values."""
 
+from __future__ import annotations
+
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from segviz import metrics
 from segviz.attacks.catalog import build_attack, check_settings, rounding_notice
 from segviz.attacks.goals import build_goal, class_index, classes_of, fitted
-from segviz.attacks.loop import Runnable
 from segviz.attacks.regions import region_mask
 from segviz.data.images import read_photo
 from segviz.data.label_maps import LabelMap, read_label_map, read_map
 from segviz.data.samples import Sample, samples
-from segviz.models.segmenter import Segmenter
+from segviz.deferred import torch
+from segviz.models.load import device_name
 from segviz.models.zoo import ModelEntry
 from segviz.records import Figures, Frame, LeftOut, Outcome, Picture, Point, Report, Trajectory, figures_of_counts, signs_of_no_gradient
 from segviz.settings import Settings
 from segviz.types import VOID, Goal, Step, StepKind, UserError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from segviz.attacks.loop import Runnable
+    from segviz.models.segmenter import Segmenter
 
 MAX_FRAMES = 40
 
@@ -303,8 +310,3 @@ def smallest_of(step: Step, image: int = 0) -> tuple[float | None, ...]:
     if step.smallest is None:
         return ()
     return tuple(norm * 255 if math.isfinite(norm) else None for norm in step.smallest[image].tolist())
-
-
-def device_name(device: torch.device) -> str:
-    """The name a person knows the device by."""
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"

@@ -3,12 +3,16 @@
 0/0 rule: a class that is neither in the labels nor in the prediction has no IoU (nan) and is left out of every mean.
 """
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
-
+from segviz.deferred import torch
 from segviz.types import VOID
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def confusion_matrix(prediction: Tensor, labels: Tensor, classes: int) -> Tensor:
@@ -37,14 +41,6 @@ def mean_iou(confusion: Tensor) -> Tensor:
     Of one image's counts this is that image's mIoU; of counts summed over a data set it is the data set's.
     """
     return class_iou(confusion).nanmean(-1)
-
-
-def constant_map_miou(confusion: Tensor) -> float:
-    """The mIoU in [0,1] that a map of the most frequent class alone would have, from counts (C,C): what says nothing of the picture."""
-    labels = confusion.sum(-1)
-    constant = torch.zeros_like(confusion)
-    constant[:, labels.argmax()] = labels
-    return mean_iou(constant).item()
 
 
 def pixel_accuracy(confusion: Tensor) -> Tensor:

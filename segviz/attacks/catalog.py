@@ -1,21 +1,24 @@
 """The catalogue of attacks: looking up a row, and building an attack from settings."""
 
+from __future__ import annotations
+
 import math
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
-
-from segviz.attacks.constraints import GREY_LEVELS, L2, Constraint, Linf
-from segviz.attacks.entry import AttackEntry, Blueprint
-from segviz.attacks.loop import Runnable
-from segviz.attacks.regions import Within
+from segviz.attacks.entry import AttackEntry
 from segviz.attacks.rows import ATTACKS
-from segviz.attacks.suite import Suite
 from segviz.attacks.transforms import samples_of, transform_entries
 from segviz.data.label_sets import LabelSet
+from segviz.deferred import torch
 from segviz.settings import Settings
 from segviz.types import UserError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from segviz.attacks.constraints import Constraint
+    from segviz.attacks.loop import Runnable
 
 
 def attack_entry(key: str) -> AttackEntry:
@@ -114,6 +117,11 @@ def build_attack(
     pixels and channels, so that the ball has the radius eps/255 * sqrt(3 H W) and means the same at every picture size.
     Raises UserError where a value is out of range or the attack cannot do what is wished.
     """
+    from segviz.attacks.constraints import GREY_LEVELS, L2, Linf
+    from segviz.attacks.plans import Blueprint
+    from segviz.attacks.regions import Within
+    from segviz.attacks.suite import Suite
+
     entry = check_settings(settings)
     if entry.members is not None:
         members = members_of(settings).items()

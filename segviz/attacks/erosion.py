@@ -14,13 +14,6 @@ from torch import Tensor
 from segviz.attacks.losses import Look, cross_entropy
 from segviz.attacks.objectives import ObjectiveBuilder, PixelObjective
 
-VARIANTS = {
-    "eroseg": "from the least confident pixels, along the front of what is already reached",
-    "random-seeds": "ablation: from random pixels",
-    "no-dilation": "ablation: by confidence alone, wherever the pixels lie",
-    "reverse": "ablation: from the most confident pixels to the least confident ones",
-}
-
 
 @dataclass
 class Erosion:

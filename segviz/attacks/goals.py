@@ -1,13 +1,18 @@
 """Goals: labels to break, of all classes or one; one class everywhere, one removed, two swapped; a given map."""
 
-import cv2
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
-import torch
-from torch import Tensor
 
 from segviz.data.label_sets import LabelSet
+from segviz.deferred import cv2, torch
 from segviz.settings import GIVEN, Settings
 from segviz.types import VOID, Goal, UserError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def class_index(label_set: LabelSet, name: str) -> int:

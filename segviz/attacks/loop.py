@@ -53,10 +53,6 @@ class Stage:
     final: bool
 
 
-RED_EPS = ((2.0, 0.3), (1.5, 0.3), (1.0, 0.4))
-"""Radii, in units of eps, and shares of the steps of SEA's schedule (Croce, Singh & Hein, ECCV 2024, 2306.12941)."""
-
-
 @dataclass(frozen=True)
 class Attack:
     """A bounded attack as data: what it differentiates, how it moves, and the ball it stays in.

@@ -4,18 +4,23 @@
 corners are in per cent of the picture's width and height, several of them separated by "|". Empty text is the whole picture.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from segviz.attacks.constraints import Constraint
 from segviz.attacks.goals import class_index
 from segviz.data.label_sets import LabelSet
+from segviz.deferred import torch
 from segviz.settings import REGION_FORMS
 from segviz.types import UserError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from segviz.attacks.constraints import Constraint
 
 
 @dataclass(frozen=True)
@@ -50,13 +55,19 @@ def region_mask(region: str, labels: Tensor, label_set: LabelSet) -> Tensor:
 
     Raises UserError for text that is no region and for an unknown class.
     """
-    kind, _, rest = region.partition(":")
     if not region:
         return torch.ones_like(labels, dtype=torch.bool)
+    masks = [pixels_of_region(region, one, label_set) for one in labels.cpu().numpy()]
+    return torch.from_numpy(np.stack(masks)).to(labels.device)
+
+
+def pixels_of_region(region: str, labels: np.ndarray, label_set: LabelSet) -> np.ndarray:
+    """As `region_mask`, of one picture (H,W) and for a region that is not empty."""
+    kind, _, rest = region.partition(":")
     if kind in ("class", "outside"):
         return (labels == class_index(label_set, rest)) == (kind == "class")
     if kind == "polygon":
-        return torch.from_numpy(inside(rest, *labels.shape[1:])).to(labels.device).expand(labels.shape)
+        return inside(rest, *labels.shape)
     raise UserError(f"'{region}' is no region. Write {REGION_FORMS}.")
 
 

@@ -1,23 +1,25 @@
-"""The rows of the attack catalogue."""
+"""The rows of the attack catalogue. What computes is imported where a row's attack is built."""
+
+from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from segviz.attacks import losses
-from segviz.attacks.alma_prox import ALMAProx
-from segviz.attacks.dag import DAG
-from segviz.attacks.entry import AttackEntry, Published, Radii, bounded, of
-from segviz.attacks.erosion import VARIANTS, erosion
-from segviz.attacks.internal import Internal
-from segviz.attacks.loop import RED_EPS
-from segviz.attacks.objectives import ObjectiveBuilder
-from segviz.attacks.pdpgd import PDPGD
-from segviz.attacks.rules import AutoStep, padam, uncorrected_adam
+from segviz.attacks.entry import AttackEntry, Published
+from segviz.deferred import deferred
 from segviz.settings import MAX_STEPS, Settings
+
+if TYPE_CHECKING:
+    from segviz.attacks import alma_prox, dag, erosion, internal, losses, pdpgd, rules
+    from segviz.attacks.loop import Attack
+    from segviz.attacks.plans import Blueprint
+else:
+    modules = ("alma_prox", "dag", "erosion", "internal", "losses", "pdpgd", "rules")
+    alma_prox, dag, erosion, internal, losses, pdpgd, rules = (deferred(f"segviz.attacks.{module}") for module in modules)
 
 SEA_PAPER = "Croce, Singh & Hein, Towards Reliable Evaluation and Fast Training of Robust Semantic Segmentation Models, ECCV 2024"
 APGD_PAPER = "Croce & Hein, Reliable Evaluation of Adversarial Robustness with an Ensemble of Diverse Parameter-free Attacks, ICML 2020"
@@ -131,21 +133,21 @@ RED_EPS_VARIANTS = {"red-eps": "radii 2 eps, 1.5 eps, eps (30, 30 and 40 % of th
 CONSTANT_FIRST = dict(reversed(RED_EPS_VARIANTS.items()))
 
 
-def radii(default: str) -> Any:
+RED_EPS = ((2.0, 0.3), (1.5, 0.3), (1.0, 0.4))
+"""Radii, in units of eps, and shares of the steps of SEA's schedule (Croce, Singh & Hein, ECCV 2024, 2306.12941)."""
+
+
+def radii_of(settings: Settings, default: str) -> Sequence[tuple[float, float]]:
     """The radii that the settings' variant asks for."""
-
-    def of_settings(settings: Settings) -> Radii:
-        return RED_EPS if (settings.variant or default) == "red-eps" else ((1.0, 1.0),)
-
-    return of_settings
+    return RED_EPS if (settings.variant or default) == "red-eps" else ((1.0, 1.0),)
 
 
 def apgd(
     key: str,
     title: str,
     summary: str,
-    loss: losses.PixelLoss,
-    track: losses.PixelLoss | None,
+    loss: Callable[[], losses.PixelLoss],
+    track: Callable[[], losses.PixelLoss] | None,
     formula: str,
     red: bool,
     published: Published,
@@ -153,6 +155,11 @@ def apgd(
 ) -> AttackEntry:
     """A row of APGD with a loss; `red`: decreasing radii unless the settings say otherwise."""
     default = "red-eps" if red else "constant"
+
+    def build(plan: Blueprint) -> Attack:
+        objective = plan.of(loss(), None if track is None else track())
+        return plan.bounded(objective, rules.AutoStep, random_start=True, radii=radii_of(plan.settings, default))
+
     return AttackEntry(
         key=key,
         title=title,
@@ -160,7 +167,7 @@ def apgd(
         formula=formula,
         paper=SEA_PAPER if red else APGD_PAPER,
         url=SEA_URL if red else "https://arxiv.org/abs/2003.01690",
-        build=bounded(of(loss, track), AutoStep, random_start=True, radii=radii(default)),
+        build=build,
         auto_alpha=twice_radius,
         random_start=True,
         variants=RED_EPS_VARIANTS if red else CONSTANT_FIRST,
@@ -169,18 +176,24 @@ def apgd(
     )
 
 
-def cosine(settings: Settings) -> ObjectiveBuilder:
-    """The objective of CosPGD in the settings' variant."""
-    return of(losses.cospgd_sigmoid if settings.variant == "sigmoid" else losses.cospgd)(settings)
+def cospgd(plan: Blueprint) -> Attack:
+    """CosPGD in the settings' variant."""
+    loss = losses.cospgd_sigmoid if plan.settings.variant == "sigmoid" else losses.cospgd
+    return plan.bounded(plan.of(loss), random_start=True)
 
 
-def cira(with_labels: bool, default: str) -> Any:
-    """The objective of CIRA or CIRA+ in the settings' variant, on the settings' layer."""
+def cira(plan: Blueprint, with_labels: bool, default: str) -> Attack:
+    """CIRA or CIRA+ in the settings' variant, on the settings' layer."""
+    objective = internal.Internal(plan.settings.variant or default, with_labels, plan.settings.layer)
+    return plan.bounded(objective, rules.uncorrected_adam)
 
-    def of_settings(settings: Settings) -> ObjectiveBuilder:
-        return Internal(settings.variant or default, with_labels, settings.layer)
 
-    return of_settings
+EROSIONS = {
+    "eroseg": "from the least confident pixels, along the front of what is already reached",
+    "random-seeds": "ablation: from random pixels",
+    "no-dilation": "ablation: by confidence alone, wherever the pixels lie",
+    "reverse": "ablation: from the most confident pixels to the least confident ones",
+}
 
 
 ROWS = (
@@ -191,7 +204,7 @@ ROWS = (
         formula=r"x' = \mathrm{clip}_{[0,1]}\big(x + \varepsilon\,\mathrm{sign}\,\nabla_x L(f(x), y)\big)",
         paper="Goodfellow, Shlens & Szegedy, Explaining and Harnessing Adversarial Examples, ICLR 2015",
         url="https://arxiv.org/abs/1412.6572",
-        build=bounded(of(losses.cross_entropy)),
+        build=lambda plan: plan.bounded(plan.of(losses.cross_entropy)),
         auto_alpha=whole_radius,
         one_step=True,
         published={ARNAB: one_step_of_arnab},
@@ -203,7 +216,7 @@ ROWS = (
         formula=r"x' = \mathrm{clip}_{[0,1]}\big(x - \varepsilon\,\mathrm{sign}\,\nabla_x L(f(x), \arg\min f(x))\big)",
         paper="Kurakin, Goodfellow & Bengio, Adversarial Machine Learning at Scale, ICLR 2017",
         url="https://arxiv.org/abs/1611.01236",
-        build=bounded(of(losses.least_likely_cross_entropy)),
+        build=lambda plan: plan.bounded(plan.of(losses.least_likely_cross_entropy)),
         auto_alpha=whole_radius,
         one_step=True,
         takes_target=False,
@@ -216,7 +229,7 @@ ROWS = (
         formula=r"x_{t+1} = P_\varepsilon\big(x_t + \alpha\,\mathrm{sign}\,\nabla_x L(f(x_t), y)\big),\quad x_0 = x",
         paper="Kurakin, Goodfellow & Bengio, Adversarial Examples in the Physical World, 2016",
         url="https://arxiv.org/abs/1607.02533",
-        build=bounded(of(losses.cross_entropy)),
+        build=lambda plan: plan.bounded(plan.of(losses.cross_entropy)),
         auto_alpha=one_grey_level,
         published={ARNAB: arnab, "Kurakin et al., 2016": kurakin},
     ),
@@ -227,7 +240,7 @@ ROWS = (
         formula=r"x_{t+1} = P_\varepsilon\big(x_t - \alpha\,\mathrm{sign}\,\nabla_x L(f(x_t), \arg\min f(x_t))\big),\quad x_0 = x",
         paper="Arnab, Miksik & Torr, On the Robustness of Semantic Segmentation Models to Adversarial Attacks, CVPR 2018",
         url="https://arxiv.org/abs/1711.09856",
-        build=bounded(of(losses.least_likely_cross_entropy)),
+        build=lambda plan: plan.bounded(plan.of(losses.least_likely_cross_entropy)),
         auto_alpha=one_grey_level,
         takes_target=False,
         published={ARNAB: arnab},
@@ -240,7 +253,7 @@ ROWS = (
         r"\quad x_{t+1} = P_\varepsilon\big(x_t + \alpha\,\mathrm{sign}\, g_{t+1}\big),\quad x_0 = x,\ \mu = 1",
         paper="Dong et al., Boosting Adversarial Attacks with Momentum, CVPR 2018",
         url="https://arxiv.org/abs/1710.06081",
-        build=bounded(of(losses.cross_entropy, always=("momentum",))),
+        build=lambda plan: plan.bounded(plan.of(losses.cross_entropy, always=("momentum",))),
         auto_alpha=even_step,
         published={"Dong et al., 2018": lambda eps: {"norm": "linf", "alpha": None, "steps": 10, "against": "truth"}},
     ),
@@ -252,7 +265,7 @@ ROWS = (
         r"\quad x_0 = x + u,\ u \sim U[-\varepsilon, \varepsilon]",
         paper="Madry et al., Towards Deep Learning Models Resistant to Adversarial Attacks, ICLR 2018",
         url="https://arxiv.org/abs/1706.06083",
-        build=bounded(of(losses.cross_entropy), random_start=True),
+        build=lambda plan: plan.bounded(plan.of(losses.cross_entropy), random_start=True),
         auto_alpha=madry_step,
         random_start=True,
     ),
@@ -265,7 +278,7 @@ ROWS = (
         paper="Gu, Zhao, Tresp & Torr, SegPGD: An Effective and Efficient Adversarial Attack for Evaluating and Boosting Segmentation"
         " Robustness, ECCV 2022",
         url="https://arxiv.org/abs/2207.12391",
-        build=bounded(of(losses.segpgd), random_start=True),
+        build=lambda plan: plan.bounded(plan.of(losses.segpgd), random_start=True),
         auto_alpha=madry_step,
         random_start=True,
         published={SEA: sea_baseline},
@@ -277,7 +290,7 @@ ROWS = (
         formula=r"L = \tfrac{1}{HW}\sum_j \cos(p_j, e_{y_j})\, CE_j",
         paper="Agnihotri, Jung & Keuper, CosPGD: An Efficient White-Box Adversarial Attack for Pixel-Wise Prediction Tasks, ICML 2024",
         url="https://arxiv.org/abs/2302.02213",
-        build=bounded(cosine, random_start=True),
+        build=cospgd,
         auto_alpha=madry_step,
         random_start=True,
         variants={"softmax": "weights from the softmax, as in the authors' code", "sigmoid": "weights from the sigmoid, as SEA writes it"},
@@ -291,11 +304,13 @@ ROWS = (
         r" S_t = S_{t-1} \cup \big(\{c_j \le Q_{q_t}(c)\} \cap \mathrm{dilate}(S_{t-1} \cup \mathrm{wrong})\big),\quad q_t: 0.3 \to 1",
         paper="Song et al., Erosion Attack for Adversarial Training to Enhance Semantic Segmentation Robustness, ICASSP 2026",
         url="https://arxiv.org/abs/2601.14950",
-        build=bounded(lambda settings: erosion(settings.variant or next(iter(VARIANTS)), settings.seed), random_start=True),
+        build=lambda plan: plan.bounded(
+            erosion.erosion(plan.settings.variant or next(iter(EROSIONS)), plan.settings.seed), random_start=True
+        ),
         auto_alpha=madry_step,
         random_start=True,
         takes_transforms=False,
-        variants=VARIANTS,
+        variants=EROSIONS,
         ours="Only the ingredients are the paper's, as its abstract names them: sensitive pixels chosen by confidence, and a perturbation"
         " that spreads from them to pixels of higher confidence. Every formula, schedule and number here is ours, as are two rules: where"
         " the front meets no pixel of low enough confidence, all such pixels are taken wherever they lie, and the last step is on all.",
@@ -304,7 +319,7 @@ ROWS = (
         "apgd-ce",
         "APGD, cross-entropy",
         "Steps with momentum that halve where they stop helping: PGD without a step size to choose.",
-        losses.cross_entropy,
+        lambda: losses.cross_entropy,
         None,
         r"x_{t+1} = P\big(x_t + \tfrac34 (z_t - x_t) + \tfrac14 (x_t - x_{t-1})\big),\quad z_t = P(x_t + \eta_t\,\mathrm{sign}\,\nabla L)",
         red=False,
@@ -314,8 +329,8 @@ ROWS = (
         "apgd-mce",
         "APGD, masked CE",
         "APGD on the cross-entropy of those pixels alone that are still right.",
-        losses.masked_cross_entropy,
-        losses.cross_entropy,
+        lambda: losses.masked_cross_entropy,
+        lambda: losses.cross_entropy,
         r"L = \tfrac{1}{HW}\sum_j \mathbf{1}[\arg\max u_j = y_j]\, CE_j",
         red=True,
         published={SEA: three_hundred, HALMOSI: three_hundred_at_eps},
@@ -324,8 +339,8 @@ ROWS = (
         "apgd-mce-bal",
         "APGD, balanced masked CE",
         "As masked CE, each class weighed by the inverse of its training pixels: aims at the mIoU rather than at the accuracy.",
-        losses.balanced_masked_cross_entropy,
-        losses.cross_entropy,
+        lambda: losses.balanced_masked_cross_entropy,
+        lambda: losses.cross_entropy,
         r"L = \tfrac{1}{HW}\sum_j \tfrac{1}{N_{y_j}} \mathbf{1}[\arg\max u_j = y_j]\, CE_j",
         red=True,
         published={SEA: three_hundred},
@@ -335,8 +350,8 @@ ROWS = (
         "apgd-js",
         "APGD, Jensen-Shannon",
         "APGD on a bounded loss: pixels that are already fooled stop pulling by themselves.",
-        losses.jensen_shannon,
-        losses.cross_entropy,
+        lambda: losses.jensen_shannon,
+        lambda: losses.cross_entropy,
         r"L = \tfrac{1}{HW}\sum_j JS(p_j \,\|\, e_{y_j}),\quad JS(p\|q) = \tfrac12 KL(p\|m) + \tfrac12 KL(q\|m),\ m = \tfrac{p+q}{2}",
         red=True,
         published={SEA: three_hundred, HALMOSI: three_hundred_at_eps},
@@ -345,7 +360,7 @@ ROWS = (
         "apgd-msl",
         "APGD, masked spherical",
         "APGD on the label's share of the normalised logits, over pixels that are still right: blind to the size of the logits.",
-        losses.masked_spherical,
+        lambda: losses.masked_spherical,
         None,
         r"L = -\tfrac{1}{HW}\sum_j \mathbf{1}[\arg\max u_j = y_j]\, \frac{u_{j,y_j}}{\|u_j\|_2}",
         red=True,
@@ -355,8 +370,8 @@ ROWS = (
         "apgd-segpgd",
         "APGD, SegPGD loss",
         "APGD on SegPGD's loss, steered by the cross-entropy: a member of the battery of Halmosi et al.",
-        losses.segpgd,
-        losses.cross_entropy,
+        lambda: losses.segpgd,
+        lambda: losses.cross_entropy,
         r"L_t = \tfrac{1}{HW}\sum_j \big[(1-\lambda_t)\mathbf{1}_{\mathrm{right}} + \lambda_t \mathbf{1}_{\mathrm{wrong}}\big] CE_j",
         red=False,
         published={HALMOSI: three_hundred_at_eps},
@@ -368,7 +383,7 @@ ROWS = (
         formula=r"x_{t+1} = P_\varepsilon\Big(x_t + \eta\, \frac{\hat m_t}{\sqrt{\hat v_t} + 10^{-8}}\Big),\quad L = CE",
         paper=PADAM_PAPER,
         url=PADAM_URL,
-        build=bounded(of(losses.cross_entropy), padam, random_start=True),
+        build=lambda plan: plan.bounded(plan.of(losses.cross_entropy), rules.padam, random_start=True),
         auto_alpha=two_grey_levels,
         random_start=True,
         published={HALMOSI: two_hundred},
@@ -381,7 +396,7 @@ ROWS = (
         formula=r"L = \tfrac{1}{HW}\sum_j \big(1 - \cos(u_j, e_{y_j})\big)",
         paper=PADAM_PAPER,
         url=PADAM_URL,
-        build=bounded(of(losses.one_minus_cosine), padam, random_start=True),
+        build=lambda plan: plan.bounded(plan.of(losses.one_minus_cosine), rules.padam, random_start=True),
         auto_alpha=two_grey_levels,
         random_start=True,
         published={HALMOSI: two_hundred},
@@ -394,7 +409,7 @@ ROWS = (
         formula=r"\max_{x'} \cos\big(z(x'), u\big),\ u \sim U[0,1]^D \quad\text{or}\quad \max_{x'} 1 - \cos\big(z(x'), z(x)\big)",
         paper=CIRA_PAPER,
         url=CIRA_URL,
-        build=bounded(cira(False, "direction"), uncorrected_adam),
+        build=lambda plan: cira(plan, False, "direction"),
         auto_alpha=one_normalised_unit,
         takes_target=False,
         takes_layer=True,
@@ -411,7 +426,7 @@ ROWS = (
         r"\quad\text{or}\quad g = \nabla\big(CE + \cos(z(x'), u)\big)",
         paper=CIRA_PAPER,
         url=CIRA_URL,
-        build=bounded(cira(True, "normalised"), uncorrected_adam),
+        build=lambda plan: cira(plan, True, "normalised"),
         auto_alpha=one_normalised_unit,
         takes_target=False,
         takes_layer=True,
@@ -519,7 +534,7 @@ SMALLEST = (
         r"\quad x_{t+1} = \mathrm{clip}_{[0,1]}\big(x_t + \gamma\, r / \|r\|_\infty\big)",
         paper="Xie et al., Adversarial Examples for Semantic Segmentation and Object Detection, ICCV 2017",
         url="https://arxiv.org/abs/1703.08603",
-        build=lambda plan: DAG(plan.constraint, plan.steps, clip=plan.settings.clip, gamma=plan.alpha),
+        build=lambda plan: dag.DAG(plan.constraint, plan.steps, clip=plan.settings.clip, gamma=plan.alpha),
         auto_alpha=lambda eps, steps: 0.255,
         family="smallest",
         takes_transforms=False,
@@ -536,7 +551,7 @@ SMALLEST = (
         r"\big(\delta - \lambda H^{-1} \nabla \textstyle\sum_j P(c_j, \rho_j, \mu_j)\big)",
         paper="Rony, Pesquet & Ben Ayed, Proximal Splitting Adversarial Attacks for Semantic Segmentation, CVPR 2023",
         url="https://arxiv.org/abs/2206.07179",
-        build=lambda plan: ALMAProx(plan.constraint, plan.steps, clip=plan.settings.clip, lr=plan.alpha),
+        build=lambda plan: alma_prox.ALMAProx(plan.constraint, plan.steps, clip=plan.settings.clip, lr=plan.alpha),
         auto_alpha=lambda eps, steps: 0.255,
         family="smallest",
         takes_transforms=False,
@@ -552,7 +567,7 @@ SMALLEST = (
         r"\quad \lambda_0 + \sum_j \lambda_j = 1",
         paper="Matyasko & Chau, PDPGD: Primal-Dual Proximal Gradient Descent Adversarial Attack, 2021",
         url="https://arxiv.org/abs/2106.01538",
-        build=lambda plan: PDPGD(plan.constraint, plan.steps, clip=plan.settings.clip, lr=plan.alpha),
+        build=lambda plan: pdpgd.PDPGD(plan.constraint, plan.steps, clip=plan.settings.clip, lr=plan.alpha),
         auto_alpha=lambda eps, steps: 2.55,
         family="smallest",
         takes_transforms=False,

@@ -1,19 +1,21 @@
 """Input transforms: other views of a picture through which an attack takes its gradient, and filters of that gradient."""
 
+from __future__ import annotations
+
 import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-import torch
-import torch.nn.functional as F
-from torch import Tensor
-
+from segviz.deferred import F, torch
 from segviz.types import UserError
 
-Forward = Callable[[Tensor], Tensor]
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Forward: TypeAlias = "Callable[[Tensor], Tensor]"
 """Images (N,3,H,W) to logits (N,C,H,W)."""
 
 MAX_SAMPLES = 60

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-import cv2
 import numpy as np
 
 from segviz import draw
@@ -18,6 +17,7 @@ from segviz.classroom.lessons import FOLDER, LessonRun, lesson_keys, read_lesson
 from segviz.data.label_sets import LabelSet
 from segviz.data.samples import samples
 from segviz.defences.load import load_model
+from segviz.deferred import cv2
 from segviz.lab import attack_picture, sample_picture
 from segviz.models.load import default_device
 from segviz.models.zoo import model_entry

@@ -27,8 +27,8 @@ from segviz.cli.options import (
 from segviz.data.label_sets import LabelSet, label_set_named
 from segviz.data.samples import sample_of_file
 from segviz.defences.load import load_model
-from segviz.lab import attack_picture, device_name, labels_of_sample, open_picture, read_target_map
-from segviz.models.load import default_device
+from segviz.lab import attack_picture, labels_of_sample, open_picture, read_target_map
+from segviz.models.load import default_device, device_name
 from segviz.models.zoo import model_entry
 from segviz.records import Trajectory
 from segviz.results import attack_result, evaluation_result

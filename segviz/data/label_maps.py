@@ -5,12 +5,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 from PIL import Image
 
 from segviz.data.images import TURNS, Photo, decode, naming, orientation_of, upright
 from segviz.data.label_sets import CITYSCAPES19, LABEL_SETS, VOC_SPREAD, Colour, LabelSet
+from segviz.deferred import cv2
 from segviz.types import VOID, UserError
 
 

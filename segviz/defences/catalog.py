@@ -1,16 +1,19 @@
 """From the name of a wrapper or a defence, as it stands in a model key, to the thing itself."""
 
-from functools import cache
+from __future__ import annotations
 
-from torch import nn
+import math
+from functools import cache
+from typing import TYPE_CHECKING
 
 from segviz.attacks.catalog import gradients_of
-from segviz.data.label_sets import VOC7
 from segviz.defences.rows import DEFENCES, DefenceEntry
-from segviz.models.segmenter import Segmenter
-from segviz.models.wrappers import WRAPPERS, split_key
+from segviz.models.keys import WRAPPER_PASSES, split_key
 from segviz.settings import Settings
 from segviz.types import UserError
+
+if TYPE_CHECKING:
+    from segviz.models.segmenter import Segmenter
 
 
 def defence_entry(name: str) -> DefenceEntry:
@@ -54,23 +57,35 @@ def name_of(key: str, values: tuple[float, ...]) -> str:
 
 def wrap(model: Segmenter, name: str) -> Segmenter:
     """The wrapper or defence `name` around `model`; raises UserError for an unknown name or values out of range."""
+    from segviz.models.wrappers import WRAPPERS
+
+    check_name(name)
+    key = name.partition("=")[0]
+    return DEFENCES[key].build(model, *values_of(name)) if key in DEFENCES else WRAPPERS[key](model)
+
+
+def check_name(name: str) -> None:
+    """Raise UserError unless `name` is a wrapper or a defence, with values in range."""
     key, equals, _ = name.partition("=")
     if key in DEFENCES:
-        return DEFENCES[key].build(model, *values_of(name))
-    if key not in WRAPPERS:
-        raise UserError(f"Unknown wrapper '{key}'. Known: {', '.join(dict.fromkeys([*WRAPPERS, *DEFENCES]))}.")
-    if equals:
+        values_of(name)
+    elif key not in WRAPPER_PASSES:
+        raise UserError(f"Unknown wrapper '{key}'. Known: {', '.join(dict.fromkeys([*WRAPPER_PASSES, *DEFENCES]))}.")
+    elif equals:
         raise UserError(f"The wrapper '{key}' takes no values. Leave out what follows '='.")
-    return WRAPPERS[key](model)
 
 
 @cache
 def passes_of_key(key: str) -> int:
     """Passes through the network that one look of an attack at the model of that key takes; raises UserError as `wrap`."""
-    model = Segmenter(nn.Identity(), nn.Identity(), (0.0,) * 3, (1.0,) * 3, VOC7)
-    for name in split_key(key)[1]:
-        model = wrap(model, name)
-    return model.passes
+    return math.prod(passes_of(name) for name in split_key(key)[1])
+
+
+def passes_of(name: str) -> int:
+    """By what factor a wrapper or a defence raises the passes of a look; raises UserError as `wrap`."""
+    check_name(name)
+    key = name.partition("=")[0]
+    return DEFENCES[key].passes(*values_of(name)) if key in DEFENCES else WRAPPER_PASSES[key]
 
 
 def evaluations_of(settings: Settings, source: str = "") -> int:

@@ -1,13 +1,18 @@
 """From a model key to what it names: a network of the catalogue with the wrappers and defences around it."""
 
-import torch
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from segviz.defences.catalog import wrap
+from segviz.deferred import torch
 from segviz.models.fetch import Progress
+from segviz.models.keys import split_key
 from segviz.models.load import CACHE
-from segviz.models.segmenter import Segmenter
-from segviz.models.wrappers import split_key
 from segviz.models.zoo import model_entry
+
+if TYPE_CHECKING:
+    from segviz.models.segmenter import Segmenter
 
 
 def load_model(key: str, device: torch.device, progress: Progress = lambda done, total: None) -> Segmenter:

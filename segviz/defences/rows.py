@@ -1,26 +1,25 @@
-"""The table of defences at test time, one row each."""
+"""The table of defences at test time, one row each. What computes is imported where a defence is built."""
+
+from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from torch import Tensor
+from segviz.deferred import deferred
 
-from segviz.defences.denoiser import bundled_denoiser
-from segviz.defences.filters import fewer_bits, median, non_local_means, total_variation
-from segviz.defences.jpeg import jpeg
-from segviz.defences.views import (
-    ViewOf,
-    blurred_at_random,
-    cropped_at_random,
-    jpeg_at_random,
-    noisy_at_random,
-    recoloured_at_random,
-    resized_at_random,
-    rotated_at_random,
-)
-from segviz.defences.wrappers import Filtered, RandomViews, ScalesAndFlip
-from segviz.models.crf import MeanField
-from segviz.models.wrappers import DenseCRF, Wrapper
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from segviz.attacks.transforms import View
+    from segviz.defences import denoiser, filters, jpeg, views, wrappers
+    from segviz.models import crf
+    from segviz.models import wrappers as model_wrappers
+    from segviz.models.wrappers import Wrapper
+else:
+    modules = ("denoiser", "filters", "jpeg", "views", "wrappers")
+    denoiser, filters, jpeg, views, wrappers = (deferred(f"segviz.defences.{module}") for module in modules)
+    crf, model_wrappers = deferred("segviz.models.crf"), deferred("segviz.models.wrappers")
 
 EXACT, STAND_IN, EOT = "exact", "stand-in", "fresh draws"
 
@@ -40,8 +39,9 @@ class Parameter:
 class DefenceEntry:
     """One named defence: `build` puts it around a network, with a value for each of `parameters` in order.
 
-    `gradient` says what an attack that knows the defence goes through: the "exact" gradient, that of a "stand-in" where the real thing has
-    none, or "fresh draws" of its randomness. `ours` says which part is not from the paper.
+    `passes` are those through the network that one look of an attack takes, with these values. `gradient` says what an attack that knows
+    the defence goes through: the "exact" gradient, that of a "stand-in" where the real thing has none, or "fresh draws" of its randomness.
+    `ours` says which part is not from the paper.
     """
 
     key: str
@@ -51,6 +51,7 @@ class DefenceEntry:
     url: str
     build: Callable[..., Wrapper]
     parameters: tuple[Parameter, ...] = ()
+    passes: Callable[..., int] = lambda *values: 1
     gradient: str = EXACT
     ours: str = ""
 
@@ -62,12 +63,12 @@ class DefenceEntry:
 
 def filtered(picture_filter: Callable[..., Tensor]) -> Callable[..., Wrapper]:
     """Builder for a filter with values for its parameters after the picture."""
-    return lambda model, *values: Filtered(model, lambda x: picture_filter(x, *values))
+    return lambda model, *values: wrappers.Filtered(model, lambda x: picture_filter(x, *values))
 
 
-def randomised(view_of: ViewOf) -> Callable[..., Wrapper]:
+def randomised(view_of: Callable[[float], View]) -> Callable[..., Wrapper]:
     """Builder for random views of a strength, with the number of samples."""
-    return lambda model, strength, samples: RandomViews(model, view_of(strength), samples)
+    return lambda model, strength, samples: wrappers.RandomViews(model, view_of(strength), samples)
 
 
 SAMPLES = Parameter("Views", 4, 1, 16, 1)
@@ -87,7 +88,8 @@ ROWS = (
         " scale transfers badly to the others.",
         paper=ARNAB,
         url=ARNAB_URL,
-        build=ScalesAndFlip,
+        build=lambda model: wrappers.ScalesAndFlip(model),
+        passes=lambda: 8,
         ours="The paper looks at networks with several scales built in; these scales and the flip are our choice.",
     ),
     *(
@@ -99,6 +101,7 @@ ROWS = (
             url=ARNAB_URL,
             build=randomised(view_of),
             parameters=(strength, SAMPLES),
+            passes=lambda strength, samples: samples,
             gradient=EOT,
             ours=RANDOM_OURS,
         )
@@ -107,49 +110,49 @@ ROWS = (
                 "random-resize",
                 "Random resize",
                 "another size each",
-                resized_at_random,
+                lambda strength: views.resized_at_random(strength),
                 Parameter("Largest change of the size", 0.4, 0.0, 0.8, 0.05),
             ),
             (
                 "random-crop",
                 "Random crop",
                 "another crop each, at the four corners in turn",
-                cropped_at_random,
+                lambda strength: views.cropped_at_random(strength),
                 Parameter("Largest part cut off each side", 0.4, 0.0, 0.5, 0.05),
             ),
             (
                 "random-rotation",
                 "Random rotation",
                 "turned by another angle each",
-                rotated_at_random,
+                lambda strength: views.rotated_at_random(strength),
                 Parameter("Largest angle, in degrees", 15.0, 0.0, 45.0, 1.0),
             ),
             (
                 "random-noise",
                 "Random noise",
                 "Gaussian noise on each",
-                noisy_at_random,
+                lambda strength: views.noisy_at_random(strength),
                 Parameter("Standard deviation, in grey levels", 8.0, 0.0, 64.0, 1.0),
             ),
             (
                 "random-jpeg",
                 "Random JPEG",
                 "JPEG at another quality each",
-                jpeg_at_random,
+                lambda strength: views.jpeg_at_random(strength),
                 Parameter("100 minus the lowest quality", 80.0, 0.0, 95.0, 5.0),
             ),
             (
                 "random-blur",
                 "Random blur",
                 "blurred by another width each",
-                blurred_at_random,
+                lambda strength: views.blurred_at_random(strength),
                 Parameter("Largest standard deviation, in pixels", 2.0, 0.0, 5.0, 0.25),
             ),
             (
                 "random-colour",
                 "Random colours",
                 "another brightness, contrast and saturation each",
-                recoloured_at_random,
+                lambda strength: views.recoloured_at_random(strength),
                 Parameter("Largest change of each factor", 0.4, 0.0, 0.9, 0.05),
             ),
         )
@@ -160,7 +163,7 @@ ROWS = (
         summary="Compresses the picture: small high-frequency changes are rounded away.",
         paper=GUO,
         url=GUO_URL,
-        build=filtered(jpeg),
+        build=filtered(lambda x, value: jpeg.jpeg(x, value)),
         parameters=(Parameter("Quality", 50, 5, 100, 5),),
         gradient=STAND_IN,
         ours="The attack that knows goes through a smooth JPEG of our own, with the rounding of Shin & Song (2017).",
@@ -171,7 +174,7 @@ ROWS = (
         summary="Every value becomes the median of its neighbourhood.",
         paper=SQUEEZING,
         url=SQUEEZING_URL,
-        build=filtered(median),
+        build=filtered(lambda x, value: filters.median(x, value)),
         parameters=(Parameter("Size, in pixels", 3, 1, 9, 2),),
     ),
     DefenceEntry(
@@ -181,7 +184,7 @@ ROWS = (
         " takes the identity's.",
         paper=SQUEEZING,
         url=SQUEEZING_URL,
-        build=filtered(fewer_bits),
+        build=filtered(lambda x, value: filters.fewer_bits(x, value)),
         parameters=(Parameter("Bits", 3, 1, 8, 1),),
         gradient=STAND_IN,
     ),
@@ -191,7 +194,7 @@ ROWS = (
         summary="Denoises the picture so that its total variation is small: flat regions and sharp edges.",
         paper=GUO,
         url=GUO_URL,
-        build=filtered(total_variation),
+        build=filtered(lambda x, value: filters.total_variation(x, value)),
         parameters=(Parameter("Weight", 0.04, 0.0, 0.5, 0.02),),
         ours="Guo et al. drop pixels at random before; here it is the plain model of Rudin, Osher & Fatemi.",
     ),
@@ -201,7 +204,7 @@ ROWS = (
         summary="Every pixel becomes the mean of those around it whose neighbourhoods look alike.",
         paper="Buades, Coll & Morel, A Non-Local Algorithm for Image Denoising, CVPR 2005",
         url="https://doi.org/10.1109/CVPR.2005.38",
-        build=filtered(non_local_means),
+        build=filtered(lambda x, value: filters.non_local_means(x, value)),
         parameters=(Parameter("Strength, in grey levels", 10.0, 0.0, 40.0, 1.0),),
         ours="The search window of 7 x 7 pixels is smaller than the paper's.",
     ),
@@ -211,7 +214,7 @@ ROWS = (
         summary="A small network, trained on clean and attacked pictures of the bundled model voc7-lraspp, takes the noise out.",
         paper="Liao et al., Defense against Adversarial Attacks Using High-Level Representation Guided Denoiser, CVPR 2018",
         url="https://arxiv.org/abs/1712.02976",
-        build=lambda model: Filtered(model, bundled_denoiser().to(model.mean.device)),
+        build=lambda model: wrappers.Filtered(model, denoiser.bundled_denoiser().to(model.mean.device)),
         ours="Their network is far larger and guards a classifier.",
     ),
     DefenceEntry(
@@ -220,7 +223,7 @@ ROWS = (
         summary="Smooths the map along the picture's edges. Its scores are so sure that an untargeted attack's gradient fades.",
         paper=ARNAB,
         url=ARNAB_URL,
-        build=lambda model, iterations: DenseCRF(model, MeanField(iterations)),
+        build=lambda model, iterations: model_wrappers.DenseCRF(model, crf.MeanField(iterations)),
         parameters=(Parameter("Iterations", 5, 0, 10, 1),),
         ours="The CRF's parameters are ours, not learnt.",
     ),

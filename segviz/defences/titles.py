@@ -1,7 +1,7 @@
 """What models are called where space is short, with what is around them."""
 
 from segviz.defences.rows import DEFENCES
-from segviz.models.wrappers import split_key
+from segviz.models.keys import split_key
 from segviz.models.zoo import catalogue
 
 WRAPPER_TITLES = {

@@ -1,10 +1,15 @@
 """Detection of attacks by the network's uncertainty (Maag & Fischer, "Uncertainty-based Detection of Adversarial Attacks in Semantic
 Segmentation", 2305.12825)."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
-from torch import Tensor
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def entropy_map(logits: Tensor) -> Tensor:

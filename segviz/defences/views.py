@@ -1,7 +1,6 @@
 """Random views of a picture, as a defence: the network looks at changed pictures, its scores are brought back to the pixels."""
 
 import math
-from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -9,9 +8,6 @@ from torch import Tensor
 
 from segviz.attacks.transforms import Forward, View, at_scale, gaussian_blur, noisy, rotated, uniform
 from segviz.defences.jpeg import YCBCR, constant, jpeg
-
-ViewOf = Callable[[float], View]
-"""A view of a given strength; strength 0 changes nothing."""
 
 
 def resized_at_random(strength: float) -> View:

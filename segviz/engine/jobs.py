@@ -338,7 +338,8 @@ class Engine:
         """The newest snapshot of a run, pickled; empty if there is none or it does not come in time."""
         with self._lock:
             device = run.device
-            if device is None or not run.active:
+            # Before its first turn there is nothing to wait for.
+            if device is None or run.state is not State.RUNNING:
                 return b""
             number, arrived, found = next(self._numbers), threading.Event(), list[bytes]()
             self._requests[number] = arrived, found

@@ -111,10 +111,16 @@ class Ended:
 
 @dataclass(frozen=True)
 class Memory:
-    """The models in the memory of a process, by key with their bytes, least recently used first, and the bytes that they may take."""
+    """The models in the memory of a process, by key with their bytes, least recently used first, and the bytes that they may take.
+
+    `device` is the name that a person knows its device by, `pace` the seconds that a gradient evaluation of the model took there that was
+    loaded first; empty and 0 as long as nobody knows.
+    """
 
     models: tuple[tuple[str, int], ...]
     budget: int
+    device: str = ""
+    pace: float = 0.0
 
 
 ToWorker = Start | Stop | Assign | Fetch | Warm

@@ -137,6 +137,7 @@ class Worker:
         self._turns = Turns()
         self._runs: dict[str, OwnRun] = {}
         self._warm = ""
+        self._pace = 0.0
         self._closed = False
 
     def listen(self) -> None:
@@ -177,8 +178,8 @@ class Worker:
                 run = self._runs[self._turns.next()] if self._runs else None
                 warm, self._warm = self._warm, ""
             if warm:
-                load(warm)
-                self._send(memory())
+                self._pace = load(warm) or self._pace
+                self._send(memory(self._pace))
             if run is not None and not self._step(run):
                 return
 
@@ -197,7 +198,7 @@ class Worker:
             self._send(Told(run.id, *news))
         if ended is not None:
             self._send(Ended(run.id, *ended, snapshot=run.snapshot(), spoilt=spoilt))
-            self._send(memory())
+            self._send(memory(self._pace))
             if run.start.keep and ended[0] is State.DONE:
                 threading.Thread(target=kept.write, args=(Path(run.start.keep), run.latest), daemon=True).start()
         with self._changed:
@@ -219,8 +220,8 @@ def adopt(start: Start) -> None:
         uploads.UPLOADED.update(pickle.loads(start.uploads))
 
 
-def load(model: str) -> None:
-    """Have a model in memory, and its code warmed up, before anybody asks for it."""
+def load(model: str) -> float:
+    """Have a model in memory, and its code warmed up, before anybody asks for it; returns the seconds that a gradient then takes."""
     from segviz.defences.load import load_model
     from segviz.models.load import default_device
 
@@ -229,13 +230,18 @@ def load(model: str) -> None:
         network = load_model(model, device)
         x = torch.zeros(1, 3, 224, 320, device=device, requires_grad=True)
         torch.autograd.grad(network(x).sum(), x)
+        began = time.perf_counter()
+        # To read a number waits for the device.
+        torch.autograd.grad(network(x).sum(), x)[0].sum().item()
+        return time.perf_counter() - began
+    return 0.0
 
 
-def memory() -> Memory:
+def memory(pace: float = 0.0) -> Memory:
     """What is in memory here."""
-    from segviz.models.load import CACHE, loaded
+    from segviz.models.load import CACHE, default_device, device_name, loaded
 
-    return Memory(tuple((model.entry.key, model.bytes) for model in loaded()), CACHE.budget)
+    return Memory(tuple((model.entry.key, model.bytes) for model in loaded()), CACHE.budget, device_name(default_device()), pace)
 
 
 def available_memory() -> int:

@@ -7,10 +7,8 @@ from torch import nn
 from segviz.data.label_sets import VOC7, LabelSet
 from segviz.models import heads
 from segviz.models.encoder import CascadeEncoder, EfficientNetLite0
+from segviz.models.entry import LITE_MEAN, LITE_STD
 from segviz.models.segmenter import Segmenter
-
-# Input statistics of EfficientNet-Lite: (grey level - 127) / 128.
-MEAN, STD = (127 / 255,) * 3, (128 / 255,) * 3
 
 # decoder: encoder, head
 FAMILY: dict[str, tuple[Callable[[], EfficientNetLite0], Callable[[int], nn.Module]]] = {
@@ -28,7 +26,7 @@ FAMILY: dict[str, tuple[Callable[[], EfficientNetLite0], Callable[[int], nn.Modu
 def build_family(decoder: str, label_set: LabelSet, scale: float = 1.0) -> Segmenter:
     """EfficientNet-Lite0 with one of the decoders of `FAMILY`, for the classes of `label_set`; `scale` as in `Segmenter`."""
     encoder, head = FAMILY[decoder]
-    return Segmenter(encoder(), head(len(label_set.classes)), MEAN, STD, label_set, scale)
+    return Segmenter(encoder(), head(len(label_set.classes)), LITE_MEAN, LITE_STD, label_set, scale)
 
 
 def build_voc7(decoder: str = "lraspp", scale: float = 1.0) -> Segmenter:

@@ -1,5 +1,7 @@
 """The user's own models by way of a configuration file, `segviz.toml`."""
 
+from __future__ import annotations
+
 import os
 import re
 import tomllib
@@ -7,16 +9,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
-
-from torch import nn
+from typing import TYPE_CHECKING, Any
 
 from segviz.data.label_sets import read_label_file
-from segviz.models import hub
-from segviz.models.entry import ModelEntry, Triple
-from segviz.models.own import CHANNELS, OUTPUTS, OwnModel, described_entry, plain_module, run_factory, split_factory, stamps
+from segviz.deferred import deferred
+from segviz.models.entry import CHANNELS, OUTPUTS, ModelEntry, Triple
 from segviz.places import folder_of_the_user
 from segviz.types import UserError
+
+if TYPE_CHECKING:
+    from segviz.models import hub, own
+else:
+    hub, own = deferred("segviz.models.hub"), deferred("segviz.models.own")
 
 
 def text(value: object) -> str:
@@ -178,8 +182,8 @@ def read_tables(file: Path, changed: int) -> dict[str, dict[str, Any]]:
 def changes(table: dict[str, Any], file: Path) -> tuple[int, ...]:
     """When the configuration was changed, the files that a table of it names, and those beside its factory."""
     named = [file.parent / str(table[field]) for field in ("checkpoint", "labels") if field in table]
-    own = tuple(path.stat().st_mtime_ns for path in (file, *named) if path.is_file())
-    return own + (stamps(file.parent / str(table["factory"]).rpartition(":")[0]) if "factory" in table else ())
+    these = tuple(path.stat().st_mtime_ns for path in (file, *named) if path.is_file())
+    return these + (own.stamps(file.parent / str(table["factory"]).rpartition(":")[0]) if "factory" in table else ())
 
 
 @cache
@@ -215,15 +219,18 @@ def configured_entry(key: str, table: dict[str, Any], folder: Path) -> ModelEntr
         return replace(hub.entry(table["hub"], labels), key=key, **stated)
     if "factory" not in table:
         raise UserError("the field factory is missing.")
-    path, name = split_factory(table["factory"], folder)
+    path, name = own.split_factory(table["factory"], folder)
     checkpoint = folder / table["checkpoint"] if "checkpoint" in table else None
     if checkpoint is not None and not checkpoint.is_file():
         raise UserError(f"there is no checkpoint {checkpoint}.")
-    made = run_factory(path, name)
-    if isinstance(made, nn.Module):
+    made = own.run_factory(path, name)
+    if not isinstance(made, own.OwnModel):
         if labels is None:
             raise UserError("the field labels is missing.")
-        made = OwnModel(made, labels)
-    own = described_entry(key, path, name, made if labels is None else replace(made, labels=labels))
-    told: dict[str, Any] = {"title": key, "build": partial(plain_module, path, name, checkpoint, table.get("checkpoint_part", ""))} | stated
-    return replace(own, **told)
+        made = own.OwnModel(made, labels)
+    described = own.described_entry(key, path, name, made if labels is None else replace(made, labels=labels))
+    told: dict[str, Any] = {
+        "title": key,
+        "build": partial(own.plain_module, path, name, checkpoint, table.get("checkpoint_part", "")),
+    } | stated
+    return replace(described, **told)

@@ -1,19 +1,37 @@
 """What a catalogue entry is: all that is known of a model before it is loaded."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
-
-import torch
-from torch import nn
+from typing import TYPE_CHECKING, Any
 
 from segviz.data.label_sets import LabelSet
+from segviz.deferred import torch
 from segviz.models.fetch import cache_folder
+
+if TYPE_CHECKING:
+    from torch import nn
 
 Triple = tuple[float, float, float]
 
 IMAGENET_MEAN: Triple = (0.485, 0.456, 0.406)
 IMAGENET_STD: Triple = (0.229, 0.224, 0.225)
+# Input statistics of EfficientNet-Lite: (grey level - 127) / 128.
+LITE_MEAN: Triple = (127 / 255,) * 3
+LITE_STD: Triple = (128 / 255,) * 3
+
+CHANNELS = ("rgb", "bgr")
+OUTPUTS = ("", "scores", "probabilities")
+
+
+def make(named: str, *arguments: Any) -> nn.Module:
+    """The network that a function or class makes, named as `module:name`, so that a table of models imports none of them."""
+    module, _, name = named.partition(":")
+    made: nn.Module = getattr(import_module(module), name)(*arguments)
+    return made
 
 
 @dataclass(frozen=True)

@@ -1,23 +1,21 @@
 """Loading: from a catalogue entry to a frozen network on a device; and which networks are kept in memory."""
 
+from __future__ import annotations
+
 import os
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-
-from segviz.models.adapt import as_segmenter
-from segviz.models.checkpoint import load_weights, read_checkpoint
+from segviz.deferred import torch
 from segviz.models.entry import ModelEntry
 from segviz.models.fetch import Progress, digest, fetch
-from segviz.models.fold import fold
-from segviz.models.pointwise import make_repeatable
-from segviz.models.segmenter import Segmenter
-from segviz.models.trial import check_network, of_state
 from segviz.types import UserError
+
+if TYPE_CHECKING:
+    from segviz.models.segmenter import Segmenter
 
 DEFAULT_BUDGET_MB = 1024
 
@@ -25,6 +23,11 @@ DEFAULT_BUDGET_MB = 1024
 def default_device() -> torch.device:
     """The GPU if there is one, else the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def device_name(device: torch.device) -> str:
+    """The name a person knows the device by."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,12 @@ def load_entry(entry: ModelEntry, device: torch.device, progress: Progress = lam
 
     Raises UserError for weights that are missing, damaged or cannot be downloaded.
     """
+    from segviz.models.adapt import as_segmenter
+    from segviz.models.checkpoint import load_weights, read_checkpoint
+    from segviz.models.fold import fold
+    from segviz.models.pointwise import make_repeatable
+    from segviz.models.trial import check_network, of_state
+
     file = entry.file
     if entry.url is not None and file is not None:
         fetch(entry.url, file, entry.sha256, progress)

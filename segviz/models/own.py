@@ -16,7 +16,7 @@ from segviz.data.label_sets import LabelSet, plain_label_set, read_label_file
 from segviz.models.adapt import scores_of
 from segviz.models.checkpoint import load_weights, read_checkpoint
 from segviz.models.contained import TURNED_FOR, contained
-from segviz.models.entry import IMAGENET_MEAN, IMAGENET_STD, ModelEntry, Triple
+from segviz.models.entry import CHANNELS, IMAGENET_MEAN, IMAGENET_STD, OUTPUTS, ModelEntry, Triple
 from segviz.types import UserError
 
 WORKING_SIZE = 320
@@ -46,10 +46,6 @@ class OwnModel:
     input_range: float = 1.0
     output: str = ""
     outputs: str = ""
-
-
-CHANNELS = ("rgb", "bgr")
-OUTPUTS = ("", "scores", "probabilities")
 
 
 def split_factory(text: str, folder: Path = Path()) -> tuple[Path, str]:

@@ -1,13 +1,17 @@
 """torchvision's segmentation networks with its `COCO_WITH_VOC_LABELS_V1` weights; torchvision is imported only when one is built."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from functools import partial
-
-from torch import nn
+from typing import TYPE_CHECKING
 
 from segviz.data.label_sets import VOC21
 from segviz.models.entry import ModelEntry
 from segviz.types import UserError
+
+if TYPE_CHECKING:
+    from torch import nn
 
 RESNET_LAYERS = ("backbone.layer1", "backbone.layer2", "backbone.layer3", "backbone.layer4")
 MOBILENET_LAYERS = ("backbone.3", "backbone.6", "backbone.12", "backbone.16")

@@ -6,11 +6,8 @@ import threading
 from dataclasses import replace
 from pathlib import Path
 
-from segviz.models.adapt import as_segmenter
-from segviz.models.checkpoint import load_weights, read_upload
 from segviz.models.entry import ModelEntry
 from segviz.models.fetch import cache_folder
-from segviz.models.trial import check_network
 from segviz.types import UserError
 
 UPLOADED: dict[str, ModelEntry] = {}
@@ -22,6 +19,10 @@ def upload(base: ModelEntry, name: str, data: bytes) -> ModelEntry:
 
     The same weights for the same network are the same entry. Raises UserError for anything but safetensors that fit and work.
     """
+    from segviz.models.adapt import as_segmenter
+    from segviz.models.checkpoint import load_weights, read_upload
+    from segviz.models.trial import check_network
+
     sha256 = hashlib.sha256(data).hexdigest()
     key = f"upload-{hashlib.sha256(f'{base.key} {sha256}'.encode()).hexdigest()[:8]}"
     file = cache_folder() / "uploads" / f"{sha256[:16]}.safetensors"

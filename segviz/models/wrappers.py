@@ -1,7 +1,6 @@
 """Wrappers with the face of a Segmenter around any Segmenter: one other scale, multi-scale, mean-field CRF. All are differentiable."""
 
 import copy
-import re
 from collections.abc import Callable
 from typing import Literal, Self
 
@@ -91,9 +90,3 @@ WRAPPERS: dict[str, Callable[[Segmenter], Segmenter]] = {
     "scale75": lambda model: MultiScale(model, (0.75,)),
     "crf": DenseCRF,
 }
-
-
-def split_key(key: str) -> tuple[str, list[str]]:
-    """A model key into that of the network inside and its wrappers, maybe with values: `voc7-lraspp+jpeg=50+crf`."""
-    base, *names = re.split(r"\+(?=[a-z][a-z0-9-]*(?:=[\d.,]+)?(?:\+|$))", key)
-    return base, names

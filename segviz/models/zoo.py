@@ -1,28 +1,34 @@
-"""The model catalogue: entries are data."""
+"""The model catalogue: entries are data, whose networks are imported where they are built."""
+
+from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Any
-
-from torch import nn
+from typing import TYPE_CHECKING, Any
 
 from segviz.data.label_sets import CITYSCAPES19, PERSON2, VOC7, VOC21
-from segviz.models import hub, own, uploads
-from segviz.models.build import MEAN, STD, build_voc7
+from segviz.deferred import deferred
+from segviz.models import uploads
 from segviz.models.configuration import Configuration, read_configured, split_statements
-from segviz.models.enet import ENet
-from segviz.models.entry import ModelEntry
-from segviz.models.espnetv2 import ESPNetv2
-from segviz.models.selfie import SelfieNet
+from segviz.models.entry import LITE_MEAN, LITE_STD, ModelEntry, make
+from segviz.models.keys import split_key
 from segviz.models.torchvision_models import TORCHVISION
-from segviz.models.wrappers import split_key
 from segviz.places import ASSETS
 from segviz.types import UserError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from segviz.models import hub, own
+else:
+    hub, own = deferred("segviz.models.hub"), deferred("segviz.models.own")
 
 __all__ = ["MODELS", "ModelEntry", "catalogue", "configured", "model_entry"]
 
 WEIGHTS = ASSETS / "models"
+
+VOC7_NETWORK, ENET, ESPNETV2 = "segviz.models.build:build_voc7", "segviz.models.enet:ENet", "segviz.models.espnetv2:ESPNetv2"
 
 VOC7_VAL = "445 VOC val photos of animals and people, 7 classes"
 EDGENETS = (
@@ -53,18 +59,26 @@ ESPNETV2_CITY = (
     (2.0, (1024, 512), "a72d59699801c7ce8e8b89a53af9097eaaa60dc12180ecde86fd700ba1222fe8", 66.4),
 )
 
-# head, title, decoder, sha256, our mIoU on VOC7_VAL
+# head, title, decoder, sha256, our mIoU on VOC7_VAL, parameters
 VOC7_FAMILY = (
-    ("lraspp", "LR-ASPP", "LR-ASPP-style head", "b898bfd09b4fedb68f5836f5bd462668f46090f6b03273f61ea9d90c81aad812", 0.7500),
-    ("fcn8s", "FCN-8s", "FCN-8s decoder", "4854e400b294f5e9fe85c7f83674676b99716dd73d392529c2a707ca7e789cbf", 0.7397),
-    ("pspnet", "PSPNet", "pyramid pooling", "e2f07875169be2ff2dde36e3264da55232241f641b2af6448b5a9a2b05a9a332", 0.7350),
-    ("deeplab", "DeepLab", "atrous spatial pyramid pooling", "5da208cda2c315999f9f42f5c5acf151e722a2ce6663cbcfe11d31a9bb83811d", 0.7501),
+    ("lraspp", "LR-ASPP", "LR-ASPP-style head", "b898bfd09b4fedb68f5836f5bd462668f46090f6b03273f61ea9d90c81aad812", 0.7500, 3_160_007),
+    ("fcn8s", "FCN-8s", "FCN-8s decoder", "4854e400b294f5e9fe85c7f83674676b99716dd73d392529c2a707ca7e789cbf", 0.7397, 3_699_517),
+    ("pspnet", "PSPNet", "pyramid pooling", "e2f07875169be2ff2dde36e3264da55232241f641b2af6448b5a9a2b05a9a332", 0.7350, 3_615_719),
+    (
+        "deeplab",
+        "DeepLab",
+        "atrous spatial pyramid pooling",
+        "5da208cda2c315999f9f42f5c5acf151e722a2ce6663cbcfe11d31a9bb83811d",
+        0.7501,
+        3_334_279,
+    ),
     (
         "dilated",
         "DilatedNet front end",
         "DilatedNet front end at output stride 8",
         "d7c14d4c1e595f2b6d1e9e64131cfad8bce924f13b87d74a529a6bdcc4fd8b45",
         0.7845,
+        3_059_399,
     ),
     (
         "dilated-context",
@@ -72,10 +86,19 @@ VOC7_FAMILY = (
         "DilatedNet front end with the context module",
         "eb40af7da8d32e5525a33992769d1bb5b6c6a4e6d395b64c04fec61341c453cf",
         0.7777,
+        3_062_591,
     ),
-    ("icnet", "ICNet", "ICNet cascade", "76c2373f1f7c1865a12adedf4257238d77096e72f83f7190317eb935dc7f06ee", 0.7389),
-    ("segnet", "SegNet", "decoder with pooling indices", "d531ebfa1fa61fefd675841f3bf06b43904e36a806d578c759338cc11b32ab6e", 0.7116),
+    ("icnet", "ICNet", "ICNet cascade", "76c2373f1f7c1865a12adedf4257238d77096e72f83f7190317eb935dc7f06ee", 0.7389, 3_250_439),
+    (
+        "segnet",
+        "SegNet",
+        "decoder with pooling indices",
+        "d531ebfa1fa61fefd675841f3bf06b43904e36a806d578c759338cc11b32ab6e",
+        0.7116,
+        3_381_591,
+    ),
 )
+LRASPP_PARAMETERS = VOC7_FAMILY[0][-1]
 FAMILY_KEYS = (*(f"voc7-{head}" for head, *_ in VOC7_FAMILY), "voc7-enet")
 
 # key after voc7-lraspp, what it was trained on, sha256, our mIoU on VOC7_VAL
@@ -104,6 +127,7 @@ VOC7_TWINS = (
     ),
 )
 
+SELFIE_PARAMETERS = 106_401
 # key, title, input size, sha256, our mIoU on VOC7_VAL
 SELFIES = (
     ("selfie", "MediaPipe selfie", (256, 256), "f9f083f4465757df6e64a39dd18e25294102e9c69715bffc8cccfccf4517222f", 0.424),
@@ -117,7 +141,9 @@ SELFIES = (
 )
 
 
-def voc7_entry(name: str, title: str, short: str, build: Callable[[], nn.Module], sha256: str, measured: float, data: str) -> ModelEntry:
+def voc7_entry(
+    name: str, title: str, short: str, build: Callable[[], nn.Module], sha256: str, measured: float, parameters: int, data: str
+) -> ModelEntry:
     """A network of ours, in the box as `voc7-NAME`."""
     return ModelEntry(
         key=f"voc7-{name}",
@@ -128,6 +154,7 @@ def voc7_entry(name: str, title: str, short: str, build: Callable[[], nn.Module]
         sha256=sha256,
         label_set=VOC7,
         working_size=320,
+        parameters=parameters,
         val_miou=measured,
         val_data=VOC7_VAL,
         data=data,
@@ -141,25 +168,27 @@ ENTRIES = (
             head,
             f"{title}, 7 classes",
             title,
-            partial(build_voc7, head),
+            partial(make, VOC7_NETWORK, head),
             sha256,
             measured,
+            parameters,
             f"EfficientNet-Lite0 encoder, {decoder}, trained on photos of animals and people of Pascal VOC 2012",
         )
-        for head, title, decoder, sha256, measured in VOC7_FAMILY
+        for head, title, decoder, sha256, measured, parameters in VOC7_FAMILY
     ),
     replace(
         voc7_entry(
             "enet",
             "ENet, 7 classes",
             "ENet",
-            partial(ENet, len(VOC7.classes)),
+            partial(make, ENET, len(VOC7.classes)),
             "050fa6900b228f9454a33a9138009aa595593f9ad0adb9c0a7f1b4435515bc8f",
             0.5022,
+            364_884,
             "ENet (Paszke et al. 2016), trained from scratch on photos of animals and people of Pascal VOC 2012",
         ),
-        mean=MEAN,
-        std=STD,
+        mean=LITE_MEAN,
+        std=LITE_STD,
         multiple=8,
         layers=ENET_LAYERS,
     ),
@@ -168,9 +197,10 @@ ENTRIES = (
             f"lraspp-{name}",
             f"LR-ASPP, adversarially trained: {title}",
             f"LR-ASPP trained on {title}",
-            partial(build_voc7, scale=0.5),
+            partial(make, VOC7_NETWORK, "lraspp", 0.5),
             sha256,
             measured,
+            LRASPP_PARAMETERS,
             f"The network of voc7-lraspp, on pictures at half their size, trained on {attacked}",
         )
         for name, title, attacked, sha256, measured in VOC7_TWINS
@@ -179,7 +209,8 @@ ENTRIES = (
         ModelEntry(
             key=key,
             title=f"{title}, people (bundled)",
-            build=SelfieNet,
+            build=partial(make, "segviz.models.selfie:SelfieNet"),
+            parameters=SELFIE_PARAMETERS,
             weights=WEIGHTS / f"{key}.safetensors",
             sha256=sha256,
             label_set=PERSON2,
@@ -200,7 +231,7 @@ ENTRIES = (
         ModelEntry(
             key=f"espnetv2-voc-{width}-{side}",
             title=f"ESPNetv2 {width} at {side}x{side}",
-            build=partial(ESPNetv2, width, 21),
+            build=partial(make, ESPNETV2, width, 21),
             url=f"{EDGENETS}/espnetv2_s_{width}_pascal_{side}x{side}.pth",
             sha256=sha256,
             size=ESPNETV2_SIZES[width][0],
@@ -221,7 +252,7 @@ ENTRIES = (
         ModelEntry(
             key=f"espnetv2-city-{width}-{size[0]}x{size[1]}",
             title=f"ESPNetv2 {width} at {size[0]}x{size[1]}, streets",
-            build=partial(ESPNetv2, width, 20, len(CITYSCAPES19.classes)),
+            build=partial(make, ESPNETV2, width, 20, len(CITYSCAPES19.classes)),
             url=f"{EDGENETS}/espnetv2_s_{width}_city_{size[0]}x{size[1]}.pth",
             sha256=sha256,
             size=ESPNETV2_SIZES[width][0],
@@ -239,7 +270,7 @@ ENTRIES = (
     ModelEntry(
         key="enet-city",
         title="ENet, streets",
-        build=partial(ENet, len(CITYSCAPES19.classes)),
+        build=partial(make, ENET, len(CITYSCAPES19.classes)),
         url=f"{ZH320}/enet_crop-1024_800epoch.pth",
         sha256="a2813d0505a689c80e84f49c218a853b7bf37c70b862b81ccfae58ec6dd138be",
         size=1_660_549,

@@ -1,21 +1,25 @@
 """The image-scaling attack on 8-bit pictures: a picture that looks like the source and is scaled to the target."""
 
+from __future__ import annotations
+
 import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from segviz import metrics
+from segviz.deferred import torch
 from segviz.scaling.kernels import Scaler
 from segviz.scaling.rounding import eight_bit, to_pixels
 from segviz.scaling.solver import Banded, ScalingProblem, Verdict, solve
 from segviz.types import UserError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 MAX_PIXELS = 2**23
 MAX_SIDE = 4096

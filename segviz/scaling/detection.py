@@ -6,15 +6,16 @@ Believing: Camouflage Attacks on Image Scaling Algorithms", USENIX Security 2019
 Detection of Image-Scaling Attacks in Machine Learning", ACSAC 2023: maximum filter, clean filter, peaks of the spectrum.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
 
-import cv2
 import numpy as np
-import torch
 
 from segviz import metrics
+from segviz.deferred import cv2, torch
 from segviz.scaling.kernels import Scaler
 from segviz.scaling.prevention import median_filter, read_pixels
 from segviz.types import UserError

@@ -1,15 +1,15 @@
 """The scaling functions of OpenCV, Pillow and torch under one face, with their coefficient matrices recovered from the real library."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-import cv2
 import numpy as np
-import torch
-import torch.nn.functional as F
 from PIL import Image
 
+from segviz.deferred import F, cv2, torch
 from segviz.types import UserError
 
 LIBRARIES = {"opencv": "OpenCV", "pillow": "Pillow", "torch": "torch"}

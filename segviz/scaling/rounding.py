@@ -1,14 +1,19 @@
 """From a solution in real numbers to an 8-bit picture that keeps the slack in the real library's own arithmetic."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from math import floor
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor
 
+from segviz.deferred import torch
 from segviz.scaling.kernels import Scaler
 from segviz.scaling.solver import ScalingProblem
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 MAX_ROUNDS = 300
 PATIENCE = 40

@@ -8,13 +8,19 @@ Whatever the multipliers Y (h,w) of the slack are, the best picture is X(Y) = cl
 Xiao et al. solve two stages of one-dimensional problems, a column or row each; here both directions are solved together.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
+from segviz.deferred import torch
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
 
 BLOCK = 32
 """Output rows or columns that are multiplied together; kernels are short, so most of L and R is 0."""

@@ -1,27 +1,33 @@
 """Computing cells: one attack on a batch of pictures, measured as the attack lab measures it, image by image."""
 
+from __future__ import annotations
+
 import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
-import torch
-from torch import Tensor
 
 from segviz import metrics
 from segviz.attacks.catalog import members_of
 from segviz.data.label_sets import label_set_named
 from segviz.defences.load import load_model
-from segviz.lab import Task, device_name, open_picture, prepare, smallest_of, stored_iterations
-from segviz.models.segmenter import Segmenter
+from segviz.deferred import cv2, torch
+from segviz.lab import Task, open_picture, prepare, smallest_of, stored_iterations
+from segviz.models.load import device_name
 from segviz.models.zoo import ModelEntry, model_entry
 from segviz.records import Picture
 from segviz.studies.evaluate import in_label_set
 from segviz.studies.grid import Cell, ImageRef
 from segviz.studies.store import SIZE_EDGES, CellResult, CurvePoint, failed
 from segviz.types import VOID, Step, StepKind, UserError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from segviz.models.segmenter import Segmenter
 
 EARLY = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50)
 """Iterations that every curve has a point at, beside those that are evenly spread."""
@@ -230,10 +236,12 @@ def batch_results(task: Task, step: Step, course: Course, subject: Subject, name
     ]
 
 
-@torch.no_grad()
 def seen_by(model: Segmenter, source: Segmenter | None, step: Step) -> Tensor:
     """What `model` predicts (N,H,W) for the pictures of a Step, which came from the attack on `source`, or on itself if that is None."""
-    return step.prediction if source is None else model(step.x_adv).argmax(1)
+    if source is None:
+        return step.prediction
+    with torch.no_grad():
+        return model(step.x_adv).argmax(1)
 
 
 def size_counts(labels: np.ndarray, clean: np.ndarray, adversarial: np.ndarray, classes: int) -> np.ndarray:

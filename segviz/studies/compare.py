@@ -1,15 +1,20 @@
 """Several attacks on one picture, each with the same budget of gradient evaluations, side by side."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from segviz.attacks.catalog import attack_entry, gradients_of
 from segviz.defences.catalog import passes_of_key
 from segviz.lab import attack_picture
-from segviz.models.segmenter import Segmenter
 from segviz.records import Picture, Trajectory
 from segviz.settings import MAX_STEPS, Settings
 from segviz.types import UserError
+
+if TYPE_CHECKING:
+    from segviz.models.segmenter import Segmenter
 
 MAX_BUDGET = MAX_STEPS
 MAX_FRAMES = 10

@@ -1,26 +1,32 @@
 """Defences on trial: an attack that does not know the defence, and one that does, at equal cost; and robust beside clean models."""
 
+from __future__ import annotations
+
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from statistics import mean
-from typing import Self
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, Self
 
 from segviz import metrics
 from segviz.attacks.catalog import rounding_notice
 from segviz.attacks.goals import build_goal
 from segviz.defences.catalog import wrap
 from segviz.defences.uncertainty import mean_entropy
-from segviz.defences.wrappers import RandomViews, judges_of
+from segviz.deferred import deferred, torch
 from segviz.lab import Task, attack_picture, figures_of, nothing_left, prepare, to_tensor
-from segviz.models.segmenter import Segmenter
 from segviz.records import MARGIN, Frame, LeftOut, Picture, Trajectory, gathered, lost_again, still_loss
 from segviz.settings import Settings
 from segviz.studies.compare import within_budget
 from segviz.types import Goal, UserError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from segviz.defences import wrappers
+    from segviz.models.segmenter import Segmenter
+else:
+    wrappers = deferred("segviz.defences.wrappers")
 
 MAX_FRAMES = 10
 """Iterations that are stored of each attack."""
@@ -78,7 +84,7 @@ def on_trial(
     in `attack_picture`. Raises UserError for an unknown defence, where the budget does not allow one step, and as `attack_picture` does.
     """
     defended = wrap(model, defence)
-    if draws is not None and isinstance(defended, RandomViews):
+    if draws is not None and isinstance(defended, wrappers.RandomViews):
         defended.attack_with(draws)
     through = replace(settings, model=f"{settings.model}+{defence}")
     if settings.steps > 0:
@@ -92,20 +98,22 @@ def on_trial(
             trial = replace(trial, plain=reached, naive=transferred(reached, trial.naive, defended, through.model))
         else:
             trial = replace(trial, adaptive=next(adaptive))
-        if trial.ended and trial.plain is not None and trial.adaptive is not None and len(judges := judges_of(defended, DRAWS)) > 1:
+        if trial.ended and len(judges := wrappers.judges_of(defended, DRAWS)) > 1:
+            assert trial.plain is not None
+            assert trial.adaptive is not None
             naive, knowing = judgement(trial.plain, judges), judgement(trial.adaptive, judges)
             trial = replace(trial, naive_judged=naive, adaptive_judged=knowing)
         yield trial
 
 
-@torch.no_grad()
 def judgement(run: Trajectory, judges: Sequence[Segmenter]) -> Judgement:
     """What each of the judges makes of the result of a run that has ended."""
     assert run.final is not None
     model = judges[0]
     goal, reference = goal_of(run, model)
     x = to_tensor(run.final.pixels, model.mean.device)
-    predictions = [judge(x).argmax(1) for judge in judges]
+    with torch.no_grad():
+        predictions = [judge(x).argmax(1) for judge in judges]
     figures = [figures_of(prediction, reference, len(model.label_set.classes)) for prediction in predictions]
     return Judgement(tuple(goal.success(seen).item() for seen in predictions), tuple(one.miou for one in figures))
 
@@ -138,7 +146,6 @@ def spent(trajectory: Trajectory | None) -> int:
     return -1 if trajectory is None else trajectory.curve[-1].gradients
 
 
-@torch.no_grad()
 def transferred(reached: Trajectory, before: Trajectory | None, defended: Segmenter, key: str) -> Trajectory:
     """What `defended`, of the model key `key`, makes of the stored iterates of a run, in 8-bit values; `before` is the same, one step ago.
 
@@ -148,7 +155,8 @@ def transferred(reached: Trajectory, before: Trajectory | None, defended: Segmen
     goal, reference = goal_of(reached, defended)
 
     def look(frame: Frame) -> tuple[Frame, Tensor]:
-        logits = defended(to_tensor(frame.pixels, device))
+        with torch.no_grad():
+            logits = defended(to_tensor(frame.pixels, device))
         prediction, confidence = logits.argmax(1), (logits[0].softmax(0).amax(0) * 255).round()
         return replace(frame, prediction=prediction[0].byte().cpu().numpy(), confidence=confidence.byte().cpu().numpy()), prediction
 
@@ -284,7 +292,7 @@ def survey(
     classes = len(model.label_set.classes)
     names = ["", *defences]
     models = [model, *(wrap(model, name) for name in defences)]
-    judges = [judges_of(one, DRAWS) for one in models]
+    judges = [wrappers.judges_of(one, DRAWS) for one in models]
     counts = [Counts.of(classes, len(those)) for those in judges]
     limited: list[Settings] = []
     for one, count in zip(models, counts, strict=True):

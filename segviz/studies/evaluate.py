@@ -1,5 +1,7 @@
 """Clean and adversarial accuracy of a model over a data-set folder."""
 
+from __future__ import annotations
+
 import math
 import time
 from collections import deque
@@ -7,25 +9,28 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from segviz import metrics
 from segviz.attacks.catalog import members_of, rounding_notice
-from segviz.attacks.constraints import GREY_LEVELS
-from segviz.attacks.loop import Attack, Runnable
-from segviz.attacks.suite import Suite
 from segviz.data.images import picture_size
 from segviz.data.label_sets import LabelSet
+from segviz.deferred import torch
 from segviz.lab import Task, nothing_left, one_class_everywhere, open_picture, prepare
-from segviz.models.adapt import RelabelledSegmenter
-from segviz.models.segmenter import Segmenter
 from segviz.models.zoo import ModelEntry
 from segviz.records import LeftOut, Picture, gathered
 from segviz.settings import Settings
 from segviz.studies import worst_case
+from segviz.studies.counts import accuracies, class_ious, constant_miou, mious
 from segviz.types import THRESHOLDS, UserError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from segviz.attacks.loop import Runnable
+    from segviz.models.segmenter import Segmenter
 
 
 @dataclass(frozen=True)
@@ -139,12 +144,12 @@ def evaluate(
                 run.add(attack, task, model, until_won)
     if not clean:
         raise nothing_left(left_out)
-    counts = torch.cat(clean)
+    counts = torch.cat(clean).numpy()
     before, after = set_figures(counts), worst_of(runs)
     return Evaluation(
         images=len(counts),
         clean=before,
-        constant_miou=metrics.constant_map_miou(counts.sum(0)),
+        constant_miou=constant_miou(counts.sum(0)),
         adversarial=after,
         iou_ratio=after.miou / before.miou if after is not None and before.miou > 0 else None,
         success=torch.stack([torch.cat(run.success) for run in runs]).amax(0).mean().item() if runs else None,
@@ -184,6 +189,8 @@ class MemberRun:
 
     def add(self, attack: Runnable, task: Task, model: Segmenter, until_won: bool) -> None:
         """Attack one more batch."""
+        from segviz.attacks.loop import Attack
+
         begun = time.perf_counter()
         if until_won and isinstance(attack, Attack):
             attack = replace(attack, until_won=True)
@@ -194,7 +201,7 @@ class MemberRun:
         self.spent = max(self.spent, step.gradient_evaluations)
         self.passes = max(self.passes, step.passes)
         if step.smallest is not None:
-            self.smallest.append(step.smallest.cpu() * GREY_LEVELS)
+            self.smallest.append(step.smallest.cpu() * 255)
         self.seconds += time.perf_counter() - begun
 
 
@@ -202,13 +209,13 @@ def worst_of(runs: Sequence[MemberRun]) -> SetFigures | None:
     """Figures of one attack, the worst case over several, None without any."""
     if not runs:
         return None
-    counts = torch.stack([torch.cat(run.counts) for run in runs])
+    counts = torch.stack([torch.cat(run.counts) for run in runs]).numpy()
     return worst_figures(counts) if len(runs) > 1 else set_figures(counts[0])
 
 
 def members_by_wins(runs: Sequence[MemberRun]) -> tuple[MemberFigures, ...]:
     """The attacks of a suite, in its order."""
-    counts = torch.stack([torch.cat(run.counts) for run in runs])
+    counts = torch.stack([torch.cat(run.counts) for run in runs]).numpy()
     shares = worst_case.wins(counts).tolist()
     return tuple(
         MemberFigures(run.name, set_figures(its), share, run.spent, run.seconds, run.passes)
@@ -222,6 +229,8 @@ CLEAN = Settings(steps=0)
 
 def attacks_of(attack: Runnable) -> list[Runnable]:
     """The members of a suite, or the attack alone."""
+    from segviz.attacks.suite import Suite
+
     return [member for _, member in attack.members] if isinstance(attack, Suite) else [attack]
 
 
@@ -240,11 +249,14 @@ def in_label_set(entry: ModelEntry, model: Segmenter, stored: LabelSet | None, w
             wanted = stored
     if wanted is None:
         return entry, model
-    same = wanted.classes == model.label_set.classes
-    return replace(entry, label_set=wanted), model if same else RelabelledSegmenter(model, wanted)
+    if wanted.classes == model.label_set.classes:
+        return replace(entry, label_set=wanted), model
+    from segviz.models.adapt import RelabelledSegmenter
+
+    return replace(entry, label_set=wanted), RelabelledSegmenter(model, wanted)
 
 
-def worst_figures(counts: Tensor) -> SetFigures:
+def worst_figures(counts: np.ndarray) -> SetFigures:
     """The worst case over attacks, as in `Evaluation`, from confusion matrices (attacks,N,C,C)."""
     by_accuracy = set_figures(worst_case.chosen(counts, worst_case.lowest_accuracy(counts)))
     by_image_miou = set_figures(worst_case.chosen(counts, worst_case.lowest_image_miou(counts)))
@@ -275,10 +287,9 @@ def same_size_batches(pairs: list[tuple[Path, Path]], entry: ModelEntry, largest
                 yield list(alike)
 
 
-def set_figures(counts: Tensor) -> SetFigures:
+def set_figures(counts: np.ndarray) -> SetFigures:
     """Figures from confusion matrices per image (N,C,C)."""
     total = counts.sum(0)
-    iou = tuple(None if math.isnan(value) else value for value in metrics.class_iou(total).tolist())
-    nmiou = metrics.mean_iou(counts).nanmean().item()
-    image_accuracy = metrics.pixel_accuracy(counts).nanmean().item()
-    return SetFigures(metrics.mean_iou(total).item(), nmiou, metrics.pixel_accuracy(total).item(), image_accuracy, iou)
+    iou = tuple(None if math.isnan(value) else value for value in class_ious(total).tolist())
+    nmiou, image_accuracy = float(np.nanmean(mious(counts))), float(np.nanmean(accuracies(counts)))
+    return SetFigures(float(mious(total)), nmiou, float(accuracies(total)), image_accuracy, iou)

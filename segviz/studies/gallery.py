@@ -1,22 +1,28 @@
 """One photo segmented by several models, with the time that each takes on this device."""
 
+from __future__ import annotations
+
 import statistics
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from segviz.data.images import read_photo
 from segviz.data.samples import Sample
 from segviz.defences.load import load_model
+from segviz.deferred import torch
 from segviz.lab import to_tensor
 from segviz.models.load import parameter_count
-from segviz.models.segmenter import Segmenter
 from segviz.models.zoo import model_entry
 from segviz.types import UserError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from segviz.models.segmenter import Segmenter
 
 REPEATS = 3
 

@@ -4,11 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from segviz import metrics
 from segviz.studies import worst_case
+from segviz.studies.counts import accuracies, constant_miou, mious
 from segviz.studies.evaluate import SetFigures, set_figures, worst_figures
 from segviz.studies.grid import Study
 from segviz.studies.store import CellResult
@@ -83,21 +81,21 @@ def standings_of(study: Study, found: Pairs) -> tuple[Standing, ...]:
             for pairs in zip(*points.values(), strict=True):
                 results = [result for _, result in pairs if result is not None and not result.error]
                 if len(results) == len(pairs):
-                    images.append(torch.cat([attack_counts(result) for result in results]))
+                    images.append(np.concatenate([attack_counts(result) for result in results]))
                     clean[str(pairs[0][0].image.photo)] = results[0]
-            counts = torch.stack(images, 1) if images else None
+            counts = np.stack(images, 1) if images else None
             titles = tuple(dict.fromkeys(point.row.title for point in points))
             figures, drawn = (None, None) if counts is None else (worst_figures(counts), resampled_figures(counts))
             worst.append(WorstCase(eps, figures, len(images), pending, titles, drawn))
-        without = torch.from_numpy(np.stack([result.clean for result in clean.values()])) if clean else None
+        without = np.stack([result.clean for result in clean.values()]) if clean else None
         before = None if without is None else set_figures(without)
-        constant = None if without is None else metrics.constant_map_miou(without.sum(0))
+        constant = None if without is None else constant_miou(without.sum(0))
         classes = next(iter(clean.values())).classes if clean else ()
         standings.append(Standing(model, classes, before, len(clean), tuple(worst), constant))
     return tuple(standings)
 
 
-def resampled_figures(counts: Tensor) -> np.ndarray | None:
+def resampled_figures(counts: np.ndarray) -> np.ndarray | None:
     """`RANKED` of the worst case over attacks in seeded resamples of the images, (R,3), from confusion matrices (attacks,N,C,C).
 
     Of an image the lowest mIoU and accuracy count; None for fewer than two images.
@@ -105,14 +103,14 @@ def resampled_figures(counts: Tensor) -> np.ndarray | None:
     if counts.shape[1] < 2:
         return None
     times = resamples(counts.shape[1], SUITE_RESAMPLES)
-    each = [metrics.mean_iou(counts).amin(0), metrics.pixel_accuracy(counts).amin(0)]
-    means = [times @ lowest.double().numpy() / counts.shape[1] for lowest in each]
+    each = [mious(counts).min(0), accuracies(counts).min(0)]
+    means = [times @ lowest / counts.shape[1] for lowest in each]
     return np.stack([worst_case.resampled_miou(counts, times), *means], 1)
 
 
-def attack_counts(result: CellResult) -> Tensor:
+def attack_counts(result: CellResult) -> np.ndarray:
     """Confusion matrices (attacks,C,C) of a result: one, or those of the attacks of a suite."""
-    return torch.from_numpy(result.members if result.member_names else result.adversarial[None])
+    return result.members if result.member_names else result.adversarial[None]
 
 
 SEA = "Croce, Singh & Hein, ECCV 2024"

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from segviz.defences.catalog import evaluations_of
-from segviz.lab import device_name
-from segviz.models.load import default_device
 from segviz.studies.grid import Cell, GridPoint, Study, cells, images_of
 from segviz.studies.store import CellResult, Store, file_hash, key_of
 
@@ -48,9 +46,9 @@ def _keyed(study: Study, _files: tuple[tuple[str, str], ...]) -> Keyed:
 
 
 class Ledger:
-    """What a run has to do and has done, and how long each model takes per gradient evaluation."""
+    """What a run has to do and has done, and how long each model takes per gradient evaluation on the device of that name."""
 
-    def __init__(self, study: Study, store: Store):
+    def __init__(self, study: Study, store: Store, device: str):
         keyed = keyed_cells(study)
         stored = [(cell, store.get(key)) for cell, key in keyed]
         self.total = len(keyed)
@@ -66,9 +64,8 @@ class Ledger:
         self.spent: dict[str, int] = {}
         self.start = time.perf_counter()
         self.newest: tuple[tuple[Cell, CellResult], ...] = ()
-        here = device_name(default_device())
         for cell, result in stored:
-            if result is not None and result.device == here:
+            if result is not None and result.device == device:
                 self._time(cell, result)
 
     def take(self, most: int) -> list[tuple[Cell, str]]:
@@ -101,11 +98,14 @@ class Ledger:
             self.seconds[cell.source] = self.seconds.get(cell.source, 0) + result.seconds
             self.spent[cell.source] = self.spent.get(cell.source, 0) + max(result.gradient_evaluations, 1)
 
-    def seconds_left(self) -> float | None:
-        """Seconds that the rest takes one cell after the other, by what each model took so far; None where nothing is known."""
-        if not self.spent:
+    def seconds_left(self, usual: float = 0.0) -> float | None:
+        """Seconds that the rest takes one cell after the other, by what each model took so far; None where nothing is known.
+
+        `usual` are those of a gradient evaluation of a model of which nothing is stored, as long as no other is known.
+        """
+        if not self.spent and not usual:
             return None
-        usual = sum(self.seconds.values()) / sum(self.spent.values())
+        usual = sum(self.seconds.values()) / sum(self.spent.values()) if self.spent else usual
         pace = {model: self.seconds[model] / self.spent[model] for model in self.spent}
         return sum(left * pace.get(point.row.source or point.settings.model, usual) for point, left in self.left.items())
 

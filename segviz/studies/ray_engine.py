@@ -4,8 +4,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-import torch
-
+from segviz.deferred import torch
 from segviz.models.load import default_device
 from segviz.studies.cell import LARGEST, compute
 from segviz.studies.grid import Cell

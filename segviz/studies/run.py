@@ -1,22 +1,17 @@
 """Running a study: missing cells are computed, stored ones are not, and whoever iterates sees it grow."""
 
+from __future__ import annotations
+
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
 
-import torch
-
-from segviz.data.images import read_photo
-from segviz.defences.load import load_model
-from segviz.lab import to_tensor
-from segviz.models.load import default_device
+from segviz.deferred import torch
+from segviz.models.load import default_device, device_name
 from segviz.models.zoo import model_entry
 from segviz.studies import ray_engine
 from segviz.studies.cell import LARGEST, StoppedError, compute
-from segviz.studies.gallery import seconds_per_pass
 from segviz.studies.grid import Study
 from segviz.studies.ledger import Ledger, Progress
 from segviz.studies.store import CellResult, Store
@@ -30,16 +25,16 @@ PATIENCE_SECONDS = 0.02
 
 @dataclass(frozen=True)
 class Cost:
-    """What is still to do: `cells` of `total`, their gradient evaluations, and about how many seconds they take here.
+    """What is still to do: `cells` of `total`, their gradient evaluations, and about how many seconds they take, None where nobody knows.
 
-    `unmeasured` are models that are still to be downloaded, so that the time of the others stands for theirs (0 if there are none).
+    `downloads` are models that are to be downloaded first, which is not in the seconds.
     """
 
     cells: int
     total: int
     gradients: int
-    seconds: float
-    unmeasured: tuple[str, ...] = ()
+    seconds: float | None
+    downloads: tuple[str, ...] = ()
 
 
 def run(
@@ -59,12 +54,13 @@ def run(
     """
     if engine not in ENGINES:
         raise UserError(f"Unknown engine '{engine}'. Known: {', '.join(ENGINES)}.")
-    ledger = Ledger(study, store)
+    device = device or default_device()
+    ledger = Ledger(study, store, device_name(device))
     yield ledger.progress()
     if engine == "ray":
         yield from ray_engine.work_on_ray(ledger, store, stopped)
         return
-    yield from work_here(ledger, store, device or default_device(), stopped, largest)
+    yield from work_here(ledger, store, device, stopped, largest)
 
 
 def work_here(
@@ -108,24 +104,14 @@ def watched(computing: Generator[int, None, list[CellResult]], ledger: Ledger) -
         yield ledger.progress(under_way)
 
 
-def cost(study: Study, store: Store) -> Cost:
-    """What a study would cost now; the time from its cells that are stored, else from one gradient of each model measured here."""
-    ledger = Ledger(study, store)
+def cost(study: Study, store: Store, device: str = "", pace: float = 0.0) -> Cost:
+    """What a study would cost now on the device of that name, where a gradient evaluation of the usual model takes `pace` seconds.
+
+    The time is taken from the cells that are stored, for models without any from `pace`; None as long as neither is known.
+    """
+    ledger = Ledger(study, store, device)
     left = sum(ledger.left.values())
-    unmeasured = []
-    for cell in {line[0][0].source: line[0][0] for line in ledger.pending.values()}.values():
-        if cell.source in ledger.spent:
-            continue
-        if model_entry(cell.source).state == "to be downloaded":
-            unmeasured.append(cell.source)
-        else:
-            ledger.seconds[cell.source], ledger.spent[cell.source] = calibrated(cell.source, cell.image.photo), 1
-    return Cost(sum(map(len, ledger.pending.values())), ledger.total, left, ledger.seconds_left() or 0.0, tuple(unmeasured))
-
-
-@lru_cache(maxsize=64)
-def calibrated(model: str, photo: Path) -> float:
-    """Seconds of one gradient evaluation of a model on a photo, measured here once."""
-    device = default_device()
-    _, gradient = seconds_per_pass(load_model(model, device), to_tensor(read_photo(photo, model_entry(model).working_size).pixels, device))
-    return gradient
+    seconds = 0.0 if not left else ledger.seconds_left(pace)
+    away = {line[0][0].source: None for line in ledger.pending.values()}
+    downloads = tuple(key for key in away if model_entry(key).state == "to be downloaded")
+    return Cost(sum(map(len, ledger.pending.values())), ledger.total, left, seconds, downloads)

@@ -1,20 +1,22 @@
 """A scaling attack from source to consequences: hidden picture, attack image, every library's view of it, maps, prevention, detection."""
 
+from __future__ import annotations
+
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from PIL import Image
 
 from segviz.attacks.catalog import iterations_of
 from segviz.data.images import Photo, read_photo
 from segviz.data.samples import samples
+from segviz.deferred import torch
 from segviz.fields import check_all, like, setting
 from segviz.lab import attack_picture, to_tensor
-from segviz.models.segmenter import Segmenter
 from segviz.records import Frame, Picture
 from segviz.scaling import detection
 from segviz.scaling.attack import Scaled, attack
@@ -22,6 +24,9 @@ from segviz.scaling.kernels import SCALERS, Scaler
 from segviz.scaling.prevention import FILTERS, SAFE, adaptive_attack, read_pixels
 from segviz.settings import FIELDS, Settings
 from segviz.types import UserError
+
+if TYPE_CHECKING:
+    from segviz.models.segmenter import Segmenter
 
 HIDDEN = ("photo", "adversarial", "colour")
 MAX_SIDE = 2048

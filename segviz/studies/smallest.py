@@ -1,14 +1,15 @@
 """The smallest eps that breaks it: by bisection, image by image, for every model and attack of a study."""
 
+from __future__ import annotations
+
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-import torch
-
-from segviz import metrics
+from segviz.deferred import torch
 from segviz.models.load import default_device
 from segviz.studies.cell import StoppedError, compute
+from segviz.studies.counts import accuracies, mious
 from segviz.studies.grid import GridPoint, Study, cells
 from segviz.studies.store import CellResult, Store, key_of
 from segviz.studies.table import Pairs
@@ -36,11 +37,11 @@ class Damage:
 
     def value(self, result: CellResult, clean: bool = False) -> float:
         """The measure of a result, or of its clean picture; an IoU ratio is 0 where the clean mIoU is."""
-        before, now = (torch.from_numpy(counts) for counts in (result.clean, result.clean if clean else result.adversarial))
+        now = result.clean if clean else result.adversarial
         if self.measure == "pixel_accuracy":
-            return metrics.pixel_accuracy(now).item()
-        whole = metrics.mean_iou(before).item()
-        return metrics.mean_iou(now).item() / whole if whole > 0 else 0.0
+            return float(accuracies(now))
+        whole = float(mious(result.clean))
+        return float(mious(now)) / whole if whole > 0 else 0.0
 
 
 @dataclass(frozen=True)

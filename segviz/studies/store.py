@@ -22,8 +22,8 @@ from segviz.defences.catalog import defence_entry
 from segviz.defences.load import load_model
 from segviz.defences.rows import DEFENCES
 from segviz.models.fetch import cache_folder, digest
+from segviz.models.keys import split_key
 from segviz.models.load import default_device
-from segviz.models.wrappers import split_key
 from segviz.models.zoo import model_entry
 from segviz.settings import Settings
 from segviz.studies.grid import Cell

@@ -5,8 +5,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from segviz.attacks.catalog import rounding_notice
 from segviz.export import csv_of
@@ -118,17 +116,17 @@ def row_of(point: GridPoint, results: Sequence[CellResult | None]) -> Row:
     )
 
 
-def stacked(results: Sequence[CellResult], name: str) -> Tensor:
-    """One array of several results, as a tensor with the images in front."""
-    return torch.from_numpy(np.stack([getattr(result, name) for result in results]))
+def stacked(results: Sequence[CellResult], name: str) -> np.ndarray:
+    """One array of several results, the images in front."""
+    return np.stack([getattr(result, name) for result in results])
 
 
-def member_counts(results: Sequence[CellResult]) -> Tensor:
+def member_counts(results: Sequence[CellResult]) -> np.ndarray:
     """The confusion matrices (members,N,C,C) of a suite's attacks."""
-    return stacked(results, "members").transpose(0, 1).contiguous()
+    return np.ascontiguousarray(stacked(results, "members").swapaxes(0, 1))
 
 
-def bootstrap_bands(counts: Tensor, clean: Tensor) -> tuple[Band | None, Band | None]:
+def bootstrap_bands(counts: np.ndarray, clean: np.ndarray) -> tuple[Band | None, Band | None]:
     """The 95 % bands of the data set's mIoU and of its IoU ratio over images: percentiles of seeded resamples.
 
     `counts` (attacks,N,C,C) are the confusion matrices under each attack of a suite, or under the one attack, `clean` (N,C,C) those
@@ -157,9 +155,9 @@ def curve_over_iterations(results: Sequence[CellResult]) -> tuple[IterationPoint
     """The data set's curve of one point over the iterations of its runs, from results without errors; empty for transfer attacks."""
     if not results or not results[0].curve:
         return ()
-    hits = stacked(results, "hits").sum(0).double()
-    labelled, predicted = stacked(results, "labelled").sum(0).double(), stacked(results, "predicted").sum(0).double()
-    miou = worst_case.miou(hits.numpy(), (labelled + predicted - hits).numpy())
+    hits = stacked(results, "hits").sum(0).astype(float)
+    labelled, predicted = stacked(results, "labelled").sum(0).astype(float), stacked(results, "predicted").sum(0).astype(float)
+    miou = worst_case.miou(hits, labelled + predicted - hits)
     accuracy = hits.sum(1) / labelled.sum(1)
     looks = zip(results[0].curve, miou.tolist(), accuracy.tolist(), strict=True)
     return tuple(IterationPoint(look.index, look.gradients, now, right) for look, now, right in looks)

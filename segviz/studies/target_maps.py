@@ -1,19 +1,24 @@
 """Target maps: what a model is to see in place of a picture's own segmentation, described so that pictures of any size get theirs."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from segviz.attacks.goals import class_index, fitted, without_class
 from segviz.attacks.regions import inside
 from segviz.data.label_sets import LabelSet
+from segviz.deferred import torch
 from segviz.lab import to_tensor
-from segviz.models.segmenter import Segmenter
 from segviz.records import Picture
 from segviz.types import UserError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from segviz.models.segmenter import Segmenter
 
 
 class TargetMap(Protocol):
@@ -58,9 +63,10 @@ class PredictionOn:
         height, width = self.picture.pixels.shape[:2]
         return height, width
 
-    @torch.no_grad()
     def for_picture(self, clean: Tensor, model: Segmenter) -> Tensor:
-        return fitted(model(to_tensor(self.picture.pixels, clean.device)).argmax(1)[0], *clean.shape)
+        with torch.no_grad():
+            seen = model(to_tensor(self.picture.pixels, clean.device)).argmax(1)[0]
+        return fitted(seen, *clean.shape)
 
 
 @dataclass(frozen=True)
@@ -111,12 +117,11 @@ class Painted:
     size = None
 
     def for_picture(self, clean: Tensor, model: Segmenter) -> Tensor:
-        return self.over(clean, model.label_set)
+        return torch.from_numpy(self.over(clean.cpu().numpy(), model.label_set)).to(clean.device)
 
-    def over(self, clean: Tensor, label_set: LabelSet) -> Tensor:
-        """As `for_picture`."""
-        labels = torch.full_like(clean, class_index(label_set, self.base)) if self.base else clean.clone()
+    def over(self, clean: np.ndarray, label_set: LabelSet) -> np.ndarray:
+        """As `for_picture`, for a clean prediction (H,W)."""
+        labels = np.full_like(clean, class_index(label_set, self.base)) if self.base else clean.copy()
         for name, polygons in self.shapes:
-            covered = torch.from_numpy(inside(polygons, *clean.shape)).to(clean.device)
-            labels[covered] = class_index(label_set, name)
+            labels[inside(polygons, *clean.shape)] = class_index(label_set, name)
         return labels

@@ -1,22 +1,28 @@
 """One target map for several pictures: all of them are attacked towards it, side by side."""
 
+from __future__ import annotations
+
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from segviz import metrics
 from segviz.attacks.catalog import rounding_notice
+from segviz.deferred import torch
 from segviz.lab import Task, batch_of, prepare
-from segviz.models.segmenter import Segmenter
 from segviz.records import Picture
 from segviz.settings import GIVEN, Settings
 from segviz.studies.target_maps import TargetMap
 from segviz.types import Step, StepKind
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from segviz.models.segmenter import Segmenter
 
 PASSED = 0.9
 """Target accuracy from which on a picture counts as turned."""

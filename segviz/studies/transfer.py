@@ -1,13 +1,14 @@
 """Transfer: adversarial pictures made on source models, as victim models see them, over one picture or many."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from segviz import metrics
 from segviz.attacks.catalog import attack_entry, iterations_of, published, rounding_notice
@@ -16,14 +17,19 @@ from segviz.data.label_sets import UNSAID, LabelSet, Reading, translation
 from segviz.data.samples import samples
 from segviz.defences.catalog import evaluations_of
 from segviz.defences.load import load_model
+from segviz.deferred import torch
 from segviz.lab import Task, frame_of, nothing_left, open_picture, prepare, stored_iterations
-from segviz.models.segmenter import Segmenter
 from segviz.models.zoo import ModelEntry, model_entry
 from segviz.records import LeftOut, Picture, gathered
 from segviz.settings import Settings
 from segviz.studies.compare import within_budget
 from segviz.studies.evaluate import BATCH, in_label_set
 from segviz.types import StepKind, UserError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from segviz.models.segmenter import Segmenter
 
 
 @dataclass(frozen=True)
@@ -144,7 +150,7 @@ class Transfer:
 RESULT = -1
 """Stands for the 8-bit result where else there is an iteration."""
 
-Counts = dict[tuple[int, int, int], Tensor]
+Counts: TypeAlias = "dict[tuple[int, int, int], Tensor]"
 """Run, victim and iteration (0: clean) to a confusion matrix (C,C)."""
 
 
@@ -269,16 +275,16 @@ class Audience:
         self.counts: Counts = {}
         self._clean: dict[tuple[int, torch.Size], Tensor] = {}
 
-    @torch.no_grad()
     def look(self, run: int, iteration: int, x: Tensor, x_adv: Tensor, labels: Tensor | None) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield each victim's maps (N,H,W) of the clean pictures `x` and of `x_adv` (N,3,H,W) once they are counted against `labels`."""
         for victim, key in enumerate(self.victims):
             _, model = self.loaded(key)
             # The same photos have the same pixels wherever they have the same size.
             place = victim, x.shape
-            if place not in self._clean:
-                self._clean[place] = model(x).argmax(1)
-            clean, prediction = self._clean[place], model(x_adv).argmax(1)
+            with torch.no_grad():
+                if place not in self._clean:
+                    self._clean[place] = model(x).argmax(1)
+                clean, prediction = self._clean[place], model(x_adv).argmax(1)
             reference, classes = clean if labels is None else labels, len(model.label_set.classes)
             self.counts[run, victim, 0] = metrics.confusion_matrix(clean, reference, classes).sum(0).cpu()
             self.counts[run, victim, iteration] = metrics.confusion_matrix(prediction, reference, classes).sum(0).cpu()

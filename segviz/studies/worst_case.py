@@ -1,35 +1,32 @@
 """The worst case over several attacks, from the confusion matrices of each: by accuracy, by image mIoU, and greedily by data-set mIoU."""
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from segviz import metrics
+from segviz.studies.counts import accuracies, hits_and_union, mious
 
 
-def lowest_accuracy(counts: Tensor) -> Tensor:
+def lowest_accuracy(counts: np.ndarray) -> np.ndarray:
     """Per image the attack under which pixel accuracy is lowest; counts (attacks,N,C,C) to indices (N,)."""
-    return metrics.pixel_accuracy(counts).argmin(0)
+    return accuracies(counts).argmin(0)
 
 
-def lowest_image_miou(counts: Tensor) -> Tensor:
+def lowest_image_miou(counts: np.ndarray) -> np.ndarray:
     """Per image the attack under which the mIoU of that image is lowest, likewise.
 
     As the NmIoU is a mean over images, these choices give its exact worst case.
     """
-    return metrics.mean_iou(counts).argmin(0)
+    return mious(counts).argmin(0)
 
 
-def greedy_miou(counts: Tensor, seed: int = 0, rounds: int = 1000) -> Tensor:
+def greedy_miou(counts: np.ndarray, seed: int = 0, rounds: int = 1000) -> np.ndarray:
     """Per image the attack such that the data set's mIoU is low, likewise, by the greedy search of SEA (2306.12941).
 
     It starts with the attack whose mIoU is lowest; then, in rounds over the images in random order, each image takes the attack that
     makes the mIoU lowest with the others held fixed, until a round gains at most 1e-6.
     """
-    hits = counts.diagonal(dim1=-2, dim2=-1).double().numpy()
-    union = (counts.sum(-1) + counts.sum(-2)).double().numpy() - hits
+    hits, union = hits_and_union(counts)
     images = np.arange(counts.shape[1])
-    start = int(metrics.mean_iou(counts.sum(1)).argmin())
+    start = int(mious(counts.sum(1)).argmin())
     choice = np.full(len(images), start)
     total_hits, total_union = hits[start].sum(0), union[start].sum(0)
     rng = np.random.default_rng(seed)
@@ -47,17 +44,16 @@ def greedy_miou(counts: Tensor, seed: int = 0, rounds: int = 1000) -> Tensor:
         if last - now <= 1e-6:
             break
         last = now
-    return torch.from_numpy(choice)
+    return choice
 
 
-def resampled_miou(counts: Tensor, times: np.ndarray, rounds: int = 20) -> np.ndarray:
+def resampled_miou(counts: np.ndarray, times: np.ndarray, rounds: int = 20) -> np.ndarray:
     """The data set's mIoU (R,) of several resamples of the images, the attack chosen greedily in each of them anew.
 
     `counts` (attacks,N,C,C); `times` (R,N) says how often each image is in each resample. The search is that of `greedy_miou`, with the
     images in their order, all copies of an image under the same attack, until a round gains at most 1e-6 in every resample.
     """
-    hits = counts.diagonal(dim1=-2, dim2=-1).double().numpy()
-    union = (counts.sum(-1) + counts.sum(-2)).double().numpy() - hits
+    hits, union = hits_and_union(counts)
     both = np.stack([hits, union])
     # (hits or union, resamples, attacks, classes): every attack alone, to begin with.
     alone = np.einsum("rn,kanc->krac", times, both)
@@ -88,13 +84,13 @@ def miou(hits: np.ndarray, union: np.ndarray) -> np.ndarray:
     return ratio.sum(-1) / np.maximum(seen.sum(-1), 1)
 
 
-def chosen(counts: Tensor, choice: Tensor) -> Tensor:
+def chosen(counts: np.ndarray, choice: np.ndarray) -> np.ndarray:
     """The confusion matrices (N,C,C) of the attack chosen for each image."""
-    return counts[choice, torch.arange(counts.shape[1])]
+    return counts[choice, np.arange(counts.shape[1])]
 
 
-def wins(counts: Tensor) -> Tensor:
+def wins(counts: np.ndarray) -> np.ndarray:
     """Share of images on which each attack has the lowest accuracy, (attacks,) in [0,1], summing to 1; ties are shared."""
-    accuracy = metrics.pixel_accuracy(counts)
-    lowest = (accuracy == accuracy.amin(0)).double()
+    accuracy = accuracies(counts)
+    lowest = accuracy == accuracy.min(0)
     return (lowest / lowest.sum(0)).mean(1)

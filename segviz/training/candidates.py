@@ -8,8 +8,8 @@ from functools import partial
 from torch import nn
 
 from segviz.data.label_sets import CAMVID11, VOC7
-from segviz.models.build import MEAN, STD, build_family
-from segviz.models.entry import ModelEntry
+from segviz.models.build import build_family
+from segviz.models.entry import LITE_MEAN, LITE_STD, ModelEntry
 from segviz.models.heads import FCN8s
 from segviz.models.segmenter import Segmenter
 from segviz.models.vgg import CHANNELS, VGG
@@ -17,7 +17,7 @@ from segviz.models.vgg import CHANNELS, VGG
 
 def plain_fcn8s() -> nn.Module:
     """FCN-8s on an encoder without shortcuts, as in its paper: the plain network beside residual and light ones."""
-    return Segmenter(VGG(), FCN8s(len(VOC7.classes), CHANNELS), MEAN, STD, VOC7)
+    return Segmenter(VGG(), FCN8s(len(VOC7.classes), CHANNELS), LITE_MEAN, LITE_STD, VOC7)
 
 
 CAMVID = "CamVid (Brostow et al. 2009), street scenes of 480x360 (CC BY-NC 4.0)"

@@ -7,7 +7,8 @@ import torch
 
 from segviz.attacks.catalog import build_attack, gradients_of, iterations_of
 from segviz.attacks.constraints import Linf
-from segviz.attacks.loop import RED_EPS, Attack
+from segviz.attacks.loop import Attack
+from segviz.attacks.rows import RED_EPS
 from segviz.settings import Settings
 from segviz.types import Goal, StepKind
 

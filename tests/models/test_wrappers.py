@@ -8,7 +8,8 @@ from segviz.defences.load import load_model
 from segviz.lab import sample_picture, to_tensor
 from segviz.models.crf import MeanField
 from segviz.models.encoder import EfficientNetLite0
-from segviz.models.wrappers import WRAPPERS, MultiScale, split_key
+from segviz.models.keys import split_key
+from segviz.models.wrappers import WRAPPERS, MultiScale
 from segviz.models.zoo import MODELS
 from segviz.types import UserError
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from itertools import pairwise
 
+import numpy as np
 import torch
 
 from segviz.studies.evaluate import worst_figures
@@ -22,7 +23,7 @@ def test_standings_are_the_worst_case_over_all_attacks(study, tmp_path):
     (worst,) = standing.worst
     assert (worst.eps, worst.images, worst.pending, worst.attacks) == (4.0, 3, 2, ("fgsm", "quick"))
     fgsm, quick = ([result for _, result in pairs if result is not None] for pairs in results_at(study, store).values())
-    counts = torch.cat([stacked(fgsm, "adversarial")[None], stacked(quick, "members").transpose(0, 1)])
+    counts = np.concatenate([stacked(fgsm, "adversarial")[None], stacked(quick, "members").swapaxes(0, 1)])
     assert worst.figures == worst_figures(counts)
     rows = table(study, store)
     assert worst.figures.miou <= min(row.adversarial.miou for row in rows)
@@ -35,7 +36,7 @@ def test_models_whose_bands_overlap_have_no_order():
 
 def test_the_band_is_about_the_figures_of_all_images():
     generator = torch.Generator().manual_seed(0)
-    counts = torch.randint(0, 50, (2, 8, 3, 3), generator=generator)
+    counts = torch.randint(0, 50, (2, 8, 3, 3), generator=generator).numpy()
     drawn, figures = resampled_figures(counts), worst_figures(counts)
     for column, name in enumerate(RANKED):
         low, high = percentiles(drawn[:, column])

@@ -1,15 +1,16 @@
 """The layers of the viewer, drawn from a trajectory and one of its frames."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from functools import partial
 
-import cv2
 import numpy as np
-import torch
 
 from segviz import draw
-from segviz.attacks.regions import region_mask
+from segviz.attacks.regions import pixels_of_region
 from segviz.data.label_sets import PERSON2, LabelSet
+from segviz.deferred import cv2
 from segviz.models.zoo import model_entry
 from segviz.records import Frame, Trajectory
 from segviz.settings import Settings
@@ -35,8 +36,7 @@ def layers_of(
         return draw.over_photo(colours, photo) if on_photo else colours
 
     def drawn_region() -> np.ndarray:
-        mask = region_mask(settings.region, torch.from_numpy(trajectory.reference)[None], label_set)
-        return draw.within(mask[0].numpy(), photo)
+        return draw.within(pixels_of_region(settings.region, trajectory.reference, label_set), photo)
 
     found: dict[str, Callable[[], np.ndarray]] = {
         "Input": lambda: photo,

@@ -15,8 +15,8 @@ from segviz.engine.keys import content_key, texts_in
 from segviz.engine.view import plain
 from segviz.live.views import VIEWS
 from segviz.models import uploads
+from segviz.models.keys import split_key
 from segviz.models.stamp import stamp
-from segviz.models.wrappers import split_key
 from segviz.records import Picture, Trajectory
 from segviz.settings import Settings
 from segviz.studies import first_view

@@ -9,7 +9,7 @@ import streamlit as st
 from segviz.data.label_sets import READ_BY, Reading
 from segviz.defences.titles import WRAPPER_TITLES
 from segviz.lab import open_picture, sample_picture
-from segviz.models.wrappers import split_key
+from segviz.models.keys import split_key
 from segviz.models.zoo import ModelEntry, catalogue, model_entry
 from segviz.records import Picture
 from segviz.settings import GOALS, Settings

@@ -1,14 +1,16 @@
 """Parts of the models page: the table, what is in memory, one photo segmented by several models."""
 
+from __future__ import annotations
+
 from functools import cache
 
+import numpy as np
 import streamlit as st
-import torch
 
 from segviz import draw
 from segviz.engine.jobs import engine
 from segviz.engine.messages import Memory
-from segviz.models.load import budget_from_environment, default_device
+from segviz.models.load import budget_from_environment
 from segviz.models.uploads import upload
 from segviz.models.zoo import ModelEntry, catalogue, model_entry
 from segviz.studies.gallery import NoView, PhotoView
@@ -124,9 +126,9 @@ def show_view(view: PhotoView, entry: ModelEntry) -> None:
     colours = draw.colour_map(view.prediction, entry.label_set)
     st.image(data_url(draw.over_photo(colours, view.pixels)), caption=entry.title, width="stretch", alt=entry.title)
     height, width = view.prediction.shape
-    share = torch.bincount(torch.from_numpy(view.prediction).flatten().long(), minlength=len(entry.label_set.classes)) / (height * width)
+    share = np.bincount(view.prediction.ravel(), minlength=len(entry.label_set.classes)) / (height * width)
     seen = ", ".join(
-        f"{entry.label_set.classes[index]} {share[index]:.0%}" for index in share.argsort(descending=True)[:6] if share[index] > 0
+        f"{entry.label_set.classes[index]} {share[index]:.0%}" for index in np.argsort(-share, kind="stable")[:6] if share[index] > 0
     )
     st.caption(
         f"{seen}. {width}x{height} px, {view.parameters / 1e6:.2f} M parameters: forward {1000 * view.forward:.0f} ms, "
@@ -136,5 +138,4 @@ def show_view(view: PhotoView, entry: ModelEntry) -> None:
 
 def device_line() -> str:
     """What the times are measured on."""
-    device, threads = default_device(), torch.get_num_threads()
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {threads} thread{'s' if threads > 1 else ''}"
+    return next((memory.device for memory in engine().memory()), "its device")

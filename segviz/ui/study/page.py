@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from segviz.engine.jobs import Job
+from segviz.engine.jobs import Job, engine
 from segviz.live.views import time_in_words
 from segviz.studies.grid import Study
 from segviz.studies.run import Cost, cost
@@ -70,8 +70,8 @@ def look_up(state: StudyRun, study: Study, default: Study) -> Study | None:
     """Show what there is of a study and what the rest costs; returns the study, or None, with a message, where it cannot be run."""
     try:
         state.show(study, default)
-        with st.spinner("Measuring how fast this machine is …"):
-            todo = cost(study, results_store())
+        told = engine().memory()
+        todo = cost(study, results_store(), told[0].device, told[0].pace) if told else cost(study, results_store())
     except UserError as error:
         st.error(str(error))
         return None
@@ -94,7 +94,8 @@ def show_cost(cost: Cost) -> None:
         return
     there = cost.total - cost.cells
     known = f"{there:,} of them are stored; the rest takes " if there else ""
+    time = "" if cost.seconds is None else f", about {time_in_words(cost.seconds)} here"
     st.markdown(
-        f"**{cost.total:,} runs.** {known}**{cost.gradients:,} gradient evaluations, about {time_in_words(cost.seconds)} here**. "
+        f"**{cost.total:,} runs.** {known}**{cost.gradients:,} gradient evaluations{time}**. "
         "What is computed is kept, so Run goes on where it stopped, also after a restart."
     )

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import streamlit as st
-import torch
 
 from segviz import draw
 from segviz.attacks.catalog import iterations_of
@@ -119,8 +118,8 @@ def show_editor(state: Morph, picture: Picture, label_set: LabelSet) -> None:
     clean = first.clean if first is not None and first.picture.name == picture.name else None
     fits = clean is not None and clean.shape == picture.pixels.shape[:2]
     others = tuple((name, shapes) for name, shapes in drawing.items() if shapes and name != brush and name in label_set.classes)
-    base = torch.zeros(picture.pixels.shape[:2], dtype=torch.int64) if clean is None or not fits else torch.from_numpy(clean).long()
-    labels = Painted(others, st.session_state.targets_base).over(base, label_set).byte().numpy()
+    base = np.zeros(picture.pixels.shape[:2], np.uint8) if clean is None or not fits else clean
+    labels = Painted(others, st.session_state.targets_base).over(base, label_set)
     canvas, notes = st.columns([3, 2], gap="medium")
     with canvas:
         region_editor(

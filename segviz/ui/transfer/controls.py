@@ -10,7 +10,7 @@ import streamlit as st
 from segviz.attacks.rows import ATTACKS
 from segviz.attacks.transforms import TRANSFORMS
 from segviz.defences.titles import WRAPPER_TITLES
-from segviz.models.wrappers import split_key
+from segviz.models.keys import split_key
 from segviz.models.zoo import model_entry
 from segviz.settings import Settings
 from segviz.studies.first_transfer import MODELS

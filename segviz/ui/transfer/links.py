@@ -8,7 +8,7 @@ from segviz.attacks.rows import ATTACKS
 from segviz.attacks.transforms import TRANSFORMS
 from segviz.defences.titles import WRAPPER_TITLES
 from segviz.fields import Field, Table
-from segviz.models.wrappers import split_key
+from segviz.models.keys import split_key
 from segviz.models.zoo import catalogue, model_entry
 from segviz.settings import FIELDS, Settings
 from segviz.studies.first_transfer import EACH, MODELS

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from segviz.data.samples import samples
-from segviz.models.wrappers import split_key
+from segviz.models.keys import split_key
 from segviz.models.zoo import MODELS, catalogue
 from segviz.studies.transfer import Plan, Transfer
 
