@@ -161,7 +161,7 @@ def evaluate(
         left_out=tuple(left_out),
         warnings=model.notices
         + gathered(notices)
-        + one_class_in_all(counts.sum(0), model)
+        + one_class_in_all(torch.cat(clean).sum(0), model)
         + (() if settings is None else rounding_notice(settings)),
         passes=sum(run.passes for run in runs),
     )
