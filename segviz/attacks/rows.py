@@ -176,7 +176,7 @@ def apgd(
     )
 
 
-def cospgd(plan: Blueprint) -> Attack:
+def cospgd_of(plan: Blueprint) -> Attack:
     """CosPGD in the settings' variant."""
     loss = losses.cospgd_sigmoid if plan.settings.variant == "sigmoid" else losses.cospgd
     return plan.bounded(plan.of(loss), random_start=True)
@@ -290,7 +290,7 @@ ROWS = (
         formula=r"L = \tfrac{1}{HW}\sum_j \cos(p_j, e_{y_j})\, CE_j",
         paper="Agnihotri, Jung & Keuper, CosPGD: An Efficient White-Box Adversarial Attack for Pixel-Wise Prediction Tasks, ICML 2024",
         url="https://arxiv.org/abs/2302.02213",
-        build=cospgd,
+        build=cospgd_of,
         auto_alpha=madry_step,
         random_start=True,
         variants={"softmax": "weights from the softmax, as in the authors' code", "sigmoid": "weights from the sigmoid, as SEA writes it"},

@@ -78,10 +78,10 @@ def check_name(name: str) -> None:
 @cache
 def passes_of_key(key: str) -> int:
     """Passes through the network that one look of an attack at the model of that key takes; raises UserError as `wrap`."""
-    return math.prod(passes_of(name) for name in split_key(key)[1])
+    return math.prod(wrapper_passes(name) for name in split_key(key)[1])
 
 
-def passes_of(name: str) -> int:
+def wrapper_passes(name: str) -> int:
     """By what factor a wrapper or a defence raises the passes of a look; raises UserError as `wrap`."""
     check_name(name)
     key = name.partition("=")[0]

@@ -27,7 +27,7 @@ CHANNELS = ("rgb", "bgr")
 OUTPUTS = ("", "scores", "probabilities")
 
 
-def make(named: str, *arguments: Any) -> nn.Module:
+def network(named: str, *arguments: Any) -> nn.Module:
     """The network that a function or class makes, named as `module:name`, so that a table of models imports none of them."""
     module, _, name = named.partition(":")
     made: nn.Module = getattr(import_module(module), name)(*arguments)

@@ -11,7 +11,7 @@ from segviz.data.label_sets import CITYSCAPES19, PERSON2, VOC7, VOC21
 from segviz.deferred import deferred
 from segviz.models import uploads
 from segviz.models.configuration import Configuration, read_configured, split_statements
-from segviz.models.entry import LITE_MEAN, LITE_STD, ModelEntry, make
+from segviz.models.entry import LITE_MEAN, LITE_STD, ModelEntry, network
 from segviz.models.keys import split_key
 from segviz.models.torchvision_models import TORCHVISION
 from segviz.places import ASSETS
@@ -168,7 +168,7 @@ ENTRIES = (
             head,
             f"{title}, 7 classes",
             title,
-            partial(make, VOC7_NETWORK, head),
+            partial(network, VOC7_NETWORK, head),
             sha256,
             measured,
             parameters,
@@ -181,7 +181,7 @@ ENTRIES = (
             "enet",
             "ENet, 7 classes",
             "ENet",
-            partial(make, ENET, len(VOC7.classes)),
+            partial(network, ENET, len(VOC7.classes)),
             "050fa6900b228f9454a33a9138009aa595593f9ad0adb9c0a7f1b4435515bc8f",
             0.5022,
             364_884,
@@ -197,7 +197,7 @@ ENTRIES = (
             f"lraspp-{name}",
             f"LR-ASPP, adversarially trained: {title}",
             f"LR-ASPP trained on {title}",
-            partial(make, VOC7_NETWORK, "lraspp", 0.5),
+            partial(network, VOC7_NETWORK, "lraspp", 0.5),
             sha256,
             measured,
             LRASPP_PARAMETERS,
@@ -209,7 +209,7 @@ ENTRIES = (
         ModelEntry(
             key=key,
             title=f"{title}, people (bundled)",
-            build=partial(make, "segviz.models.selfie:SelfieNet"),
+            build=partial(network, "segviz.models.selfie:SelfieNet"),
             parameters=SELFIE_PARAMETERS,
             weights=WEIGHTS / f"{key}.safetensors",
             sha256=sha256,
@@ -231,7 +231,7 @@ ENTRIES = (
         ModelEntry(
             key=f"espnetv2-voc-{width}-{side}",
             title=f"ESPNetv2 {width} at {side}x{side}",
-            build=partial(make, ESPNETV2, width, 21),
+            build=partial(network, ESPNETV2, width, 21),
             url=f"{EDGENETS}/espnetv2_s_{width}_pascal_{side}x{side}.pth",
             sha256=sha256,
             size=ESPNETV2_SIZES[width][0],
@@ -252,7 +252,7 @@ ENTRIES = (
         ModelEntry(
             key=f"espnetv2-city-{width}-{size[0]}x{size[1]}",
             title=f"ESPNetv2 {width} at {size[0]}x{size[1]}, streets",
-            build=partial(make, ESPNETV2, width, 20, len(CITYSCAPES19.classes)),
+            build=partial(network, ESPNETV2, width, 20, len(CITYSCAPES19.classes)),
             url=f"{EDGENETS}/espnetv2_s_{width}_city_{size[0]}x{size[1]}.pth",
             sha256=sha256,
             size=ESPNETV2_SIZES[width][0],
@@ -270,7 +270,7 @@ ENTRIES = (
     ModelEntry(
         key="enet-city",
         title="ENet, streets",
-        build=partial(make, ENET, len(CITYSCAPES19.classes)),
+        build=partial(network, ENET, len(CITYSCAPES19.classes)),
         url=f"{ZH320}/enet_crop-1024_800epoch.pth",
         sha256="a2813d0505a689c80e84f49c218a853b7bf37c70b862b81ccfae58ec6dd138be",
         size=1_660_549,
