@@ -21,7 +21,7 @@ FLOORS = (
     ("segviz.records",),
     ("segviz.settings",),
     ("segviz.fields",),
-    ("segviz.export", "segviz.places", "segviz.types"),
+    ("segviz.deferred", "segviz.export", "segviz.places", "segviz.types"),
 )
 
 
