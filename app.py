@@ -14,6 +14,7 @@ from segviz.live.routes import Live
 from segviz.places import ASSETS
 from segviz.settings import Settings
 from segviz.types import UserError
+from segviz.ui.kit.presenter import show_presenter_style, show_presenter_switch
 from segviz.ui.kit.state import tab
 
 
@@ -54,8 +55,10 @@ else:
     if (wanted := tab().wanted) is not None:
         tab().wanted = None
         st.switch_page(wanted[0], query_params=wanted[1])
+    show_presenter_style()
     try:
         navigation.run()
     except UserError as error:
         # As when the model of what is on screen was taken out of segviz.toml.
         st.error(str(error))
+    show_presenter_switch()

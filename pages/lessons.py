@@ -8,6 +8,7 @@ from segviz.classroom.evidence import Evidence, stored_evidence
 from segviz.classroom.handout import handout
 from segviz.classroom.lessons import FOLDER, lesson_keys, read_lesson
 from segviz.classroom.questions import Answer
+from segviz.ui.kit.presenter import key_for
 from segviz.ui.kit.session import through_app
 from segviz.ui.kit.state import page_state
 from segviz.ui.lessons import here, view
@@ -64,8 +65,24 @@ if number == count:
     st.divider()
     view.show_end(lesson)
 with st.container(horizontal=True):
-    st.button("Back", icon=":material/arrow_back:", key="back", disabled=number == 1, on_click=open_lesson, args=(key, number - 1))
-    st.button("Next", icon=":material/arrow_forward:", key="next", disabled=number == count, on_click=open_lesson, args=(key, number + 1))
+    st.button(
+        "Back",
+        icon=":material/arrow_back:",
+        key="back",
+        disabled=number == 1,
+        on_click=open_lesson,
+        args=(key, number - 1),
+        shortcut=key_for("back"),
+    )
+    st.button(
+        "Next",
+        icon=":material/arrow_forward:",
+        key="next",
+        disabled=number == count,
+        on_click=open_lesson,
+        args=(key, number + 1),
+        shortcut=key_for("next"),
+    )
 with st.expander("For the teacher", icon=":material/co_present:"):
     view.show_teacher(lesson)
     made = partial(handout, lesson, stored(key))

@@ -9,6 +9,7 @@ from segviz.classroom.lessons import FOLDER, lesson_keys, read_lesson
 from segviz.classroom.rooms import MAX_SEATS, RoomState
 from segviz.types import UserError
 from segviz.ui.classroom.common import evidence_for, pushed_step, rooms, show_answers, view_of_link
+from segviz.ui.kit.presenter import key_for
 from segviz.ui.teaching.steps import reveal
 
 
@@ -110,7 +111,13 @@ def show_answer_board(secret: str) -> None:
         reveal(lesson, number, evidence_for(lesson.key), [])
     else:
         st.button(
-            "Reveal", type="primary", icon=":material/visibility:", key="reveal", on_click=rooms().reveal, args=(secret,), shortcut="Down"
+            "Reveal",
+            type="primary",
+            icon=":material/visibility:",
+            key="reveal",
+            on_click=rooms().reveal,
+            args=(secret,),
+            shortcut=key_for("reveal"),
         )
 
 

@@ -9,6 +9,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from segviz.engine.jobs import Job
 from segviz.ui.kit.links import link_refused
+from segviz.ui.kit.presenter import key_for
 
 T = TypeVar("T")
 
@@ -46,7 +47,9 @@ def run_bar(
     """
     buttons, status = st.columns([1, 3], vertical_alignment="center")
     with buttons, st.container(horizontal=True):
-        clicked = st.button("Run", type="primary", icon=":material/play_arrow:", key=f"{page}_run", disabled=start is None)
+        clicked = st.button(
+            "Run", type="primary", icon=":material/play_arrow:", key=f"{page}_run", disabled=start is None, shortcut=key_for("run")
+        )
         if start is not None and (clicked or (running.asked and not link_refused())):
             start()
         elif otherwise is not None:
@@ -57,7 +60,12 @@ def run_bar(
             again()
         job = running.job
         st.button(
-            "Stop", icon=":material/stop:", key=f"{page}_stop", disabled=not running.active, on_click=job.stop if job is not None else None
+            "Stop",
+            icon=":material/stop:",
+            key=f"{page}_stop",
+            disabled=not running.active,
+            on_click=job.stop if job is not None else None,
+            shortcut=key_for("stop"),
         )
     return status
 

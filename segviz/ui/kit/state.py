@@ -35,6 +35,7 @@ class Tab:
     drawn, as text of `segviz.attacks.regions`. `subject` are picture and goal that classes were last suggested for. `own` are the name
     and the bytes of one's own photo and its label map, `own_picture` what became of them for the model `own_model`, read as `own_reading`
     says. `shown_in_lab` is a result that the attack lab is to show, `run_in_lab` says that it is to run the settings of its widgets.
+    `presenting` is whether pages are shown for a projector.
     """
 
     through_app: bool = False
@@ -49,6 +50,7 @@ class Tab:
     own_reading: Reading = UNSAID
     shown_in_lab: Trajectory | None = None
     run_in_lab: bool = False
+    presenting: bool = False
 
 
 def tab() -> Tab:
