@@ -68,7 +68,7 @@ def ask(lesson: Lesson, number: int, evidence: Mapping[str, Evidence], answered:
                 question.low,
                 question.high,
                 middle,
-                format=f"%.0f {question.unit}",
+                format="%.0f " + question.unit.replace("%", "%%"),
                 key=f"number-{key}",
                 label_visibility="collapsed",
             )
