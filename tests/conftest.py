@@ -30,8 +30,7 @@ torch.set_num_threads(1)
 def engines_end() -> Iterator[None]:
     """No engine of a test computes on when the interpreter ends."""
     yield
-    for engine in InThread.started:
-        engine.end()
+    jobs.engine().close()
     for engine in InThread.started:
         engine.wait()
 

@@ -6,6 +6,7 @@ import threading
 from typing import ClassVar
 
 from segviz.engine.channel import Hear
+from segviz.engine.messages import Hello
 from segviz.engine.worker import Worker
 
 
@@ -17,11 +18,19 @@ class InThread:
     def __init__(self, hear: Hear, device: int | None = None):
         self._incoming: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         self._hear = hear
-        worker = Worker(self._receive, lambda message: hear(pickle.loads(pickle.dumps(message))), lambda: None)
-        self._worker = threading.Thread(target=worker.work, name="segviz-engine", daemon=True)
+        worker = Worker(self._receive, self._tell, lambda: None)
+        self._worker = threading.Thread(target=self._work, args=(worker,), name="segviz-engine", daemon=True)
         self._worker.start()
         threading.Thread(target=worker.listen, daemon=True).start()
         self.started.append(self)
+
+    def _work(self, worker: Worker) -> None:
+        self._tell(Hello(1))
+        worker.work()
+        self._hear(None)
+
+    def _tell(self, message) -> None:
+        self._hear(pickle.loads(pickle.dumps(message)))
 
     def _receive(self):
         data = self._incoming.get()
