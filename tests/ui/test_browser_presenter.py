@@ -1,26 +1,34 @@
 """The presenter view: large type, no side bar, keys; on one page as on the next."""
 
+import re
+
+from lab_page import open_lab, wait_for_end
 from playwright.sync_api import expect
 
-
-def size_of_text(page):
-    return page.evaluate("parseFloat(getComputedStyle(document.querySelector('[data-testid=stMarkdownContainer] p')).fontSize)")
+TEXT = "parseFloat(getComputedStyle(document.querySelector('[data-testid=stMarkdownContainer] p')).fontSize)"
 
 
 def test_the_last_row_can_read_and_the_keyboard_leads(page, address):
-    page.goto(f"{address}/lessons?lesson=01-what-changes")
+    open_lab(page, f"{address}/?steps=1")
+    page.get_by_role("link", name="Lessons").click()
+    page.get_by_role("button", name="Open").first.click()
     expect(page.get_by_text("Step 1 of 4")).to_be_visible()
-    before = size_of_text(page)
+    before = page.evaluate(TEXT)
     page.get_by_role("button", name="Presenter view").click()
     expect(page.get_by_role("button", name="Leave the presenter view")).to_be_visible()
-    assert size_of_text(page) >= 1.3 * before
-    page.keyboard.press("Alt+ArrowRight")
+    page.wait_for_function(f"{TEXT} >= 1.3 * {before}")
+    page.keyboard.press("PageDown")
     expect(page.get_by_text("Step 2 of 4")).to_be_visible()
-    page.keyboard.press("Alt+ArrowLeft")
+    expect(page.get_by_role("button", name="Back")).to_be_enabled()
+    page.keyboard.press("PageUp")
     expect(page.get_by_text("Step 1 of 4")).to_be_visible()
     page.get_by_role("link", name="Attack lab").click()
-    expect(page.get_by_text("mIoU of this image").first).to_be_visible()
+    page.wait_for_selector("[data-testid=segviz-viewer][data-frame]")
     assert not page.get_by_test_id("stSidebar").is_visible()
+    page.keyboard.press("Alt+Enter")
+    expect(page.get_by_text(re.compile(r"Iteration [1-9]\d* of"))).to_be_visible()
+    page.keyboard.press("Alt+S")
+    wait_for_end(page)
     page.keyboard.press("Alt+P")
     expect(page.get_by_role("button", name="Leave the presenter view")).to_have_count(0)
     expect(page.get_by_test_id("stSidebar")).to_be_visible()

@@ -62,7 +62,7 @@ def show_push(secret: str) -> None:
     with st.container(horizontal=True):
         if st.button("Push this step", type="primary", icon=":material/send:", key="push"):
             rooms().push(secret, f"lessons?lesson={key}&step={number}")
-        if st.button("Push the next step", icon=":material/skip_next:", key="push_next", shortcut="Right"):
+        if st.button("Push the next step", icon=":material/skip_next:", key="push_next", shortcut=key_for("next")):
             push_next(secret)
     link = st.text_input("Or any view of the app: paste its link", key="push_link", placeholder="https://…/?attack=segpgd&eps=2")
     if st.button("Push this link", icon=":material/link:", key="push_view", disabled=not link):

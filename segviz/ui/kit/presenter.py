@@ -4,8 +4,8 @@ import streamlit as st
 
 from segviz.ui.kit.state import tab
 
-KEYS = {"run": "Alt+R", "stop": "Alt+S", "next": "Alt+Right", "back": "Alt+Left", "reveal": "Alt+Down", "switch": "Alt+P"}
-"""Keys by what they do. With Alt, so that arrows stay with sliders and letters with fields."""
+KEYS = {"run": "Alt+Enter", "stop": "Alt+S", "next": "PageDown", "back": "PageUp", "reveal": "Alt+V", "switch": "Alt+P"}
+"""Keys by what they do: next and back are those that a remote control sends, the others leave letters to fields."""
 
 STYLE = """<style>
 html { font-size: 150%; }
