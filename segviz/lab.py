@@ -23,7 +23,7 @@ from segviz.models.load import device_name
 from segviz.models.zoo import ModelEntry
 from segviz.records import Figures, Frame, LeftOut, Outcome, Picture, Point, Report, Trajectory, figures_of_counts, signs_of_no_gradient
 from segviz.settings import Settings
-from segviz.types import VOID, Goal, Step, StepKind, UserError
+from segviz.types import UNSAID, VOID, Goal, Step, StepKind, UserError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -39,7 +39,8 @@ def open_picture(name: str, photo: Path | bytes, labels: Path | bytes | None, en
     read = read_photo(photo, entry.working_size)
     found = None if labels is None else read_label_map(labels, read, entry.label_set)
     indices, notices = (None, ()) if found is None else (found.indices, found.notices)
-    return Picture(name, read.pixels, indices, read.original, read.notices + notices)
+    reading = UNSAID if found is None else entry.label_set.reading
+    return Picture(name, read.pixels, indices, read.original, read.notices + notices, reading)
 
 
 def read_target_map(source: Path | bytes, entry: ModelEntry) -> LabelMap:

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from segviz.settings import Settings
-from segviz.types import VOID
+from segviz.types import UNSAID, VOID, Reading
 
 
 @dataclass(frozen=True)
 class Picture:
     """A photo at working size, `pixels` (H,W,3) uint8, with `labels` (H,W) uint8 class indices (255 void) if it has a label map.
 
-    `original` is the size (width, height) that the photo came in; `notices` say what about photo and label map looks misread.
+    `original` is the size (width, height) that the photo came in; `notices` say what about photo and label map looks misread, `reading` is
+    what a person said of how the label map is read.
     """
 
     name: str
@@ -22,6 +23,7 @@ class Picture:
     labels: np.ndarray | None
     original: tuple[int, int]
     notices: tuple[str, ...] = ()
+    reading: Reading = UNSAID
 
 
 MARGIN = 0.02

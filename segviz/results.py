@@ -103,10 +103,11 @@ def evaluation_result(evaluation: Evaluation, settings: Settings | None, label_s
 def transfer_result(study: Transfer) -> dict[str, Any]:
     """A study of transfer, as far as it got: the runs, and the rows of `transfer_rows`."""
     runs = []
-    for run in study.plan.runs:
+    for number, run in enumerate(study.plan.runs):
         settings = run_settings(run.settings)
         settings.pop("image")
-        runs.append({"table": run.group, "name": run.name, **settings, "gradient_evaluations": evaluations_of(run.settings)})
+        cost = {"gradient_evaluations": evaluations_of(run.settings), "passes": study.passes_of(number)}
+        runs.append({"table": run.group, "name": run.name, **settings, **cost})
     return {
         "scope": scope_of(study),
         "pictures": study.pictures,
@@ -138,6 +139,7 @@ def transfer_rows(study: Transfer) -> list[dict[str, Any]]:
             "eps": run.settings.eps,
             "steps": steps_of(run.settings),
             "gradient_evaluations": evaluations_of(run.settings),
+            "passes": study.passes_of(cell.run),
             "source": run.settings.model,
             "victim": study.plan.victims[cell.victim],
             "clean_miou": cell.clean.miou,

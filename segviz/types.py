@@ -22,6 +22,23 @@ class UserError(Exception):
 
 
 @dataclass(frozen=True)
+class Reading:
+    """What a person says of label maps whose files leave it open.
+
+    `mask_class`: the maps are masks of this class: 255, or the higher value of a map that holds only two, stands for it. `by`: what
+    counts in a map with a palette or in colours, its "ids" or its "colours"; empty: decided by the palette. `turned`: the maps lie as
+    their photos are stored, so that they are turned along where EXIF turns a photo.
+    """
+
+    mask_class: str = ""
+    by: str = ""
+    turned: bool = False
+
+
+UNSAID = Reading()
+
+
+@dataclass(frozen=True)
 class Goal:
     """What an attack wants.
 

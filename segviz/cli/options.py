@@ -11,14 +11,14 @@ from typing import Any, NoReturn, TypeAlias
 from segviz.attacks.catalog import published
 from segviz.attacks.transforms import TRANSFORMS
 from segviz.data.datasets import Pairs, open_data_set
-from segviz.data.label_sets import READ_BY, UNSAID, LabelSet, Reading, label_set_named
+from segviz.data.label_sets import READ_BY, LabelSet, label_set_named
 from segviz.data.samples import samples
 from segviz.export import json_of
 from segviz.fields import Field, fields_of
 from segviz.models.entry import ModelEntry
 from segviz.records import LeftOut
 from segviz.settings import Settings
-from segviz.types import UserError
+from segviz.types import UNSAID, Reading, UserError
 
 Commands: TypeAlias = "argparse._SubParsersAction[OneLineParser]"
 

@@ -13,6 +13,7 @@ from segviz.data.label_sets import LabelSet, translation
 from segviz.models.contained import contained
 from segviz.models.entry import ModelEntry
 from segviz.models.segmenter import Segmenter
+from segviz.models.wrappers import Wrapper
 from segviz.types import UserError
 
 HOOKS = threading.Lock()
@@ -123,9 +124,39 @@ class AdaptedSegmenter(Segmenter):
         return {name: output for name, output in found.items() if name.count(".") == level}
 
 
+class FedOtherwise(Wrapper):
+    """A Segmenter whose weights were trained with colours in the order `channels` and normalised values times `input_range`."""
+
+    def __init__(self, model: Segmenter, channels: str, input_range: float):
+        super().__init__(model)
+        self.channels, self.input_range = channels, input_range
+
+    def fed(self, x: Tensor) -> Tensor:
+        """What the Segmenter inside makes the values of, by its own normalisation, that the weights want."""
+        values = (x - self.mean) / self.std * self.input_range
+        if self.channels == "bgr":
+            values = values.flip(1)
+        return values * self.std + self.mean
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Images (N,3,H,W) in [0,1] to logits (N,C,H,W)."""
+        return self.model(self.fed(x))
+
+    def features(self, x: Tensor) -> dict[int, Tensor]:
+        """Features of the network inside."""
+        return self.model.features(self.fed(x))
+
+
 def as_segmenter(network: nn.Module, entry: ModelEntry) -> Segmenter:
-    """What an entry's `build` made, behind the Segmenter's face."""
-    return network if isinstance(network, Segmenter) else AdaptedSegmenter(network, entry)
+    """What an entry's `build` made, behind the Segmenter's face; raises UserError for what cannot be said of such a network."""
+    if not isinstance(network, Segmenter):
+        return AdaptedSegmenter(network, entry)
+    for field, value in (("output", entry.output), ("outputs", entry.outputs)):
+        if value not in ("", "scores"):
+            raise UserError(f"The network of {entry.network_of or entry.key} ends in one tensor of scores; leave out {field} = '{value}'.")
+    if (entry.channels, entry.input_range) == ("rgb", 1.0):
+        return network
+    return FedOtherwise(network, entry.channels, entry.input_range)
 
 
 def scores_of(output: Any, name: str = "") -> Tensor:

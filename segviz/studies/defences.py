@@ -217,12 +217,13 @@ class DefenceFigures:
 
     `clean` without an attack, `naive` under the attack on the network without the defence, `adaptive` under the one through it.
     `defence` is empty for the network alone. `error` says why it could not be tried. Each is the mean over `draws` of a random defence,
-    by which the same results are judged, with the lowest and the highest of them; 1 draw where nothing is random. `passes` is how many
-    passes through the network one look of the attack takes.
+    by which the same results are judged, with the lowest and the highest of them; 1 draw where nothing is random. `views` is how many
+    passes through the network one look of the attack through the defence takes, `passes` as in `Step` are those of that whole attack, mean
+    per picture.
     """
 
     defence: str
-    passes: int
+    views: int
     pictures: int = 0
     clean: float = 0.0
     naive: float = 0.0
@@ -235,6 +236,7 @@ class DefenceFigures:
     naive_high: float = 0.0
     adaptive_low: float = 0.0
     adaptive_high: float = 0.0
+    passes: float = 0.0
 
     def ratio(self, attacked: float) -> float | None:
         """IoU ratio: an attacked mIoU over the clean one of the same defence (Arnab et al., 1711.09856)."""
@@ -258,13 +260,14 @@ class Survey:
 
 @dataclass
 class Counts:
-    """Confusion matrices (draws,C,C) of one defence, added up."""
+    """Confusion matrices (draws,C,C) of one defence, and the passes of the attacks through it, added up."""
 
     clean: Tensor
     naive: Tensor
     adaptive: Tensor
     pictures: int = 0
     error: str = ""
+    passes: int = 0
 
     @classmethod
     def of(cls, classes: int, draws: int) -> Self:
@@ -333,13 +336,15 @@ def survey(
             if stopped():
                 return
             if task is not None:
-                adaptive = deque(task.attack.run(one, task.x, task.goal), maxlen=1).pop().x_adv
+                step = deque(task.attack.run(one, task.x, task.goal), maxlen=1).pop()
+                adaptive = step.x_adv
                 plain = adaptive if plain is None else plain
                 naive = confusion(those, plain, task.labels)
                 count.clean = count.clean + confusion(those, task.x, task.labels)
                 count.naive = count.naive + naive
                 count.adaptive = count.adaptive + (confusion(those, adaptive, task.labels) if name else naive)
                 count.pictures += 1
+                count.passes += step.passes
                 if not name:
                     with torch.no_grad():
                         clean_entropy.append(mean_entropy(one(task.x)).item())
@@ -363,14 +368,14 @@ def tasks_on(
     return tasks, None
 
 
-def defence_figures(name: str, passes: int, count: Counts) -> DefenceFigures:
+def defence_figures(name: str, views: int, count: Counts) -> DefenceFigures:
     """The figures of a defence so far."""
     if count.pictures == 0:
-        return DefenceFigures(name, passes, error=count.error)
+        return DefenceFigures(name, views, error=count.error)
     clean, naive, adaptive = (metrics.mean_iou(counts).tolist() for counts in (count.clean, count.naive, count.adaptive))
     return DefenceFigures(
         defence=name,
-        passes=passes,
+        views=views,
         pictures=count.pictures,
         clean=mean(clean),
         naive=mean(naive),
@@ -383,6 +388,7 @@ def defence_figures(name: str, passes: int, count: Counts) -> DefenceFigures:
         naive_high=max(naive),
         adaptive_low=min(adaptive),
         adaptive_high=max(adaptive),
+        passes=count.passes / count.pictures,
     )
 
 

@@ -14,6 +14,7 @@ from segviz.data.label_sets import VOC7
 from segviz.data.samples import samples
 from segviz.models.load import default_device
 from segviz.places import ASSETS
+from segviz.records import LeftOut
 from segviz.settings import Settings
 from segviz.studies.transfer import (
     Plan,
@@ -67,7 +68,9 @@ def transfer_of(facts: dict[str, Any]) -> Transfer:
         TransferCell(one["run"], one["victim"], Rates(**one["clean"]), Rates(**one["adversarial"]), tuple(map(tuple, one["curve"])))
         for one in facts["cells"]
     )
-    return Transfer(**facts | {"plan": plan, "cells": cells, "exhibits": ()})
+    left_out = tuple(LeftOut(**one) for one in facts.get("left_out", ()))
+    told = {name: tuple(facts.get(name, ())) for name in ("warnings", "passes")}
+    return Transfer(**facts | told | {"plan": plan, "cells": cells, "exhibits": (), "left_out": left_out})
 
 
 if __name__ == "__main__":

@@ -17,7 +17,6 @@ from typing import IO
 import numpy as np
 
 from segviz.attacks.catalog import alpha_of, steps_of
-from segviz.data.label_sets import UNSAID
 from segviz.defences.catalog import defence_entry
 from segviz.defences.load import load_model
 from segviz.defences.rows import DEFENCES
@@ -27,7 +26,7 @@ from segviz.models.load import default_device
 from segviz.models.zoo import model_entry
 from segviz.settings import Settings
 from segviz.studies.grid import Cell
-from segviz.types import UserError
+from segviz.types import UNSAID, UserError
 
 NUMERICS = 1
 """Grows when the same cell would come out with other numbers; results of another number are not found again."""

@@ -226,7 +226,8 @@ def as_csv(rows: Sequence[Row]) -> str:
     """Rows as CSV with a heading; rates are fractions of 1, empty where there is no value, a column of IoU per class."""
     classes = list(dict.fromkeys(name for row in rows for name in row.classes))
     heading = ["model", "attack", "eps", "steps", "seed", "images", "pending", "clean_miou", "miou", "low", "high", "iou_ratio", "nmiou"]
-    heading += ["pixel_accuracy", "success", "linf", "gradient_evaluations", *(f"iou_{name}" for name in classes), "errors"]
+    heading += ["pixel_accuracy", "success", "linf", "gradient_evaluations", "passes", "left_out"]
+    heading += [*(f"iou_{name}" for name in classes), "errors"]
     lines = []
     for row in rows:
         settings, after = row.point.settings, row.adversarial
@@ -234,6 +235,7 @@ def as_csv(rows: Sequence[Row]) -> str:
         iou = dict(zip(row.classes, after.iou, strict=True)) if after else {}
         where = [settings.model, row.point.row.title, settings.eps, settings.steps, settings.seed, row.images, row.pending]
         rates = [row.clean and row.clean.miou, after and after.miou, low, high, row.iou_ratio, after and after.nmiou]
-        more = [after and after.pixel_accuracy, row.success, row.linf, row.gradient_evaluations, *(iou.get(name) for name in classes)]
-        lines.append(dict(zip(heading, [*where, *rates, *more, "; ".join(row.errors)], strict=True)))
+        more = [after and after.pixel_accuracy, row.success, row.linf, row.gradient_evaluations, row.passes, len(row.left_out)]
+        by_class = [iou.get(name) for name in classes]
+        lines.append(dict(zip(heading, [*where, *rates, *more, *by_class, "; ".join(row.errors)], strict=True)))
     return csv_of(heading, lines)

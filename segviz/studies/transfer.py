@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
+from statistics import mean
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy as np
 from segviz import metrics
 from segviz.attacks.catalog import attack_entry, iterations_of, published, rounding_notice
 from segviz.data.images import FORMATS, opened, orientation_of
-from segviz.data.label_sets import UNSAID, LabelSet, Reading, translation
+from segviz.data.label_sets import LabelSet, translation
 from segviz.data.samples import samples
 from segviz.defences.catalog import evaluations_of
 from segviz.defences.load import load_model
@@ -24,7 +25,7 @@ from segviz.records import LeftOut, Picture, gathered
 from segviz.settings import Settings
 from segviz.studies.compare import within_budget
 from segviz.studies.evaluate import BATCH, in_label_set
-from segviz.types import StepKind, UserError
+from segviz.types import UNSAID, Reading, StepKind, UserError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -122,7 +123,8 @@ class Transfer:
     such photo yet. `spent` counts gradient evaluations over all pictures, of `budget`. `exhibits` are there if there
     is one photo only: a run's, by its number. `own_prediction`: without label maps a victim is measured against its own clean prediction.
     `stopped_after` is the iteration that the last run was stopped at, where that is part of the figures. Photos `left_out` count nowhere.
-    `warnings` are what must be read beside the figures.
+    `warnings` are what must be read beside the figures. `passes` as in `Step` are those of each run, mean per picture; None before its
+    first result, empty where they were not counted.
     """
 
     plan: Plan
@@ -136,11 +138,16 @@ class Transfer:
     stopped_after: int | None = None
     left_out: tuple[LeftOut, ...] = ()
     warnings: tuple[str, ...] = ()
+    passes: tuple[float | None, ...] = ()
 
     @property
     def budget(self) -> int:
         """Gradient evaluations of the whole study."""
         return (self.total - len(self.left_out)) * self.plan.gradients
+
+    def passes_of(self, run: int) -> float | None:
+        """The passes of a run, None where they are not known."""
+        return self.passes[run] if self.passes else None
 
     def cell(self, run: int, victim: int) -> TransferCell | None:
         """The cell of a run and a victim, if there is one yet."""
@@ -186,6 +193,7 @@ def transfer(
     of_models = tuple(f"{key}: {notice}" for key in keys for notice in loaded(key)[1].notices)
     of_models += tuple(dict.fromkeys(notice for run in plan.runs for notice in rounding_notice(run.settings)))
     total: Counts = {}
+    passes: list[list[int]] = [[] for _ in plan.runs]
     spent = finished = 0
     for batch in batches(photos, BATCH if device.type == "cuda" else 1):
         tasks, lacking = tasks_of(plan, batch, loaded)
@@ -220,6 +228,8 @@ def transfer(
                             shown = replace(shown, pictures=size, cells=cells_of(plan, audience.counts))
                         yield shown
             spent += size * step.gradient_evaluations
+            passes[number] += size * [step.passes]
+            shown = replace(shown, passes=tuple(mean(of) if of else None for of in passes))
             exhibit = Exhibit(task.pictures[0].pixels, frame_of(step).pixels, (), ())
             for before, after in audience.look(number, RESULT, x, step.x_adv, labels):
                 exhibit = replace(exhibit, clean_maps=(*exhibit.clean_maps, as_map(before)), maps=(*exhibit.maps, as_map(after)))

@@ -11,9 +11,9 @@ from PIL import Image
 
 from segviz.data.images import TURNS, Photo, read_photo
 from segviz.data.label_maps import read_label_map, read_map
-from segviz.data.label_sets import ADE20K150, CAMVID11, CITYSCAPES19, CITYSCAPES_LABEL_IDS, VOC7, VOC21, Reading, plain_label_set
+from segviz.data.label_sets import ADE20K150, CAMVID11, CITYSCAPES19, CITYSCAPES_LABEL_IDS, VOC7, VOC21, plain_label_set
 from segviz.data.samples import samples
-from segviz.types import VOID, UserError
+from segviz.types import VOID, Reading, UserError
 
 PETS = plain_label_set("pets", ["ground", "cat", "dog"])
 

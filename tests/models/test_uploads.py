@@ -1,5 +1,7 @@
 """Weights through the browser: what is refused, and that models of others are left alone."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from safetensors.torch import load_file, save
@@ -53,3 +55,16 @@ def test_weights_that_give_no_finite_scores_are_refused(fresh):
         with pytest.raises(UserError, match=r"cut\.safetensors is damaged"):
             upload(LRASPP, "cut.safetensors", data)
     assert not (fresh / "uploads").exists()
+
+
+def test_weights_that_were_trained_otherwise_are_fed_so():
+    data = LRASPP.weights.read_bytes()
+    plain, other = upload(LRASPP, "w.safetensors", data), upload(LRASPP, "w.safetensors", data, "bgr", 2.0)
+    assert plain.key != other.key
+    network, fed = load_entry(plain, CPU), load_entry(other, CPU)
+    x = torch.rand(1, 3, 64, 96)
+    wanted = ((x - network.mean) / network.std * 2).flip(1) * network.std + network.mean
+    torch.testing.assert_close(fed(x), network(wanted), atol=1e-3, rtol=1e-3)
+    assert not torch.allclose(fed(x), network(x), atol=0.1)
+    with pytest.raises(UserError, match="ends in one tensor of scores"):
+        load_entry(replace(plain, outputs="probabilities"), CPU)

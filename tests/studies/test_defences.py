@@ -119,6 +119,7 @@ def test_survey(small, model):
     assert none.naive == none.adaptive < none.clean
     done = trial(small, model, "median", budget=3)
     assert median.clean == pytest.approx(done.naive.clean.miou)
+    assert (median.views, median.passes) == (1, done.adaptive.report.passes)
     assert median.naive == pytest.approx(done.naive.report.adversarial.miou)
     assert median.adaptive == pytest.approx(done.adaptive.report.adversarial.miou)
     assert median.ratio(median.naive) == pytest.approx(median.naive / median.clean)

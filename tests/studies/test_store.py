@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from segviz.data.label_sets import VOC21, Reading
+from segviz.data.label_sets import VOC21
 from segviz.settings import Settings
 from segviz.studies import store as store_module
 from segviz.studies.grid import AttackRow, Cell, ImageRef, cells
 from segviz.studies.ledger import keyed_cells
 from segviz.studies.run import run
 from segviz.studies.store import ARRAYS, Store, default_folder, failed, key_of
-from segviz.types import UserError
+from segviz.types import Reading, UserError
 
 
 def test_a_result_comes_back_as_it_was(study, tmp_path):

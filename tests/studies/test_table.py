@@ -125,6 +125,8 @@ def test_files_hold_the_rows(study, tmp_path):
         ("pgd", 8, "4"),
     ]
     assert float(read[0]["iou_cat"]) == rows[0].adversarial.iou[1]
+    assert [float(line["passes"]) for line in read] == [row.passes for row in rows]
+    assert read[0]["left_out"] == "0"
     values = json.loads(json.dumps(as_values(rows)))
     assert values[3]["adversarial"]["iou"]["cat"] == rows[3].adversarial.iou[1]
     assert Settings(**values[3]["settings"]) == replace(rows[3].point.settings, image=Settings().image)

@@ -164,6 +164,7 @@ def test_victims_look_at_rounded_iterates(files):
     rows = transfer_rows(study)
     assert [row["iteration"] for row in rows[:7]] == [0, 1, 2, 3, 4, 5, "result"]
     assert len(transfer_csv(study).splitlines()) == 1 + 2 * 2 * 7
+    assert study.passes[0] == alone.report.passes == rows[0]["passes"]
 
 
 def test_table_of_scales(files):

@@ -369,7 +369,7 @@ def test_the_lab_does_not_run_by_itself_when_one_comes_from_another_page():
     assert not attacked(app)
 
 
-def test_what_looks_misread_stands_beside_the_figures_and_can_be_put_right():
+def test_what_looks_misread_stands_beside_the_figures_and_can_be_put_right(tmp_path, monkeypatch, files):
     app = finish(open_page(image="own", attack="fgsm", steps="1", eps="2"))
     mask = np.zeros((60, 90), np.uint8)
     mask[10:40, 20:70] = 255
@@ -381,3 +381,11 @@ def test_what_looks_misread_stands_beside_the_figures_and_can_be_put_right():
     control(app, "In a mask, 255 (or the higher of two values) is").select("cat")
     finish(app.run())
     assert not any("as a mask does" in warning.value for warning in app.warning)
+    finish(press(app, "Run"))
+    (tmp_path / "photo.png").write_bytes(png_of((90, 60)))
+    (tmp_path / "labels.png").write_bytes(data.getvalue())
+    monkeypatch.chdir(tmp_path)
+    scope: dict = {}
+    exec(files["attack.py"](), scope)
+    assert scope["trajectory"].report.adversarial.miou == record_of(files)["adversarial"]["miou"]
+    assert not any("as a mask does" in warning for warning in scope["trajectory"].warnings)

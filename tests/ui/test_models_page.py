@@ -109,6 +109,11 @@ def test_uploaded_weights_become_a_model_and_code_is_refused(served, tmp_path, m
     exec(code.replace("weights.safetensors", "mine.safetensors"), {})
     assert (tmp_path / "adversarial.png").exists()
 
+    control(app, "Order of the colours").set_value("bgr")
+    app.run()
+    (turned,) = (entry for entry in uploads.UPLOADED.values() if entry.key != key)
+    assert turned.channels == "bgr"
+
     choose(app, Network="espnetv2-voc-0.5-256")
     assert any("espnetv2-voc-0.5-256" in error.value for error in app.error)
     script = io.BytesIO()

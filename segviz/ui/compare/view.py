@@ -23,7 +23,7 @@ from segviz.ui.kit.handover import show_in_lab
 from segviz.ui.kit.layers import FLIPPED, PERTURBATION, label_set_of, layer_title, layers_of
 from segviz.ui.kit.pictures import COLOURS, show_row, swatch
 from segviz.ui.kit.status import show_problem
-from segviz.ui.kit.words import GOAL_TITLES, basis
+from segviz.ui.kit.words import GOAL_TITLES, PASSES_HELP, basis
 
 ROW = ("Adversarial", "Adversarial map", FLIPPED, PERTURBATION)
 INTRODUCTION = (
@@ -76,6 +76,7 @@ def show_entrants(entrants: Sequence[Entrant], budget: int, active: bool) -> Non
             "max |d|": st.column_config.NumberColumn(format="%.0f/255", help="Largest change of any colour value in the 8-bit result."),
             "PSNR": st.column_config.NumberColumn(format="%.1f dB"),
             "gradients": st.column_config.NumberColumn(format="%d", help=f"Gradient evaluations spent, of {budget}."),
+            "passes": st.column_config.NumberColumn(format="%d", help=PASSES_HELP),
             "seconds": st.column_config.NumberColumn(format="%.2f", help="Time of attacking on this server, waiting not counted."),
         },
         alt="Figures of the attacks, strongest first",
@@ -100,6 +101,7 @@ def entrant_row(entrant: Entrant, colour: str, active: bool) -> dict[str, str | 
     row["max |d|"] = report.linf if report else None
     row["PSNR"] = report.psnr if report else None
     row["gradients"] = point.gradients if point else None
+    row["passes"] = report.passes if report else None
     row["seconds"] = report.seconds if report else None
     row["state"] = state_of_entrant(entrant, active)
     return row

@@ -18,6 +18,7 @@ from segviz.ui.curves.robustness import show_robustness
 from segviz.ui.curves.state import curves
 from segviz.ui.kit.beside import show_warnings
 from segviz.ui.kit.export import File, download_buttons
+from segviz.ui.kit.words import PASSES_HELP
 from segviz.ui.study.page import show_errors
 from segviz.ui.study.state import Shown
 
@@ -92,7 +93,9 @@ def show_points(shown: Shown) -> None:
     rates = ("clean mIoU", "mIoU", "from", "to", "NmIoU", "accuracy")
     columns = {name: st.column_config.NumberColumn(format="%.1f %%") for name in rates} | {
         "IoU ratio": st.column_config.NumberColumn(format="%.2f"),
+        "left out": st.column_config.NumberColumn(help="Photos that this point cannot be measured on; above the table it says why."),
         "gradients": st.column_config.NumberColumn(format="%.0f", help="Gradient evaluations per image."),
+        "passes": st.column_config.NumberColumn(format="%.0f", help=PASSES_HELP),
         "max |d|": st.column_config.NumberColumn(format="%.0f", help="Largest change of any value in the 8-bit results."),
     }
     table = [values for row in shown.rows if (values := point_values(row)) is not None]
@@ -114,6 +117,7 @@ def point_values(row: Row) -> dict[str, Any] | None:
         "ε": settings.eps,
         "seed": settings.seed,
         "images": row.images,
+        "left out": len(row.left_out),
         "clean mIoU": 100 * row.clean.miou,
         "mIoU": 100 * row.adversarial.miou,
         "from": None if low is None else 100 * low,
@@ -122,6 +126,7 @@ def point_values(row: Row) -> dict[str, Any] | None:
         "NmIoU": 100 * row.adversarial.nmiou,
         "accuracy": 100 * row.adversarial.pixel_accuracy,
         "gradients": row.gradient_evaluations,
+        "passes": row.passes,
         "max |d|": row.linf,
     }
 

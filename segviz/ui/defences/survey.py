@@ -6,15 +6,34 @@ from segviz.defences.catalog import defence_entry
 from segviz.results import survey_csv
 from segviz.studies.defences import Survey
 from segviz.ui.defences.charts import entropy_roc
-from segviz.ui.kit.beside import show_warnings
+from segviz.ui.kit.beside import show_left_out, show_warnings
 from segviz.ui.kit.export import File, download_buttons
+from segviz.ui.kit.words import PASSES_HELP
+
+PERCENT = st.column_config.NumberColumn(format="%.1f %%")
+RATIO = st.column_config.NumberColumn(format="%.2f", help="mIoU under attack over the clean one of the same row (Arnab et al.).")
+COLUMNS = {
+    "clean mIoU": PERCENT,
+    "clean cost": st.column_config.NumberColumn(
+        format="%.1f", help="Percentage points of mIoU that the defence costs without an attack; below 0 it helps."
+    ),
+    "naive mIoU": PERCENT,
+    "adaptive mIoU": PERCENT,
+    "spread": st.column_config.NumberColumn(
+        format="%.1f", help="Percentage points between the lowest and the highest adaptive mIoU over the draws of a random defence."
+    ),
+    "draws": st.column_config.NumberColumn(help="Draws of the defence by which every result is judged; figures are their means."),
+    "views": st.column_config.NumberColumn(help="Passes that one look of the attack through the defence takes."),
+    "passes": st.column_config.NumberColumn(format="%.0f", help=PASSES_HELP),
+    "naive IoU ratio": RATIO,
+    "adaptive IoU ratio": RATIO,
+}
 
 
 def show_survey(survey: Survey) -> None:
     """The table over the samples, its CSV, and how well uncertainty tells attacked pictures from clean ones."""
     show_warnings(survey.warnings)
-    percent = st.column_config.NumberColumn(format="%.1f %%")
-    ratio = st.column_config.NumberColumn(format="%.2f", help="mIoU under attack over the clean one of the same row (Arnab et al.).")
+    show_left_out(survey.left_out)
     rows = [row for row in survey.rows if row.pictures or row.error]
     clean = rows[0].clean
     st.dataframe(
@@ -28,26 +47,14 @@ def show_survey(survey: Survey) -> None:
             "adaptive IoU ratio": [row.ratio(row.adaptive) for row in rows],
             "spread": [100 * (row.adaptive_high - row.adaptive_low) if row.draws > 1 and row.pictures else None for row in rows],
             "draws": [row.draws if row.pictures else None for row in rows],
-            "views": [row.passes for row in rows],
+            "views": [row.views for row in rows],
+            "passes": [row.passes for row in rows],
             "pictures": [row.pictures for row in rows],
             "": [row.error for row in rows],
         },
         hide_index=True,
         placeholder="–",
-        column_config={
-            "clean mIoU": percent,
-            "clean cost": st.column_config.NumberColumn(
-                format="%.1f", help="Percentage points of mIoU that the defence costs without an attack; below 0 it helps."
-            ),
-            "naive mIoU": percent,
-            "adaptive mIoU": percent,
-            "spread": st.column_config.NumberColumn(
-                format="%.1f", help="Percentage points between the lowest and the highest adaptive mIoU over the draws of a random defence."
-            ),
-            "draws": st.column_config.NumberColumn(help="Draws of the defence by which every result is judged; figures are their means."),
-            "naive IoU ratio": ratio,
-            "adaptive IoU ratio": ratio,
-        },
+        column_config=COLUMNS,
         alt="Clean, naive and adaptive mIoU of each defence",
     )
     st.caption(

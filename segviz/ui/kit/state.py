@@ -6,8 +6,8 @@ from typing import Any, TypeVar
 
 import streamlit as st
 
-from segviz.data.label_sets import UNSAID, Reading
 from segviz.records import Picture, Trajectory
+from segviz.types import UNSAID, Reading
 
 T = TypeVar("T")
 

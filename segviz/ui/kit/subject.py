@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from segviz.data.label_sets import READ_BY, Reading
+from segviz.data.label_sets import READ_BY
 from segviz.defences.titles import WRAPPER_TITLES
 from segviz.lab import open_picture, sample_picture
 from segviz.models.keys import split_key
 from segviz.models.zoo import ModelEntry, catalogue, model_entry
 from segviz.records import Picture
 from segviz.settings import GOALS, Settings
-from segviz.types import UserError
+from segviz.types import Reading, UserError
 from segviz.ui.kit.beside import show_warnings
 from segviz.ui.kit.links import SHARED
 from segviz.ui.kit.models import download_panel, is_here, mention_faults, model_facts, model_keys, model_title

@@ -19,6 +19,8 @@ REGION_TITLES = {"": "Whole picture", "class": "One class", "outside": "All but 
 
 NORM_TITLES = {"linf": "L∞", "l2": "L2"}
 
+PASSES_HELP = "Passes through the network, forward and backward, per picture, with the looks at the clean picture and at the result."
+
 LABEL_TITLES = {"truth": "Labels", "prediction": "Prediction"}
 
 

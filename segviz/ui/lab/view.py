@@ -28,7 +28,7 @@ from segviz.ui.kit.pictures import data_url
 from segviz.ui.kit.session import first_trajectory
 from segviz.ui.kit.state import tab
 from segviz.ui.kit.status import problem_of_job
-from segviz.ui.kit.words import basis, in_percent, in_points, where_of
+from segviz.ui.kit.words import PASSES_HELP, basis, in_percent, in_points, where_of
 from segviz.ui.lab.controls import NOTHING_DRAWN
 from segviz.ui.lab.files import curve_csv, snippet
 from segviz.ui.lab.state import Lab
@@ -182,7 +182,11 @@ def show_cost_of_result(columns: Sequence[DeltaGenerator], report: Report, devic
     seconds = f"{report.seconds:.2f} s of attacking on {device}, waiting not counted."
     columns[0].metric("Largest change", f"{report.linf:.0f}/255", help="max |d|, measured on the 8-bit image that you can download.")
     columns[1].metric("PSNR", psnr, help=f"Peak signal-to-noise ratio. The Euclidean norm of the change is {report.l2:.2f}.")
-    columns[2].metric("Gradients", report.gradient_evaluations, help=f"Gradient evaluations; {seconds}")
+    columns[2].metric(
+        "Gradients",
+        report.gradient_evaluations,
+        help=f"Gradient evaluations. With all forward passes it took {report.passes:,} passes through the network. {seconds}",
+    )
 
 
 NEW_CLASS = 0.05
@@ -216,11 +220,14 @@ def show_outcomes(trajectory: Trajectory) -> None:
                 "pixels won": [100 * outcome.success for outcome in ordered],
                 "pixel accuracy": [100 * outcome.pixel_accuracy for outcome in ordered],
                 "mIoU of this image": [100 * outcome.miou for outcome in ordered],
+                "gradients": [outcome.gradients for outcome in ordered],
+                "passes": [outcome.passes for outcome in ordered],
             },
             hide_index=True,
             column_config={
                 name: st.column_config.NumberColumn(format="%.1f %%") for name in ("pixels won", "pixel accuracy", "mIoU of this image")
-            },
+            }
+            | {"passes": st.column_config.NumberColumn(help=PASSES_HELP)},
             alt="Results of the suite's attacks, strongest first",
         )
         st.caption("Each attack's own 8-bit result, strongest first; the suite's result is the first one.")

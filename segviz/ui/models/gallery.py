@@ -11,6 +11,7 @@ from segviz import draw
 from segviz.engine.jobs import engine
 from segviz.engine.messages import Memory
 from segviz.models.load import budget_from_environment
+from segviz.models.own import CHANNELS
 from segviz.models.uploads import upload
 from segviz.models.zoo import ModelEntry, catalogue, model_entry
 from segviz.studies.gallery import NoView, PhotoView
@@ -83,9 +84,10 @@ def upload_weights() -> None:
     file = st.file_uploader("Weights", ["safetensors", "pt", "pth"], max_upload_size=300, key="weights_upload")
     if file is None:
         return
+    channels, input_range = feeding_controls()
     known = set(catalogue())
     try:
-        entry = upload(catalogue()[base], file.name, file.getvalue())
+        entry = upload(catalogue()[base], file.name, file.getvalue(), channels, input_range)
     except UserError as error:
         st.error(str(error))
     else:
@@ -93,6 +95,17 @@ def upload_weights() -> None:
             # The lists above were drawn without it.
             st.rerun()
         st.success(f"{entry.title} is now in all lists as {entry.key}, for everyone on this server until it ends.")
+
+
+def feeding_controls() -> tuple[str, float]:
+    """How uploaded weights want to be fed: the order of the colours, and by how much normalised values are multiplied."""
+    with st.expander("If the weights were trained otherwise than the network's own"):
+        channels = st.segmented_control(
+            "Order of the colours", CHANNELS, default="rgb", required=True, format_func=str.upper, key="upload_channels"
+        )
+        grey = st.checkbox("Values of 0 to 255", key="upload_grey", help="The network's own takes values of 0 to 1, normalised.")
+        st.caption("Networks of the catalogue end in scores, so that nothing need be said of their outputs.")
+    return str(channels), 255.0 if grey else 1.0
 
 
 def choose_models() -> list[str]:

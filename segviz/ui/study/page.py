@@ -11,6 +11,7 @@ from segviz.live.views import time_in_words
 from segviz.studies.grid import Study
 from segviz.studies.run import Cost, cost
 from segviz.types import UserError
+from segviz.ui.kit.beside import show_left_out
 from segviz.ui.kit.links import open_link, write_link
 from segviz.ui.kit.running import follow, run_bar
 from segviz.ui.kit.status import AWAY, show_job
@@ -80,10 +81,11 @@ def look_up(state: StudyRun, study: Study, default: Study) -> Study | None:
 
 
 def show_errors(shown: Shown) -> list[str]:
-    """Why some of the study could not be computed, the first three reasons; returns all."""
+    """Which pictures of the study count in some or all of its points not, and why, the first three reasons in full; returns all."""
     errors = list(dict.fromkeys(error for row in shown.rows for error in row.errors))
     for error in errors[:3]:
         st.warning(error)
+    show_left_out(list(dict.fromkeys(lacking for row in shown.rows for lacking in row.left_out)))
     return errors
 
 

@@ -12,6 +12,7 @@ from segviz.results import transfer_csv
 from segviz.studies import arnab
 from segviz.studies.transfer import SCALES, Transfer, TransferCell
 from segviz.ui.kit.export import File, download_buttons
+from segviz.ui.kit.words import PASSES_HELP
 from segviz.ui.transfer.charts import heat_table, transfer_curves
 from segviz.ui.transfer.words import miou_name
 
@@ -108,6 +109,7 @@ def show_numbers(study: Transfer) -> None:
             **{name: percent for name in columns if "mIoU" in name or "accuracy" in name},
             "IoU ratio": st.column_config.NumberColumn(format="%.3f", help="Adversarial over clean mIoU of the victim (Arnab et al.)."),
             "gradients": st.column_config.NumberColumn(format="%d", help="Gradient evaluations per picture."),
+            "passes": st.column_config.NumberColumn(format="%.0f", help=PASSES_HELP),
         },
         alt="Clean and adversarial figures of every source and victim",
     )
@@ -122,6 +124,7 @@ def cell_values(study: Transfer, cell: TransferCell) -> dict[str, Any]:
         "transforms": " + ".join(TRANSFORMS[key].title for key in settings.transforms) or None,
         "steps": steps_of(settings),
         "gradients": evaluations_of(settings),
+        "passes": study.passes_of(cell.run),
         "victim": study.plan.victims[cell.victim],
         f"clean {name}": 100 * cell.clean.miou,
         f"adversarial {name}": None if adversarial is None else 100 * adversarial.miou,

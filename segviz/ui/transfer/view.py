@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from segviz.ui.kit.beside import show_warnings
+from segviz.ui.kit.beside import show_left_out, show_warnings
 from segviz.ui.kit.status import show_job
 from segviz.ui.transfer.maps import show_maps
 from segviz.ui.transfer.state import Transfers
@@ -17,6 +17,7 @@ def show_study(state: Transfers, view: str) -> None:
     origin, study = state.studies[view]
     st.caption(READING[view])
     show_warnings(study.warnings)
+    show_left_out(study.left_out)
     if study.exhibits and view == "picture":
         show_maps(study, origin)
     if view == "curves":
