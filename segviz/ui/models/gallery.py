@@ -10,8 +10,8 @@ import streamlit as st
 from segviz import draw
 from segviz.engine.jobs import engine
 from segviz.engine.messages import Memory
+from segviz.models.entry import CHANNELS
 from segviz.models.load import budget_from_environment
-from segviz.models.own import CHANNELS
 from segviz.models.uploads import upload
 from segviz.models.zoo import ModelEntry, catalogue, model_entry
 from segviz.studies.gallery import NoView, PhotoView
