@@ -10,7 +10,8 @@ from torch import Tensor
 
 from segviz.attacks.catalog import build_attack
 from segviz.attacks.constraints import L2, Linf
-from segviz.attacks.loop import RED_EPS, Attack, Runnable
+from segviz.attacks.loop import Attack, Runnable
+from segviz.attacks.rows import RED_EPS
 from segviz.settings import Settings
 from segviz.types import VOID, Goal, StepKind
 
