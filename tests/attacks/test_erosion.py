@@ -6,8 +6,9 @@ from test_loop import sample_batch
 from torch import Tensor
 
 from segviz.attacks.catalog import build_attack
-from segviz.attacks.erosion import VARIANTS, Erosion, dilated
+from segviz.attacks.erosion import Erosion, dilated
 from segviz.attacks.losses import Look
+from segviz.attacks.rows import EROSIONS
 from segviz.settings import Settings
 from segviz.types import VOID, Goal
 
@@ -42,7 +43,7 @@ def test_seeds_are_the_least_confident_right_pixels(margin):
     torch.testing.assert_close(loss[0, :, :4], 0.1 * wrong)
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", EROSIONS)
 def test_the_reached_pixels_only_grow_and_end_with_all(margin, variant):
     erosion = Erosion(variant)
     sizes = []
@@ -114,7 +115,7 @@ def test_iteration_one_starts_anew(margin):
 
 def test_ablations_take_other_pixels_first(margin):
     seeds = {}
-    for variant in VARIANTS:
+    for variant in EROSIONS:
         erosion = Erosion(variant, seed=3)
         erosion(look(margin, 1))
         seeds[variant] = erosion.reached
@@ -154,7 +155,7 @@ def test_pixels_that_do_not_count_are_no_seeds(margin):
     assert not nothing.reached.any()
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", EROSIONS)
 def test_growth_never_waits_for_the_device(variant):
     """Tensors without data would raise where Python had to look into them."""
     erosion = Erosion(variant)
@@ -172,7 +173,7 @@ def test_target_map_is_all_but_reached(linear, eight_bit):
     assert (step.success > 0.95).all()
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", EROSIONS)
 def test_breaks_the_real_model_and_a_batch_equals_its_images(model, variant):
     x = sample_batch()
     goal = Goal(model(x).argmax(1))
