@@ -27,7 +27,7 @@ def fresh_denoiser(monkeypatch):
     torch.manual_seed(0)
     small = denoiser.Denoiser().double().eval().requires_grad_(False)
     nn.init.normal_(small.noise.weight, std=0.1)
-    monkeypatch.setattr("segviz.defences.rows.bundled_denoiser", lambda: small)
+    monkeypatch.setattr("segviz.defences.denoiser.bundled_denoiser", lambda: small)
 
 
 def pictures(height: int = 24, width: int = 20, n: int = 1) -> Tensor:
