@@ -5,8 +5,8 @@ Start it with `streamlit run app.py`.
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib import import_module
 
-import pandas  # noqa: F401  Plotly trips over a pandas that another visitor's script is only half through importing.
 import streamlit as st
 
 from segviz.engine.jobs import engine
@@ -27,6 +27,10 @@ async def lifespan(app: st.App) -> AsyncIterator[None]:
 
 
 if __name__ != "__main__":
+    # What pages import is there before the first visitor is; Plotly, besides, trips over a pandas that another visitor's script is only
+    # half through importing. Modules of the ui register components, for which Streamlit has to run first.
+    for module in ("pandas", "plotly.graph_objects", "cv2", "segviz.live.views", "segviz.results", "segviz.studies.plot"):
+        import_module(module)
     app = st.App(__file__, routes=Live().routes(st.get_option("server.baseUrlPath")), lifespan=lifespan)
 else:
     st.set_page_config(page_title="segviz", page_icon=ASSETS / "icon.png", layout="wide")

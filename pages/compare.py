@@ -33,7 +33,7 @@ with st.sidebar:
 
 progress = run_bar(state, "compare", start, look)
 if wish is not None:
-    write_link(link_of_comparison(wish, name_attacks=not state.look))
+    write_link(link_of_comparison(wish, name_attacks=not state.look and not state.made_before))
 if picture is None and wish is not None and is_here(model_entry(wish.shared.model)):
     st.info("Upload or take a picture on the left to attack it. Until then the last view stays.")
 

@@ -34,7 +34,7 @@ with st.sidebar:
 
 view.target_preset_buttons(None if wish is None else model_entry(wish.settings.model).label_set.classes)
 if wish is not None and look is not None:
-    show_at_once(state, wish, pictures)
+    show_at_once(state, wish, target, pictures)
     if wish.target == "drawn":
         view.show_editor(state, pictures[0], model_entry(wish.settings.model).label_set)
 progress = run_bar(state, "targets", start, look)

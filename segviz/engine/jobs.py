@@ -306,6 +306,23 @@ class Engine:
         runs = self.runs()
         return runs.index(run) if run.state is State.WAITING and run in runs else 0
 
+    def wait_of(self, run: SharedRun) -> str:
+        """What a run that has nothing to show yet waits for, in words; empty once it has."""
+        with self._lock:
+            device = run.device
+            if run.news or not run.active:
+                return ""
+            if run.state is State.RUNNING:
+                return "Loading the model …"
+            if device is None:
+                return f"Waiting in line: {self.ahead_of(run)} runs are served first."
+            if not device.ready:
+                return "The engine is starting …"
+            if not device.memory.budget:
+                return "The engine is loading its first model …"
+            others = len(device.runs) - 1
+            return f"Waiting for a turn beside {others} other run{'' if others == 1 else 's'} …"
+
     def active(self) -> int:
         """Number of runs that wait or run."""
         return len(self.runs())
@@ -385,19 +402,24 @@ class Engine:
             device.runs[run.id], run.device = run, device
             here = {name: value for name, value in os.environ.items() if name.startswith("SEGVIZ_")}
             device.channel.send(Start(run.id, run.owner, run.work, run.view, run.keep, here, run.uploads))
-        # Everybody's place in line, and the number of others under way, may have changed.
+        self._touch_all()
+
+    def _touch_all(self) -> None:
+        """What runs wait for, everybody's place in line, or the number of others under way may have changed."""
         for run in self.runs():
             run.touch()
 
     def _on(self, device: Device, message: FromWorker) -> None:
         if isinstance(message, Hello):
             device.ready, self._deaths = True, 0
+            self._touch_all()
             if self._number < message.devices and device.number is None:
                 self._number = message.devices
                 for number in range(1, message.devices):
                     self._add(number)
         elif isinstance(message, Memory):
             device.memory = message
+            self._touch_all()
         elif isinstance(message, Fetched):
             arrived, found = self._requests.pop(message.request, (threading.Event(), []))
             found.append(message.snapshot)

@@ -5,6 +5,7 @@ frozen dataclasses of this package, anything else makes it worthless.
 """
 
 import dataclasses
+import hashlib
 import importlib
 import json
 import logging
@@ -12,6 +13,8 @@ import math
 import os
 import threading
 import zlib
+from collections.abc import Sequence
+from enum import Enum, EnumType
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,9 @@ from segviz.models.fetch import cache_folder
 
 LIMIT_MB = 512
 VERSION = 1
+NEAR = 20.0
+"""Mean distance below which an array is stored as the difference from another."""
+
 KINDS = ("uint8", "int64", "int32", "float32", "float64", "bool")
 
 logger = logging.getLogger(__name__)
@@ -37,26 +43,33 @@ def kept_file(key: str) -> Path:
     return cache_folder() / "runs" / f"{key}.run"
 
 
-class Packer:
-    """Values as plain data, with their arrays apart; an array that occurs twice is stored once."""
+def content_of(array: np.ndarray) -> tuple[str, tuple[int, ...], bytes]:
+    """What makes two arrays the same."""
+    return array.dtype.name, array.shape, hashlib.sha256(np.ascontiguousarray(array).tobytes()).digest()
 
-    def __init__(self) -> None:
-        self.arrays: list[np.ndarray] = []
-        self._known: dict[int, int] = {}
+
+class Packer:
+    """Values as plain data, with their arrays apart, the `known` ones in front; an array that occurs twice is stored once."""
+
+    def __init__(self, known: Sequence[np.ndarray] = ()) -> None:
+        self.arrays: list[np.ndarray] = list(known)
+        self._places = {content_of(array): number for number, array in enumerate(known)}
 
     def pack(self, value: Any) -> Any:
         """Plain data for a value; raises TypeError for what is none."""
         if value is None or isinstance(value, bool | int | float | str):
             return value
         if isinstance(value, np.ndarray) and value.dtype.name in KINDS:
-            if id(value) not in self._known:
-                self._known[id(value)] = len(self.arrays)
+            place = self._places.setdefault(content_of(value), len(self.arrays))
+            if place == len(self.arrays):
                 self.arrays.append(value)
-            return {"array": self._known[id(value)]}
+            return {"array": place}
         if isinstance(value, tuple | list):
             return {type(value).__name__: [self.pack(item) for item in value]}
         if isinstance(value, dict):
             return {"dict": [[self.pack(name), self.pack(item)] for name, item in value.items()]}
+        if isinstance(value, Enum):
+            return {"choice": f"{type(value).__module__}:{type(value).__qualname__}", "name": value.name}
         if is_record(type(value)):
             names = [field.name for field in dataclasses.fields(value)]
             kind = f"{type(value).__module__}:{type(value).__qualname__}"
@@ -86,43 +99,58 @@ def unpack(value: Any, arrays: list[np.ndarray]) -> Any:
         return [unpack(item, arrays) for item in value["list"]]
     if "dict" in value:
         return {unpack(name, arrays): unpack(item, arrays) for name, item in value["dict"]}
-    module, _, name = value["record"].partition(":")
+    module, _, name = value["choice" if "choice" in value else "record"].partition(":")
     if not module.startswith("segviz."):
         raise ValueError(f"{module} is not of this package")
     kind = getattr(importlib.import_module(module), name, None)
+    if "choice" in value and isinstance(kind, EnumType):
+        return kind[value["name"]]
     if not is_record(kind):
         raise ValueError(f"{name} is no record")
     return kind(**{field: unpack(item, arrays) for field, item in value["fields"].items()})  # type: ignore[misc]
 
 
-def to_bytes(value: Any) -> bytes:
-    """A result as the bytes of a file; raises TypeError for what is no plain data."""
-    packer = Packer()
+def mean_distance(one: np.ndarray, other: np.ndarray) -> float:
+    """How far the values of two uint8 arrays of one shape are apart, modulo 256."""
+    difference = one - other
+    return float(np.minimum(difference, 0 - difference).mean())
+
+
+def to_bytes(value: Any, known: Sequence[np.ndarray] = (), small: bool = False) -> bytes:
+    """A result as the bytes of a file, without the arrays that the reader knows; raises TypeError for what is no plain data.
+
+    A `small` file takes its time to be made.
+    """
+    packer = Packer(known)
     tree = packer.pack(value)
     blobs, facts = [], []
-    first: dict[tuple[int, ...], int] = {}
+    whole: dict[tuple[int, ...], list[int]] = {}
     for number, array in enumerate(packer.arrays):
         like = None
         data = np.ascontiguousarray(array)
         if array.dtype == np.uint8:
             # Iterates differ little from the picture: their differences take half the room.
-            like = first.setdefault(array.shape, number)
-            like = None if like == number else like
-            data = data if like is None else data - packer.arrays[like]
-        strategy = zlib.Z_HUFFMAN_ONLY if array.ndim == 3 else zlib.Z_DEFAULT_STRATEGY
-        coder = zlib.compressobj(1, strategy=strategy)
-        blobs.append(coder.compress(data.tobytes()) + coder.flush())
+            nearest = min(whole.get(array.shape, ()), key=lambda other: mean_distance(data, packer.arrays[other]), default=None)
+            if number >= len(known) and nearest is not None and mean_distance(data, packer.arrays[nearest]) < NEAR:
+                like, data = nearest, data - packer.arrays[nearest]
+            else:
+                whole.setdefault(array.shape, []).append(number)
+        if number < len(known):
+            continue
+        coder = zlib.compressobj(1, strategy=zlib.Z_HUFFMAN_ONLY if array.ndim == 3 else zlib.Z_DEFAULT_STRATEGY)
+        quick = coder.compress(data.tobytes()) + coder.flush()
+        blobs.append(min(quick, zlib.compress(data.tobytes(), 9), key=len) if small else quick)
         facts.append({"kind": array.dtype.name, "shape": array.shape, "like": like, "bytes": len(blobs[-1])})
     return json.dumps({"version": VERSION, "arrays": facts, "tree": tree}).encode() + b"\n" + b"".join(blobs)
 
 
-def from_bytes(data: bytes) -> Any:
-    """The result in the bytes of a file; raises one of several errors for anything else."""
+def from_bytes(data: bytes, known: Sequence[np.ndarray] = ()) -> Any:
+    """The result in the bytes of a file, written with the same `known` arrays; raises one of several errors for anything else."""
     line, _, rest = data.partition(b"\n")
     head = json.loads(line)
     if head["version"] != VERSION:
         raise ValueError("another version")
-    arrays: list[np.ndarray] = []
+    arrays: list[np.ndarray] = list(known)
     for fact in head["arrays"]:
         if fact["kind"] not in KINDS:
             raise ValueError(f"arrays of {fact['kind']}")

@@ -78,7 +78,7 @@ def run_news(run: SharedRun, sent: dict[str, int]) -> dict[str, Any]:
         "state": run.state.value,
         "error": run.error,
         "stopping": run.stopping,
-        "ahead": run.engine.ahead_of(run),
+        "wait": run.engine.wait_of(run),
         "others": max(run.engine.active() - 1, 0),
         "view": run.news | {"series": series} if run.news else None,
     }

@@ -9,6 +9,7 @@ from waiting import wait_until
 
 from segviz.engine import jobs
 from segviz.engine.jobs import Engine, State
+from segviz.engine.messages import Hello, Memory, Turn
 
 
 def submit(engine: Engine, owner: str, steps: int, **options):
@@ -164,3 +165,31 @@ def test_address_goes_with_the_run(engine):
     assert engine.run_at(address) is job.run
     del job
     wait_until(lambda: engine.run_at(address) is None)
+
+
+def test_a_run_says_what_it_waits_for(monkeypatch):
+    monkeypatch.setattr(jobs, "MAX_LIVE", 2)
+    told = []
+
+    class Silent:
+        """An engine that says what the test has it say."""
+
+        def __init__(self, hear, device=None):
+            told.append(hear)
+
+        def send(self, message): ...
+
+        def end(self): ...
+
+    engine = Engine(Silent)
+    first, second, third = (submit(engine, owner, 5).run for owner in "abc")
+    assert engine.wait_of(first) == "The engine is starting …"
+    assert engine.wait_of(third) == "Waiting in line: 2 runs are served first."
+    (hear,) = told
+    hear(Hello(1))
+    assert engine.wait_of(first) == "The engine is loading its first model …"
+    hear(Memory((), 1))
+    assert engine.wait_of(second) == "Waiting for a turn beside 1 other run …"
+    hear(Turn(first.id))
+    assert engine.wait_of(first) == "Loading the model …"
+    engine.close()

@@ -13,7 +13,7 @@ from segviz.engine import kept
 from segviz.engine.jobs import State
 from segviz.engine.keys import content_key
 from segviz.settings import Settings
-from segviz.studies import first_view
+from segviz.studies import first_views
 
 
 @pytest.fixture(autouse=True)
@@ -23,7 +23,7 @@ def own_folder(monkeypatch, tmp_path):
 
 
 def test_a_trajectory_comes_back_as_it_was():
-    run = first_view.load()
+    run = first_views.load("lab")
     data = kept.to_bytes(run)
     back = kept.from_bytes(data)
     assert replace(back, picture=run.picture, reference=run.reference, frames=(), final=None) == replace(run, frames=(), final=None)

@@ -11,7 +11,7 @@ from segviz.lab import attack_picture
 from segviz.live.views import VIEWS, attack_view, comparison_view, morph_view, with_gaps
 from segviz.records import Picture, Point
 from segviz.settings import Settings
-from segviz.studies import first_view, runs
+from segviz.studies import first_views, runs
 from segviz.studies.compare import compare
 from segviz.studies.targets import Victim
 
@@ -45,7 +45,7 @@ def test_attack_is_told_step_by_step(model, picture):
 
 
 def test_first_view_shows_labels_and_frames():
-    run = first_view.load()
+    run = first_views.load("lab")
     pictures = attack_view(run).pictures
     assert np.array_equal(pictures["labels"].pixels, run.reference)
     assert np.array_equal(pictures["adversarial"].pixels, run.frames[-1].pixels)
@@ -74,7 +74,7 @@ def test_pictures_that_have_not_begun_are_shown_as_they_are(picture):
 def test_full_colour_is_paced_and_the_last_view_leaves_nothing_out():
     now = [0.0]
     teller = Teller(lambda: now[0])
-    run = first_view.load()
+    run = first_views.load("lab")
     first, second, third = (attack_view(replace(run, frames=run.frames[:count])) for count in (1, 2, 3))
     teller.tell(first)
     shown = teller.tell(second)[0]["pictures"]["adversarial"]["src"]

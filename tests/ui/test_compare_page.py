@@ -27,11 +27,12 @@ def photo(key: str) -> np.ndarray:
     return sample_picture(key, MODELS["voc7-lraspp"]).pixels
 
 
-def test_first_visit_shows_the_clean_picture_and_runs_nothing():
+def test_first_visit_shows_what_was_made_beforehand_and_runs_nothing():
     app = open_compare()
     assert np.array_equal(pictures(app, "Input")[0], photo("chelsea"))
-    assert len(app.get("image")) == 3
-    assert not app.dataframe
+    assert set(table(app, "pixels won")["gradients"]) == {DEFAULT_BUDGET}
+    assert len(pictures(app, "Adversarial map")) == len(DEFAULT_ATTACKS)
+    assert "Made beforehand" in text(app)
     assert tuple(control(app, "Attacks").value) == DEFAULT_ATTACKS
     assert control(app, BUDGET).value == DEFAULT_BUDGET
     assert dict(app.query_params) == {}

@@ -49,7 +49,7 @@ def test_first_visit_tells_the_cost_first_and_draws_what_ships():
     app = open_curves()
     assert button(app, "Stop").disabled
     assert "144 runs" in app.main.markdown[0].value
-    assert "1,152 gradient evaluations, about" in app.main.markdown[0].value
+    assert "1,152 gradient evaluations" in app.main.markdown[0].value
     assert "made beforehand" in text(app)
     assert len(app.get("plotly_chart")) == 1
     assert dict(app.query_params) == {}

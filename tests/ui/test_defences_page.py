@@ -22,11 +22,12 @@ def won(app):
     return [float(metric.value.rstrip("%")) for metric in app.metric if metric.label == "Pixels won"]
 
 
-def test_first_visit_shows_an_attack_and_runs_nothing():
+def test_first_visit_shows_a_trial_made_beforehand_and_runs_nothing():
     app = open_defences()
     assert button(app, "Stop").disabled
-    assert len(won(app)) == 1
-    assert len(app.get("image")) == 4
+    assert len(won(app)) == 3
+    assert len(app.get("image")) == 12
+    assert "Made beforehand" in text(app)
     assert control(app, "Defence").value == DEFAULT_DEFENCE
     assert control(app, BUDGET).value == DEFAULT_BUDGET
     assert dict(app.query_params) == {}

@@ -22,8 +22,10 @@ from segviz.ui.kit.links import read_link
 open_page = partial(app_page.open_page, "image_scaling")
 
 
-def test_first_visit_makes_an_attack_and_shows_where_it_works():
-    app = finish(open_page())
+def test_first_visit_shows_an_attack_made_beforehand_and_where_it_works():
+    app = open_page()
+    assert button(app, "Stop").disabled
+    assert "Made beforehand" in text(app)
     assert dict(app.query_params) == {}
     shown = text(app)
     assert "**OpenCV linear**  \n:red[**✗ fooled**]" in shown

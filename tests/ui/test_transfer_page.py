@@ -21,8 +21,10 @@ QUICK = {"view": "matrix", "sources": LRASPP, "victims": f"{LRASPP},{FCN}", "dat
 open_transfer = partial(app_page.open_page, "transfer")
 
 
-def test_first_visit_attacks_one_picture_by_itself():
-    app = finish(open_transfer())
+def test_first_visit_shows_one_picture_made_beforehand():
+    app = open_transfer()
+    assert button(app, "Stop").disabled
+    assert "Made beforehand" in text(app)
     # Photo and three maps: clean, and for each of two sources.
     assert len(app.get("image")) == 3 * 4
     figures = table(app, "IoU ratio")

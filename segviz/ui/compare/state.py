@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 
 from segviz.records import Picture, Trajectory
 from segviz.settings import Settings
+from segviz.studies import first_views
 from segviz.studies.compare import Entrant
 from segviz.studies.runs import run_comparison
 from segviz.ui.compare.controls import ComparisonWish
 from segviz.ui.kit.running import Running
-from segviz.ui.kit.session import first_trajectory, identity, look_only, queue
+from segviz.ui.kit.session import first_trajectory, first_view, identity, look_only, queue
 from segviz.ui.kit.state import asked_by_link, page_state
 
 PAGE = "pages/compare.py"
@@ -22,18 +23,21 @@ def first_identity() -> tuple[str, bytes, bytes | None]:
 
 @dataclass
 class Comparison(Running[tuple[Entrant, ...]]):
-    """On screen are the `entrants`, each with a `budget`, and the `clean` picture; at first the clean view that ships with the project.
+    """On screen are the `entrants`, each with a `budget`, and the `clean` picture; at first those that ship with the project.
 
     `seen` is the identity of what was looked at last, `looking` says that the newest run only looks.
     """
 
-    entrants: tuple[Entrant, ...] = field(
-        default_factory=lambda: (Entrant(look_only(first_trajectory().settings), first_trajectory()),),
-    )
-    budget: int = 0
+    entrants: tuple[Entrant, ...] = field(default_factory=lambda: first_view("compare"))
+    budget: int = first_views.BUDGET
     clean: Trajectory = field(default_factory=first_trajectory)
     seen: tuple[str, bytes, bytes | None] = field(default_factory=first_identity)
     looking: bool = False
+
+    @property
+    def made_before(self) -> bool:
+        """Whether what is on screen came with the project."""
+        return self.job is None
 
     @property
     def look(self) -> bool:

@@ -23,7 +23,7 @@ from segviz.ui.kit.handover import show_in_lab
 from segviz.ui.kit.layers import FLIPPED, PERTURBATION, label_set_of, layer_title, layers_of
 from segviz.ui.kit.pictures import COLOURS, show_row, swatch
 from segviz.ui.kit.status import show_problem
-from segviz.ui.kit.words import GOAL_TITLES, PASSES_HELP, basis
+from segviz.ui.kit.words import GOAL_TITLES, MADE_BEFORE, PASSES_HELP, basis
 
 ROW = ("Adversarial", "Adversarial map", FLIPPED, PERTURBATION)
 INTRODUCTION = (
@@ -40,7 +40,8 @@ def entrant_colours(entrants: Sequence[Entrant]) -> dict[Settings, str]:
 def show_comparison_status(state: Comparison) -> None:
     """What is on screen; errors as messages."""
     show_problem(state.job)
-    st.markdown(INTRODUCTION if state.look else describe_comparison(state.entrants))
+    before = MADE_BEFORE if state.made_before else ""
+    st.markdown(INTRODUCTION if state.look else f"{describe_comparison(state.entrants)}{before}")
 
 
 def describe_comparison(entrants: Sequence[Entrant]) -> str:

@@ -5,22 +5,17 @@ from dataclasses import dataclass, field, replace
 
 from segviz.records import Picture
 from segviz.settings import Settings
+from segviz.studies import first_views
 from segviz.studies.defences import Ladder, Survey, Trial
 from segviz.studies.runs import run_ladder, run_survey, run_trial
 from segviz.ui.kit.running import Running
-from segviz.ui.kit.session import first_trajectory, queue
+from segviz.ui.kit.session import first_view, queue
 from segviz.ui.kit.state import asked_by_link, page_state
 
 PAGE = "pages/defences.py"
-DEFAULT_DEFENCE = "jpeg"
+DEFAULT_DEFENCE = first_views.DEFENCE
 LADDER_EPS = (1.0, 2.0, 4.0, 8.0)
 """Grey levels at which models are attacked side by side."""
-
-
-def first_trial() -> Trial:
-    """The attack that ships with the project, without any defence."""
-    plain = first_trajectory()
-    return Trial(plain.settings, DEFAULT_DEFENCE, budget=plain.settings.steps, plain=plain)
 
 
 @dataclass
@@ -30,7 +25,7 @@ class Trials(Running[Trial | Survey | Ladder]):
     `text` says what to look at in a preset. `ladder_asked` says whether a ladder is asked for.
     """
 
-    trial: Trial = field(default_factory=first_trial)
+    trial: Trial = field(default_factory=lambda: first_view("defences"))
     trial_run: str = "precomputed"
     survey: Survey | None = None
     ladder: Ladder | None = None

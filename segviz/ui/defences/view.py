@@ -15,7 +15,7 @@ from segviz.ui.kit.charts import QUANTITIES, comparison_curves
 from segviz.ui.kit.layers import PERTURBATION, label_set_of, layer_title, layers_of
 from segviz.ui.kit.models import model_title
 from segviz.ui.kit.pictures import encoded, show_row
-from segviz.ui.kit.words import basis
+from segviz.ui.kit.words import MADE_BEFORE, basis
 
 INTRODUCTION = (
     "Defences often fail once the attacker knows them. Left: the attack on the network alone. Middle: the **same pictures** seen through "
@@ -43,7 +43,7 @@ def show_trial(trial: Trial, on_photo: bool, run: str) -> None:
         views = f", {trial.passes} views at a time" if trial.passes > 1 else ""
         st.markdown(
             f"**{attack_title(settings)}**, ε = {settings.eps:g}/255, against **{entry.title}** "
-            f"(`{settings.model}+{trial.defence}`{views})."
+            f"(`{settings.model}+{trial.defence}`{views}).{MADE_BEFORE if run == 'precomputed' else ''}"
         )
     if trial.plain is not None:
         show_warnings(trial.plain.warnings)

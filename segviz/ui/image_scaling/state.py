@@ -10,7 +10,7 @@ from segviz.records import Picture
 from segviz.studies.runs import run_detection, run_scaling
 from segviz.studies.scaling import DetectionStudy, ScalingSettings, ScalingStudy
 from segviz.ui.kit.running import Running
-from segviz.ui.kit.session import queue
+from segviz.ui.kit.session import first_view, queue
 from segviz.ui.kit.state import page_state
 
 PAGE = "pages/image_scaling.py"
@@ -23,8 +23,8 @@ class Scaling(Running[ScalingStudy]):
     `own` are one's own pictures at full size, by the widget that they were uploaded in.
     """
 
-    study: ScalingStudy | None = None
-    shown: str = ""
+    study: ScalingStudy | None = field(default_factory=lambda: first_view("scaling"))
+    shown: str = "precomputed"
     detection: Job[DetectionStudy] | None = None
     own: dict[str, Picture] = field(default_factory=dict)
 
@@ -54,8 +54,8 @@ def measured_detectors() -> dict[ScalingSettings, DetectionStudy]:
 
 
 def scaling() -> Scaling:
-    """The record of this tab; the first attack is made at once."""
-    return page_state(Scaling, lambda: Scaling(asked=True))
+    """The record of this tab; what a link asks for is run at once."""
+    return page_state(Scaling, lambda: Scaling(asked=bool(st.query_params)))
 
 
 def start_scaling(state: Scaling, settings: ScalingSettings, source: np.ndarray, other: np.ndarray | None) -> None:

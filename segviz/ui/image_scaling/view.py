@@ -12,6 +12,7 @@ from segviz.scaling.prevention import read_pixels
 from segviz.scaling.solver import Verdict
 from segviz.studies.scaling import ScalingSettings, ScalingStudy, agreement, target_size
 from segviz.ui.kit.status import show_problem
+from segviz.ui.kit.words import MADE_BEFORE
 
 INTRODUCTION = (
     "A picture that becomes another one when it is scaled down: scaling reads only some of the pixels, and the attack rewrites just those "
@@ -27,7 +28,7 @@ def show_scaling_status(job: Job[ScalingStudy] | None, study: ScalingStudy | Non
     """What is on screen; errors as messages."""
     show_problem(job)
     if study is not None:
-        st.markdown(scaling_in_words(study))
+        st.markdown(f"{scaling_in_words(study)}{MADE_BEFORE if job is None else ''}")
 
 
 def scaling_in_words(study: ScalingStudy) -> str:

@@ -19,7 +19,7 @@ from segviz.models.keys import split_key
 from segviz.models.stamp import stamp
 from segviz.records import Picture, Trajectory
 from segviz.settings import Settings
-from segviz.studies import first_view
+from segviz.studies import first_views
 from segviz.ui.kit.state import tab
 
 T = TypeVar("T")
@@ -74,9 +74,15 @@ def uploads_of(arguments: tuple[Any, ...]) -> bytes:
 
 
 @st.cache_resource
+def first_view(page: str) -> Any:
+    """The result that ships with the project for a page, of `segviz.studies.first_views`."""
+    return first_views.load(page)
+
+
 def first_trajectory() -> Trajectory:
-    """The run that ships with the project, for pages that have none of their own yet."""
-    return first_view.load()
+    """The run of the lab that ships with the project."""
+    found: Trajectory = first_view("lab")
+    return found
 
 
 def identity(model: str, picture: Picture) -> tuple[str, bytes, bytes | None]:

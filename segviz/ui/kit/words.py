@@ -24,6 +24,10 @@ PASSES_HELP = "Passes through the network, forward and backward, per picture, wi
 LABEL_TITLES = {"truth": "Labels", "prediction": "Prediction"}
 
 
+MADE_BEFORE = " Made beforehand with the bundled models; **Run** makes it live."
+"""Of what is on screen before anything has been run."""
+
+
 def image_keys() -> list[str]:
     """What can be chosen as picture: the samples, and one's own."""
     return [*samples(), OWN]

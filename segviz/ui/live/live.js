@@ -23,10 +23,9 @@ function draw(name, attributes, text) {
 /** What a run is at, in the words of the pages. */
 function words(news) {
   if (!news) return "Connecting …";
-  const { state, view, ahead, others, stopping } = news;
-  if (state === "waiting") return `Waiting: ${ahead} runs are served first.`;
+  const { state, view, wait, others, stopping } = news;
   if (state === "gone") return "This run is over.";
-  if (!view) return "Loading the model …";
+  if (!view) return wait || "Connecting …";
   const company = others ? `; ${others} other run${others > 1 ? "s are" : " is"} under way` : "";
   return `${view.doing}${stopping ? ", stopping …" : ""}${company}`;
 }

@@ -16,6 +16,7 @@ from segviz.lab import open_picture, read_target_map, sample_picture
 from segviz.models.zoo import ModelEntry, model_entry
 from segviz.records import Picture
 from segviz.settings import GIVEN, Settings
+from segviz.studies import first_views
 from segviz.studies.target_maps import Everywhere, Given, Mirrored, Painted, PredictionOn, TargetMap, Without
 from segviz.studies.targets import MAX_VICTIMS
 from segviz.types import UserError
@@ -27,7 +28,7 @@ from segviz.ui.kit.state import page_state, put
 from segviz.ui.kit.subject import camera_control, model_controls, open_with
 from segviz.ui.kit.words import NORM_TITLES
 
-DEFAULT = Settings(goal=GIVEN, eps=8.0, steps=200)
+DEFAULT = first_views.MORPH
 PREFIX = "targets_"
 """Of the keys of the page's own widgets."""
 OPTIONS = ("attack", "norm", "eps", "steps", "alpha", "seed", *OTHERS)
@@ -48,7 +49,7 @@ KEEP = ""
 CAMERA = "Camera"
 """What the picture from the camera is called; a new one takes the place of the one before."""
 
-FOUR = ("astronaut", "chelsea", "dog", "horses")
+FOUR = first_views.MORPHED
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ PRESETS = {
     "photo-two": TargetPreset(
         "Every photo segments as photo two",
         FOUR,
-        "photo:chelsea:labels",
+        f"photo:{first_views.REACHED}:labels",
         "The four-photo figure: the label map of the second photo is the target of all four.",
     ),
     "cat": TargetPreset(
@@ -108,6 +109,9 @@ class MorphWish:
     settings: Settings
     victims: tuple[str, ...]
     target: str
+
+
+DEFAULT_WISH = MorphWish(DEFAULT, PRESETS["photo-two"].victims, PRESETS["photo-two"].target)
 
 
 def read_target(text: str) -> dict[str, str] | None:

@@ -10,11 +10,14 @@ from segviz.studies.runs import run_morph
 from segviz.studies.target_maps import TargetMap
 from segviz.studies.targets import Victim
 from segviz.ui.kit.running import Running
-from segviz.ui.kit.session import queue
+from segviz.ui.kit.session import first_view, queue
 from segviz.ui.kit.state import asked_by_link, page_state
-from segviz.ui.targets.controls import MorphWish, fill_preset, identity_of
+from segviz.ui.targets.controls import DEFAULT_WISH, MorphWish, fill_preset, identity_of
 
 PAGE = "pages/targets.py"
+MADE = "precomputed"
+"""The run that ships with the project."""
+
 Size = tuple[int, int] | None
 
 
@@ -73,17 +76,25 @@ def look_of(wish: MorphWish) -> MorphWish:
     return replace(wish, settings=replace(wish.settings, steps=0))
 
 
-def show_at_once(state: Morph, wish: MorphWish, pictures: Sequence[Picture]) -> None:
-    """On the first visit, show the pictures before any model has looked at them."""
-    if state.shown is None:
+def size_of(target: TargetMap | None) -> Size:
+    """The size that a target map comes in."""
+    return None if target is None else target.size
+
+
+def show_at_once(state: Morph, wish: MorphWish, target: TargetMap | None, pictures: Sequence[Picture]) -> None:
+    """On the first visit, show what ships with the project, or other pictures before any model has looked at them."""
+    if state.shown is not None:
+        return
+    if wish == DEFAULT_WISH and not state.asked:
+        state.shown, state.seen = MorphShown(first_view("targets"), wish, size_of(target), MADE), identity_of(wish, pictures, target)
+    else:
         state.shown = MorphShown(tuple(map(Victim, pictures)), look_of(wish), None, "")
 
 
 def run_morph_of(state: Morph, wish: MorphWish, target: TargetMap | None, pictures: Sequence[Picture]) -> None:
     """Queue a run or, with no steps, a look, and remember what it is of."""
     state.job = queue(run_morph, wish.settings, target, pictures)
-    size = None if target is None else target.size
-    state.queued, state.seen = (wish, size), identity_of(wish, pictures, target)
+    state.queued, state.seen = (wish, size_of(target)), identity_of(wish, pictures, target)
 
 
 def look_if_others(state: Morph, wish: MorphWish, target: TargetMap | None, pictures: Sequence[Picture]) -> None:

@@ -21,11 +21,12 @@ from segviz.ui.kit.layers import PERTURBATION
 from segviz.ui.kit.models import is_here
 from segviz.ui.kit.pictures import COLOURS, data_url, encoded, swatch
 from segviz.ui.kit.status import show_problem
+from segviz.ui.kit.words import MADE_BEFORE
 from segviz.ui.region import region_editor
 from segviz.ui.targets.charts import MEAN, target_curves
 from segviz.ui.targets.controls import PRESETS, MorphWish, material, photo_title, read_target
 from segviz.ui.targets.files import targets_csv, targets_zip
-from segviz.ui.targets.state import Morph, MorphShown, choose_preset
+from segviz.ui.targets.state import MADE, Morph, MorphShown, choose_preset
 
 PHOTO, ADVERSARIAL, NOW, TARGET, CLEAN, LABELS = "Photo", "Adversarial", "Map now", "Target map", "Clean map", "Label map"
 PICTURES = (NOW, TARGET, ADVERSARIAL, PHOTO, CLEAN, LABELS, PERTURBATION)
@@ -75,7 +76,8 @@ def say_what_is_missing(wish: MorphWish) -> None:
 def show_morph_status(state: Morph, shown: MorphShown) -> None:
     """What is on screen; errors as messages."""
     show_problem(state.job)
-    st.markdown(INTRODUCTION if shown.look else describe_morph(shown))
+    before = MADE_BEFORE if shown.run == MADE else ""
+    st.markdown(INTRODUCTION if shown.look else f"{describe_morph(shown)}{before}")
 
 
 def describe_morph(shown: MorphShown) -> str:

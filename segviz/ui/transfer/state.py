@@ -10,7 +10,7 @@ from segviz.studies import first_transfer
 from segviz.studies.runs import run_transfer
 from segviz.studies.transfer import PhotoFile, Plan, Transfer, common_label_set
 from segviz.ui.kit.running import Running
-from segviz.ui.kit.session import queue
+from segviz.ui.kit.session import first_view, queue
 from segviz.ui.kit.state import page_state
 
 PAGE = "pages/transfer.py"
@@ -26,7 +26,7 @@ def made_beforehand() -> dict[str, Transfer]:
 
 def first_studies() -> dict[str, tuple[str, Transfer]]:
     """What every view shows at first."""
-    return {view: (BEFOREHAND, study) for view, study in made_beforehand().items()}
+    return {view: (BEFOREHAND, study) for view, study in {**made_beforehand(), "picture": first_view("transfer")}.items()}
 
 
 @dataclass
@@ -51,8 +51,8 @@ class Transfers(Running[Transfer]):
 
 
 def transfers() -> Transfers:
-    """The record of this tab; what the page opens with is run at once."""
-    return page_state(Transfers, lambda: Transfers(asked=True))
+    """The record of this tab; what a link asks for is run at once."""
+    return page_state(Transfers, lambda: Transfers(asked=bool(st.query_params)))
 
 
 def start_transfer(state: Transfers, plan: Plan, photos: Sequence[PhotoFile], stored: LabelSet | None, view: str) -> None:
