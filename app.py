@@ -10,6 +10,7 @@ from importlib import import_module
 import streamlit as st
 
 from segviz.engine.jobs import engine
+from segviz.live.deep_links import deep_link_routes
 from segviz.live.routes import Live
 from segviz.places import ASSETS
 from segviz.settings import Settings
@@ -31,7 +32,8 @@ if __name__ != "__main__":
     # half through importing. Modules of the ui register components, for which Streamlit has to run first.
     for module in ("pandas", "plotly.graph_objects", "cv2", "segviz.live.views", "segviz.results", "segviz.studies.plot"):
         import_module(module)
-    app = st.App(__file__, routes=Live().routes(st.get_option("server.baseUrlPath")), lifespan=lifespan)
+    base = st.get_option("server.baseUrlPath")
+    app = st.App(__file__, routes=[*Live().routes(base), *deep_link_routes(base)], lifespan=lifespan)
 else:
     st.set_page_config(page_title="segviz", page_icon=ASSETS / "icon.png", layout="wide")
     tab().through_app = True

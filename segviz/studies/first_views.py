@@ -68,7 +68,7 @@ def scaling() -> Work:
 
 
 def transfer_of_one() -> Work:
-    plan = by_source([Settings(attack="fgsm", eps=8)], MODELS[:2], MODELS)
+    plan = by_source([Settings(attack="fgsm", eps=8.0)], MODELS[:2], MODELS)
     return runs.run_transfer, (plan, sample_files([Settings().image], VOC7), None)
 
 

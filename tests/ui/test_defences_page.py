@@ -87,7 +87,7 @@ def test_the_twins_are_attacked_side_by_side_weakly_and_strongly():
     assert weak.text in text(app)
     assert control(app, "Models side by side").value == list(TWINS)
     # A row of maps and one of perturbations for each, beside the columns.
-    assert len(app.get("image")) == 4 + len(TWINS) * 2 * 4
+    assert len(app.get("image")) == 12 + len(TWINS) * 2 * 4
     assert control(app, "Attack").value == weak.values["attack"]
     press(app, strong.title)
     assert strong.text in text(app)
@@ -98,7 +98,7 @@ def test_the_twins_are_attacked_side_by_side_weakly_and_strongly():
 def test_a_budget_below_one_look_is_told():
     app = finish(open_defences(defence="scales-flip", budget="4"))
     assert "takes 8 gradient evaluations" in app.error[0].value
-    assert len(app.get("image")) == 4
+    assert len(app.get("image")) == 12
 
 
 def test_table_over_the_samples_and_models_side_by_side():
@@ -111,4 +111,4 @@ def test_table_over_the_samples_and_models_side_by_side():
     assert "area under the curve" in text(app)
     finish(press(choose(app, Models_side_by_side=["voc7-lraspp"]), "Attack all of them"))
     assert "Models side by side at growing eps" in [one.value for one in app.subheader]
-    assert len(app.get("image")) == 4 + 2 * 4
+    assert len(app.get("image")) == 12 + 2 * 4
