@@ -110,7 +110,7 @@ def unpack(value: Any, arrays: list[np.ndarray]) -> Any:
     return kind(**{field: unpack(item, arrays) for field, item in value["fields"].items()})  # type: ignore[misc]
 
 
-def mean_distance(one: np.ndarray, other: np.ndarray) -> float:
+def distance_modulo(one: np.ndarray, other: np.ndarray) -> float:
     """How far the values of two uint8 arrays of one shape are apart, modulo 256."""
     difference = one - other
     return float(np.minimum(difference, 0 - difference).mean())
@@ -130,8 +130,8 @@ def to_bytes(value: Any, known: Sequence[np.ndarray] = (), small: bool = False) 
         data = np.ascontiguousarray(array)
         if array.dtype == np.uint8:
             # Iterates differ little from the picture: their differences take half the room.
-            nearest = min(whole.get(array.shape, ()), key=lambda other: mean_distance(data, packer.arrays[other]), default=None)
-            if number >= len(known) and nearest is not None and mean_distance(data, packer.arrays[nearest]) < NEAR:
+            nearest = min(whole.get(array.shape, ()), key=lambda other: distance_modulo(data, packer.arrays[other]), default=None)
+            if number >= len(known) and nearest is not None and distance_modulo(data, packer.arrays[nearest]) < NEAR:
                 like, data = nearest, data - packer.arrays[nearest]
             else:
                 whole.setdefault(array.shape, []).append(number)

@@ -38,47 +38,53 @@ MORPHED, REACHED = ("astronaut", "chelsea", "dog", "horses"), "chelsea"
 Work = tuple[Callable[..., Iterator[Any]], tuple[Any, ...]]
 
 
-def photo(name: str) -> Picture:
+def first_photo(name: str) -> Picture:
     """A sample as the default model takes it."""
     return sample_picture(name, model_entry(Settings().model))
 
 
-def lab() -> Work:
-    return runs.run_attack, (Settings(), photo(Settings().image))
+def attack_of_lab() -> Work:
+    """The default settings."""
+    return runs.run_attack, (Settings(), first_photo(Settings().image))
 
 
-def comparison() -> Work:
+def attacks_side_by_side() -> Work:
+    """Attacks of one budget on one photo."""
     entrants = tuple(within_budget(replace(Settings(), attack=attack), BUDGET) for attack in ATTACKS)
-    return runs.run_comparison, (entrants, photo(Settings().image))
+    return runs.run_comparison, (entrants, first_photo(Settings().image))
 
 
-def trial() -> Work:
-    return runs.run_trial, (Settings(), DEFENCE, photo(Settings().image), BUDGET)
+def defence_on_trial() -> Work:
+    """A defence against an attack that knows it and one that does not."""
+    return runs.run_trial, (Settings(), DEFENCE, first_photo(Settings().image), BUDGET)
 
 
-def morphing() -> Work:
-    labels = photo(REACHED).labels
+def photos_to_a_map() -> Work:
+    """The four-photo figure."""
+    labels = first_photo(REACHED).labels
     assert labels is not None
-    return runs.run_morph, (MORPH, Given(labels), [photo(name) for name in MORPHED])
+    return runs.run_morph, (MORPH, Given(labels), [first_photo(name) for name in MORPHED])
 
 
-def scaling() -> Work:
+def photo_in_a_photo() -> Work:
+    """One photo hidden in another from scaling."""
     settings = ScalingSettings()
     return runs.run_scaling, (settings, sample_full_size(settings.image).pixels, sample_full_size(settings.other).pixels)
 
 
-def transfer_of_one() -> Work:
+def one_photo_transferred() -> Work:
+    """One photo attacked on two models, as three see it."""
     plan = by_source([Settings(attack="fgsm", eps=8.0)], MODELS[:2], MODELS)
     return runs.run_transfer, (plan, sample_files([Settings().image], VOC7), None)
 
 
 FIRST: dict[str, Callable[[], Work]] = {
-    "lab": lab,
-    "compare": comparison,
-    "defences": trial,
-    "targets": morphing,
-    "scaling": scaling,
-    "transfer": transfer_of_one,
+    "lab": attack_of_lab,
+    "compare": attacks_side_by_side,
+    "defences": defence_on_trial,
+    "targets": photos_to_a_map,
+    "scaling": photo_in_a_photo,
+    "transfer": one_photo_transferred,
 }
 """By page what is run, a function of `segviz.studies.runs` with its arguments: what Run does there with nothing changed."""
 
