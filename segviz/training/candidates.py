@@ -20,7 +20,7 @@ def plain_fcn8s() -> nn.Module:
     return Segmenter(VGG(), FCN8s(len(VOC7.classes), CHANNELS), LITE_MEAN, LITE_STD, VOC7)
 
 
-CAMVID = "CamVid (Brostow et al. 2009), street scenes of 480x360 (CC BY-NC 4.0)"
+CAMVID = "trained on CamVid (Brostow et al. 2009), street scenes as a driver sees them"
 ENTRIES = (
     ModelEntry(
         "camvid11-lraspp",
@@ -28,17 +28,17 @@ ENTRIES = (
         partial(build_family, "lraspp", CAMVID11),
         CAMVID11,
         480,
-        f"LR-ASPP on {CAMVID}",
-        "Apache-2.0",
+        f"The network of voc7-lraspp, {CAMVID}",
+        "CC BY-NC 4.0",
     ),
     ModelEntry(
         "camvid11-dilated",
-        "Dilated, streets",
+        "DilatedNet front end, streets",
         partial(build_family, "dilated", CAMVID11),
         CAMVID11,
         480,
-        f"DilatedNet on {CAMVID}",
-        "Apache-2.0",
+        f"DilatedNet front end, {CAMVID}",
+        "CC BY-NC 4.0",
     ),
     ModelEntry(
         "voc7-vgg-fcn8s",

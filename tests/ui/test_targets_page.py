@@ -167,7 +167,7 @@ def test_stop_keeps_what_was_reached(files):
 
 
 @pytest.mark.parametrize(
-    "query", [{"victims": "me,you"}, {"target": "photo:you:labels"}, {"target": "class:tree"}, {"attack": "sea", "steps": "0"}]
+    "query", [{"victims": "me,you"}, {"target": "photo:you:labels"}, {"target": "class:unicorn"}, {"attack": "sea", "steps": "0"}]
 )
 def test_links_with_nonsense_leave_the_defaults(query):
     link = read_link(query, TABLE)
