@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from segviz.models.segmenter import Segmenter
 
 MAX_FRAMES = 40
+DRAWS = 8
+"""Draws of a random defence by which results are judged, but for one picture in the lab, which shows one draw."""
 
 
 def open_picture(name: str, photo: Path | bytes, labels: Path | bytes | None, entry: ModelEntry) -> Picture:
@@ -224,6 +226,11 @@ def attack_picture(
     yield replace(trajectory, warnings=trajectory.warnings + signs_of_no_gradient(trajectory))
 
 
+ONE_DRAW = (
+    f"The defence draws at random, and these are the figures of one draw. Defences, Transfer and data sets are judged by {DRAWS} draws."
+)
+
+
 def opening(settings: Settings, task: Task, step: Step, classes: int, model: Segmenter) -> Trajectory:
     """The clean look at one picture."""
     (picture,) = task.pictures
@@ -238,8 +245,28 @@ def opening(settings: Settings, task: Task, step: Step, classes: int, model: Seg
         clean=clean,
         curve=(point_of(step, clean),),
         frames=(frame_of(step),),
-        warnings=picture.notices + model.notices + one_class_everywhere(task.clean, task.labels, model) + rounding_notice(settings),
+        warnings=picture.notices
+        + model.notices
+        + one_class_everywhere(task.clean, task.labels, model)
+        + rounding_notice(settings)
+        + (() if model.judged(1) is model else (ONE_DRAW,)),
     )
+
+
+def judges_of(model: Segmenter) -> list[Segmenter]:
+    """The model as it judges, with `DRAWS` draws if it draws random numbers, else alone."""
+    return [model] if model.judged(1) is model else [model.judged(draw) for draw in range(DRAWS)]
+
+
+def counts_by_draw(judges: Sequence[Segmenter], first: Tensor, x: Tensor, labels: Tensor) -> Tensor:
+    """Confusion matrices (draws,N,C,C) of what each judge makes of images `x` (N,3,H,W) against `labels` (N,H,W).
+
+    `first` (N,H,W) is what the first of them makes of them.
+    """
+    classes = len(judges[0].label_set.classes)
+    with torch.no_grad():
+        maps = [first, *(judge(x).argmax(1) for judge in judges[1:])]
+    return torch.stack([metrics.confusion_matrix(one, labels, classes).cpu() for one in maps])
 
 
 def one_class_everywhere(clean: Tensor, labels: Tensor, model: Segmenter) -> tuple[str, ...]:

@@ -175,6 +175,10 @@ def test_published_settings_region_and_variant(small_photo, capsys):
     assert main(["attacks", "--json"]) == 0
     papers = {row["key"]: row["published"] for row in json.loads(capsys.readouterr().out)}
     assert papers["ifgsm"][0] == "Arnab et al., 2018"
+    assert main([*command, "--attack", "ifgsm", "--published", "kurakin"]) == 0
+    assert json.loads(capsys.readouterr().out)["against"] == "truth"
+    assert main([*command, "--attack", "ifgsm", "--published", "nobody"]) == 2
+    assert "no settings of 'nobody' for I-FGSM. Known: Arnab et al., 2018, Kurakin et al., 2016." in capsys.readouterr().err
     polygon = "polygon:0,0 50,0 50,100 0,100"
     assert main([*command, "--attack", "apgd-js", "--steps", "2", "--variant", "constant", "--region", polygon]) == 0
     result = json.loads(capsys.readouterr().out)

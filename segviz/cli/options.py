@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn, TypeAlias
 
-from segviz.attacks.catalog import published
+from segviz.attacks.catalog import attack_entry, published
 from segviz.attacks.transforms import TRANSFORMS
 from segviz.data.datasets import Pairs, open_data_set
 from segviz.data.label_sets import READ_BY, LabelSet, label_set_named
@@ -41,8 +41,10 @@ def add_settings(command: argparse.ArgumentParser, attack_required: bool) -> Non
             add_option(command, field)
     command.add_argument(
         "--published",
-        action="store_true",
-        help="settings of a paper in place of the options they set: of the first that attacks --json names",
+        nargs="?",
+        const="",
+        metavar="PAPER",
+        help="settings of a paper in place of the options they set: that of a name that begins so, as kurakin, or the attack's first",
     )
     command.add_argument("--json", type=Path, metavar="FILE", help="write the result here instead of to stdout")
 
@@ -139,7 +141,15 @@ def photo(text: str) -> Path:
 def settings_from(options: argparse.Namespace, image: str) -> Settings:
     """The settings that the options of `add_settings` ask for, of a picture."""
     settings = Settings(image=image, **{field.name: getattr(options, field.name) for field in terminal_fields(Settings)})
-    return published(settings) if options.published else settings
+    return as_published(settings, options.published)
+
+
+def as_published(settings: Settings, paper: str | None) -> Settings:
+    """The settings with those of the paper whose name begins so, of the first for an empty name; as they are for None."""
+    if paper is None:
+        return settings
+    named = [name for name in attack_entry(settings.attack).published if name.lower().startswith(paper.lower())]
+    return published(settings, named[0] if named and paper else paper)
 
 
 def write_json(result: Any, file: Path | None) -> None:

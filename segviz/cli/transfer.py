@@ -7,12 +7,13 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from segviz.attacks.catalog import attack_entry, published
+from segviz.attacks.catalog import attack_entry
 from segviz.attacks.transforms import TRANSFORMS
 from segviz.cli.options import (
     Commands,
     add_data_set,
     add_option,
+    as_published,
     data_set_from,
     make_folders,
     photo,
@@ -65,7 +66,13 @@ def add(commands: Commands) -> None:
     add_option(command, FIELDS["alpha"])
     add_option(command, FIELDS["seed"])
     add_option(command, replace(FIELDS["against"], help="labels that attacks break"))
-    command.add_argument("--published", action="store_true", help="each paper's own settings at this eps, in place of the options they set")
+    command.add_argument(
+        "--published",
+        nargs="?",
+        const="",
+        metavar="PAPER",
+        help="a paper's settings at this eps in place of the options they set: of the one whose name begins so, or each attack's first",
+    )
     command.add_argument(
         "--image", type=photo, help="one photo, or a sample by name, in place of a data set; default without either: the bundled samples"
     )
@@ -94,7 +101,7 @@ def plan_from(options: argparse.Namespace) -> Plan:
             against=options.against,
             transforms=() if options.study == "transforms" else tuple(options.transforms),
         )
-        attacks.append(published(settings) if options.published else settings)
+        attacks.append(as_published(settings, options.published))
     victims = options.victims or options.sources
     if options.study != "matrix" and len(options.sources) + len(attacks) > 2:
         raise UserError(f"The study {options.study} takes one source and one attack.")

@@ -124,8 +124,3 @@ def generator_of(*facts: object) -> torch.Generator:
     """A generator whose seed is a hash of some facts."""
     digest = hashlib.sha256(repr(facts).encode()).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest[:7]))
-
-
-def judges_of(model: Segmenter, draws: int) -> list[Segmenter]:
-    """The model as it judges, with `draws` draws if it draws random numbers, else alone."""
-    return [model] if model.judged(1) is model else [model.judged(draw) for draw in range(draws)]

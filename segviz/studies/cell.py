@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,13 +15,13 @@ from segviz.attacks.catalog import members_of
 from segviz.data.label_sets import label_set_named
 from segviz.defences.load import load_model
 from segviz.deferred import cv2, torch
-from segviz.lab import Task, open_picture, prepare, smallest_of, stored_iterations
+from segviz.lab import Task, counts_by_draw, judges_of, open_picture, prepare, smallest_of, stored_iterations
 from segviz.models.load import device_name
 from segviz.models.zoo import ModelEntry, model_entry
 from segviz.records import Picture
-from segviz.studies.evaluate import in_label_set
+from segviz.studies.evaluate import in_label_set, success_of
 from segviz.studies.grid import Cell, ImageRef
-from segviz.studies.store import SIZE_EDGES, CellResult, CurvePoint, failed
+from segviz.studies.store import NO_DRAWS, SIZE_EDGES, CellResult, CurvePoint, failed
 from segviz.types import VOID, Step, StepKind, UserError
 
 if TYPE_CHECKING:
@@ -154,6 +154,7 @@ def attack_batch(
         clean = task.clean if source is None else model(x).argmax(1)
     own = torch.tensor([picture.labels is None for picture in task.pictures], device=device)
     labels = torch.where(own.view(-1, 1, 1), clean, task.labels)
+    judges = judges_of(model)
     kept = stored_iterations(attack.iterations, SPREAD) | set(EARLY)
     leading = torch.zeros(len(x), classes, classes, dtype=torch.int64, device=device)
     looks: list[BatchLook] = []
@@ -161,7 +162,7 @@ def attack_batch(
     gradients: list[int] = []
     for step in attack.run(attacked, x, goal):
         if step.kind is StepKind.MEMBER_RESULT:
-            members.append(metrics.confusion_matrix(seen_by(model, source, step), labels, classes).cpu())
+            members.append(counts_by_draw(judges, seen_by(model, source, step), step.x_adv, labels).sum(0))
             gradients.append(step.gradient_evaluations - sum(gradients))
         elif step.kind is not StepKind.RESULT and source is None:
             ahead = (step.x_adv == step.best).flatten(1).all(1)
@@ -186,10 +187,12 @@ def batch_results(task: Task, step: Step, course: Course, subject: Subject, name
     model, x = subject.model, task.x
     classes = len(model.label_set.classes)
     prediction = seen_by(model, subject.source, step)
-    success = task.goal.success(prediction).tolist()
-    adversarial = metrics.confusion_matrix(prediction, course.labels, classes).cpu()
-    before = metrics.confusion_matrix(course.clean, course.labels, classes).cpu()
-    agreement = metrics.confusion_matrix(prediction, course.clean, classes).cpu()
+    judges = judges_of(model)
+    success = success_of(judges, replace(step, success=task.goal.success(prediction)), task.goal).tolist()
+    by_draw = counts_by_draw(judges, prediction, step.x_adv, course.labels)
+    adversarial = by_draw.sum(0)
+    before = counts_by_draw(judges, course.clean, x, course.labels).sum(0)
+    agreement = counts_by_draw(judges, prediction, step.x_adv, course.clean).sum(0)
     linf = metrics.linf(step.x_adv, x).tolist()
     truth, before_map, after_map = (tensor.byte().cpu().numpy() for tensor in (course.labels, course.clean, prediction))
     counts = torch.stack([look.counts for look in course.looks]) if course.looks else adversarial.new_zeros(0, *adversarial.shape)
@@ -231,6 +234,7 @@ def batch_results(task: Task, step: Step, course: Course, subject: Subject, name
             smallest=smallest_of(step, n),
             notices=picture.notices + tuple(dict.fromkeys(model.notices + (() if subject.source is None else subject.source.notices))),
             passes=step.passes,
+            draws=by_draw[:, n].numpy() if len(judges) > 1 else NO_DRAWS,
         )
         for n, picture in enumerate(task.pictures)
     ]

@@ -14,7 +14,7 @@ from segviz.attacks.goals import build_goal
 from segviz.defences.catalog import wrap
 from segviz.defences.uncertainty import mean_entropy
 from segviz.deferred import deferred, torch
-from segviz.lab import Task, attack_picture, figures_of, nothing_left, prepare, to_tensor
+from segviz.lab import Task, attack_picture, figures_of, judges_of, nothing_left, prepare, to_tensor
 from segviz.records import MARGIN, Frame, LeftOut, Picture, Trajectory, gathered, lost_again, still_loss
 from segviz.settings import Settings
 from segviz.studies.compare import within_budget
@@ -30,9 +30,6 @@ else:
 
 MAX_FRAMES = 10
 """Iterations that are stored of each attack."""
-
-DRAWS = 8
-"""Draws of a random defence by which each result is judged."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +95,7 @@ def on_trial(
             trial = replace(trial, plain=reached, naive=transferred(reached, trial.naive, defended, through.model))
         else:
             trial = replace(trial, adaptive=next(adaptive))
-        if trial.ended and len(judges := wrappers.judges_of(defended, DRAWS)) > 1:
+        if trial.ended and len(judges := judges_of(defended)) > 1:
             assert trial.plain is not None
             assert trial.adaptive is not None
             naive, knowing = judgement(trial.plain, judges), judgement(trial.adaptive, judges)
@@ -295,7 +292,7 @@ def survey(
     classes = len(model.label_set.classes)
     names = ["", *defences]
     models = [model, *(wrap(model, name) for name in defences)]
-    judges = [wrappers.judges_of(one, DRAWS) for one in models]
+    judges = [judges_of(one) for one in models]
     counts = [Counts.of(classes, len(those)) for those in judges]
     limited: list[Settings] = []
     for one, count in zip(models, counts, strict=True):

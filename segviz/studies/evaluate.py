@@ -18,13 +18,13 @@ from segviz.attacks.catalog import members_of, rounding_notice
 from segviz.data.images import picture_size
 from segviz.data.label_sets import LabelSet
 from segviz.deferred import torch
-from segviz.lab import Task, nothing_left, one_class_everywhere, open_picture, prepare
+from segviz.lab import Task, counts_by_draw, judges_of, nothing_left, one_class_everywhere, open_picture, prepare
 from segviz.models.zoo import ModelEntry
 from segviz.records import LeftOut, Picture, gathered
 from segviz.settings import Settings
 from segviz.studies import worst_case
 from segviz.studies.counts import accuracies, class_ious, constant_miou, mious
-from segviz.types import THRESHOLDS, UserError
+from segviz.types import THRESHOLDS, Goal, Step, UserError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -84,6 +84,8 @@ class Evaluation:
 
     Of a suite, `adversarial` is the worst case over its `members`: the accuracies with the attack that lowers each image's accuracy most,
     the NmIoU with the one that lowers its mIoU most, and mIoU and IoU with the choice of `worst_case.greedy_miou`.
+    A random defence is judged by several draws, which are counted together; `clean_by_draw` and, but for a suite, `adversarial_by_draw` are
+    the mIoU of each draw alone, empty where nothing is random.
     `smallest` is there for an attack that looks for the smallest perturbation. Figures are over `images` images; those `left_out` do not
     count. `warnings` are what must be read beside the figures.
     """
@@ -102,6 +104,8 @@ class Evaluation:
     left_out: tuple[LeftOut, ...] = ()
     warnings: tuple[str, ...] = ()
     passes: int = 0
+    clean_by_draw: tuple[float, ...] = ()
+    adversarial_by_draw: tuple[float, ...] = ()
 
 
 BATCH = 8
@@ -124,9 +128,9 @@ def evaluate(
     """
     # Long: an evaluation has many figures.
     start = time.perf_counter()
-    classes = len(model.label_set.classes)
     runs = [MemberRun(name) for name in (members_of(settings) if settings is not None else ())]
     clean: list[Tensor] = []
+    judges = judges_of(model)
     left_out: list[LeftOut] = []
     notices: list[tuple[str, tuple[str, ...]]] = []
     # A CPU gains nothing from batches, and alone a picture is the same to the last bit whatever the others are.
@@ -138,14 +142,16 @@ def evaluate(
         left_out += lacking
         if task is None:
             continue
-        clean.append(metrics.confusion_matrix(task.clean, task.labels, classes).cpu())
+        clean.append(counts_by_draw(judges, task.clean, task.x, task.labels))
         if settings is not None:
             for run, attack in zip(runs, attacks_of(task.attack), strict=True):
-                run.add(attack, task, model, until_won)
+                run.add(attack, task, model, judges, until_won)
     if not clean:
         raise nothing_left(left_out)
-    counts = torch.cat(clean).numpy()
+    by_draw = torch.cat(clean, 1)
+    counts = by_draw.sum(0).numpy()
     before, after = set_figures(counts), worst_of(runs)
+    adversarial = mious_of_draws(torch.cat(runs[0].counts, 1)) if len(runs) == 1 else ()
     return Evaluation(
         images=len(counts),
         clean=before,
@@ -161,10 +167,27 @@ def evaluate(
         left_out=tuple(left_out),
         warnings=model.notices
         + gathered(notices)
-        + one_class_in_all(torch.cat(clean).sum(0), model)
-        + (() if settings is None else rounding_notice(settings)),
+        + one_class_in_all(by_draw.sum((0, 1)), model)
+        + (() if settings is None else rounding_notice(settings))
+        + drawn_notice(mious_of_draws(by_draw), "clean")
+        + drawn_notice(adversarial, "under attack"),
         passes=sum(run.passes for run in runs),
+        clean_by_draw=mious_of_draws(by_draw),
+        adversarial_by_draw=adversarial,
     )
+
+
+def mious_of_draws(counts: Tensor) -> tuple[float, ...]:
+    """The data set's mIoU of each of several draws from confusion matrices (draws,N,C,C); empty for one."""
+    return tuple(mious(counts.sum(1).numpy()).tolist()) if len(counts) > 1 else ()
+
+
+def drawn_notice(by_draw: Sequence[float], when: str) -> tuple[str, ...]:
+    """How far the draws of a random defence lie apart, given the mIoU of each."""
+    if not by_draw:
+        return ()
+    low, high = min(by_draw), max(by_draw)
+    return (f"The defence draws at random. Figures are over {len(by_draw)} draws, whose mIoU {when} goes from {low:.1%} to {high:.1%}.",)
 
 
 def one_class_in_all(counts: Tensor, model: Segmenter) -> tuple[str, ...]:
@@ -174,8 +197,8 @@ def one_class_in_all(counts: Tensor, model: Segmenter) -> tuple[str, ...]:
 
 @dataclass
 class MemberRun:
-    """What one attack, alone or of a suite, has done to the images so far, batch by batch: confusion matrices (N,C,C), `success` (N,),
-    smallest norms (N, len(THRESHOLDS)) in grey levels; the largest `linf`, and gradient evaluations `spent` and `passes`
+    """What one attack, alone or of a suite, has done to the images so far, batch by batch: confusion matrices (draws,N,C,C), `success`
+    (N,), smallest norms (N, len(THRESHOLDS)) in grey levels; the largest `linf`, and gradient evaluations `spent` and `passes`
     per image, and seconds."""
 
     name: str
@@ -187,7 +210,7 @@ class MemberRun:
     passes: int = 0
     seconds: float = 0.0
 
-    def add(self, attack: Runnable, task: Task, model: Segmenter, until_won: bool) -> None:
+    def add(self, attack: Runnable, task: Task, model: Segmenter, judges: Sequence[Segmenter], until_won: bool) -> None:
         """Attack one more batch."""
         from segviz.attacks.loop import Attack
 
@@ -195,8 +218,8 @@ class MemberRun:
         if until_won and isinstance(attack, Attack):
             attack = replace(attack, until_won=True)
         step = deque(attack.run(model, task.x, task.goal), maxlen=1).pop()
-        self.counts.append(metrics.confusion_matrix(step.prediction, task.labels, len(model.label_set.classes)).cpu())
-        self.success.append(step.success.cpu())
+        self.counts.append(counts_by_draw(judges, step.prediction, step.x_adv, task.labels))
+        self.success.append(success_of(judges, step, task.goal))
         self.linf = max(self.linf, metrics.linf(step.x_adv, task.x).max().item())
         self.spent = max(self.spent, step.gradient_evaluations)
         self.passes = max(self.passes, step.passes)
@@ -205,17 +228,24 @@ class MemberRun:
         self.seconds += time.perf_counter() - begun
 
 
+def success_of(judges: Sequence[Segmenter], step: Step, goal: Goal) -> Tensor:
+    """The share of pixels won of a result (N,), mean over the judges."""
+    with torch.no_grad():
+        others = [goal.success(judge(step.x_adv).argmax(1)) for judge in judges[1:]]
+    return torch.stack([step.success, *others]).mean(0).cpu()
+
+
 def worst_of(runs: Sequence[MemberRun]) -> SetFigures | None:
     """Figures of one attack, the worst case over several, None without any."""
     if not runs:
         return None
-    counts = torch.stack([torch.cat(run.counts) for run in runs]).numpy()
+    counts = torch.stack([torch.cat(run.counts, 1).sum(0) for run in runs]).numpy()
     return worst_figures(counts) if len(runs) > 1 else set_figures(counts[0])
 
 
 def members_by_wins(runs: Sequence[MemberRun]) -> tuple[MemberFigures, ...]:
     """The attacks of a suite, in its order."""
-    counts = torch.stack([torch.cat(run.counts) for run in runs]).numpy()
+    counts = torch.stack([torch.cat(run.counts, 1).sum(0) for run in runs]).numpy()
     shares = worst_case.wins(counts).tolist()
     return tuple(
         MemberFigures(run.name, set_figures(its), share, run.spent, run.seconds, run.passes)

@@ -50,9 +50,9 @@ def file_of(study: Study) -> Path:
 
 
 def save(pairs: Pairs, file: Path) -> None:
-    """Write the results of a whole study, without the `agreement`, from which no page draws anything."""
+    """Write the results of a whole study, without the `agreement`, from which no page draws anything, and `draws`: nothing is random."""
     results = [result for of_point in pairs.values() for _, result in of_point if result is not None]
-    kept = [field.name for field in fields(CellResult) if field.name not in (*ARRAYS, *TRACES, "agreement", "curve")]
+    kept = [field.name for field in fields(CellResult) if field.name not in (*ARRAYS, *TRACES, "agreement", "curve", "draws")]
     facts = [{name: getattr(one, name) for name in kept} | {"curve": [astuple(point) for point in one.curve]} for one in results]
     arrays = {name: np.stack([getattr(result, name) for result in results]) for name in ARRAYS}
     arrays |= {name: np.concatenate([getattr(result, name) for result in results]) for name in TRACES}

@@ -10,7 +10,7 @@ import warnings
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import IO
 
@@ -30,13 +30,18 @@ from segviz.types import UNSAID, UserError
 
 NUMERICS = 1
 """Grows when the same cell would come out with other numbers; results of another number are not found again."""
-DRAWS = 2
+DRAWN = 3
 """As `NUMERICS`, of models that draw random numbers."""
+READ = 2
+"""As `NUMERICS`, of a user's label maps, some of which were read as other ids before."""
 
 SIZE_EDGES = (1, 64, 256, 1024, 4096, 16384)
 """Smallest number of pixels of a connected component in each bin of `CellResult.sizes`, at working size."""
 
 REMEMBERED = 20_000
+
+
+NO_DRAWS = np.zeros((0, 0, 0), np.int64)
 
 
 @dataclass(frozen=True)
@@ -61,10 +66,11 @@ class CellResult:
 
     `clean` and `adversarial` count against the label map or, with `own_prediction`, against the model's clean prediction, as there is none;
     `agreement` counts the adversarial prediction (columns) against the clean one (rows). `members` (M,C,C) are those of the attacks of a
-    suite, by `member_names`. `hits`, `labelled`, `predicted` (P,C) are the diagonals, row sums and column sums behind each point of
-    `curve`. `sizes` (C, len(SIZE_EDGES), 4) counts, by class and size of the connected components of the labels: components, pixels,
-    pixels that are right on the clean picture, and on the adversarial one. `smallest` as in `Report`; `notices` are those of picture
-    and models. With an `error`, which says why the cell could not be computed, all arrays are empty.
+    suite, by `member_names`. A random defence is judged by several draws, which are counted together; `draws` (D,C,C) are the parts of
+    `adversarial` that belong to each, empty where nothing is random. `hits`, `labelled`, `predicted` (P,C) are the diagonals, row sums and
+    column sums behind each point of `curve`. `sizes` (C, len(SIZE_EDGES), 4) counts, by class and size of the connected components of the
+    labels: components, pixels, pixels that are right on the clean picture, and on the adversarial one. `smallest` as in `Report`; `notices`
+    are those of picture and models. With an `error`, which says why the cell could not be computed, all arrays are empty.
     """
 
     image: str
@@ -92,9 +98,10 @@ class CellResult:
     notices: tuple[str, ...] = ()
     error: str = ""
     passes: int = 0
+    draws: np.ndarray = field(default_factory=lambda: NO_DRAWS)
 
 
-ARRAYS = ("clean", "adversarial", "agreement", "members", "hits", "labelled", "predicted", "sizes")
+ARRAYS = ("clean", "adversarial", "agreement", "members", "hits", "labelled", "predicted", "sizes", "draws")
 
 
 def failed(image: str, error: str) -> CellResult:
@@ -216,7 +223,7 @@ def read_result(file: Path) -> CellResult:
     """Read what `write_result` wrote."""
     with np.load(file, allow_pickle=False) as stored:
         facts = json.loads(str(stored["facts"]))
-        arrays = {name: stored[name] for name in ARRAYS}
+        arrays = {name: stored[name] for name in ARRAYS if name in stored}
     facts["curve"] = tuple(CurvePoint(**point) for point in facts["curve"])
     for name in ("classes", "member_names", "member_gradients", "smallest", "notices"):
         facts[name] = tuple(facts.get(name, ()))
@@ -250,7 +257,9 @@ def key_of(cell: Cell) -> str:
     if cell.image.stored and cell.image.stored.reading != UNSAID:
         facts["reading"] = asdict(cell.image.stored.reading)
     if any(map(draws_at_random, (settings.model, cell.row.source))):
-        facts["draws"] = DRAWS
+        facts["draws"] = DRAWN
+    if cell.image.labels and not cell.image.sample:
+        facts["read"] = READ
     return hashlib.sha256(json.dumps(facts, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 

@@ -10,6 +10,7 @@ from segviz.attacks.catalog import rounding_notice
 from segviz.export import csv_of
 from segviz.records import LeftOut, gathered
 from segviz.studies import worst_case
+from segviz.studies.counts import mious
 from segviz.studies.evaluate import SetFigures, set_figures, worst_figures
 from segviz.studies.grid import Cell, GridPoint, Study, points
 from segviz.studies.ledger import keyed_cells
@@ -27,9 +28,11 @@ class Row:
 
     `band` is the 95 % confidence band of `adversarial.miou`, the percentile bootstrap over images, and `ratio_band` that of `iou_ratio`,
     whose two mIoUs are of the same resampled images; None for fewer than two images. Of a suite every resample chooses its attacks anew.
-    `pending` cells are still to be computed; images `left_out` count nowhere, `errors` are the reasons. `gradient_evaluations`, `passes`
-    (None where they were not counted) and `seconds` are means per image; `linf` is the largest change in grey levels, `success` the mean
-    over images. Figures are None without images. `own_prediction`: there is no label map, so figures refer to the model's clean prediction.
+    `draws` are the lowest and the highest mIoU over the draws of a random defence, which are counted together in all figures; None where
+    nothing is random. `pending` cells are still to be computed; images `left_out` count nowhere, `errors` are the reasons.
+    `gradient_evaluations`, `passes` (None where they were not counted) and `seconds` are means per image; `linf` is the largest change in
+    grey levels, `success` the mean over images. Figures are None without images. `own_prediction`: there is no label map, so figures refer
+    to the model's clean prediction.
     """
 
     point: GridPoint
@@ -50,6 +53,7 @@ class Row:
     left_out: tuple[LeftOut, ...] = ()
     warnings: tuple[str, ...] = ()
     passes: float | None = None
+    draws: Band | None = None
 
 
 @dataclass(frozen=True)
@@ -113,6 +117,7 @@ def row_of(point: GridPoint, results: Sequence[CellResult | None]) -> Row:
         left_out=left_out,
         warnings=gathered((result.image, result.notices) for result in there) + rounding_notice(point.settings),
         passes=float(np.mean([result.passes for result in there])) if all(result.passes for result in there) else None,
+        draws=range_of_draws(there),
     )
 
 
@@ -143,6 +148,14 @@ def bootstrap_bands(counts: np.ndarray, clean: np.ndarray) -> tuple[Band | None,
 def resamples(images: int, number: int, seed: int = 0) -> np.ndarray:
     """How often each image is in each of a number of bootstrap resamples, (number,images)."""
     return np.random.default_rng(seed).multinomial(images, np.full(images, 1 / images), number).astype(float)
+
+
+def range_of_draws(results: Sequence[CellResult]) -> Band | None:
+    """The lowest and the highest mIoU of the data set over the draws of a random defence; None where nothing is random."""
+    if not results[0].draws.size:
+        return None
+    by_draw = mious(stacked(results, "draws").sum(0))
+    return float(by_draw.min()), float(by_draw.max())
 
 
 def percentiles(values: np.ndarray) -> Band:
@@ -209,6 +222,7 @@ def as_values(rows: Sequence[Row]) -> list[dict[str, Any]]:
             "linf": row.linf,
             "gradient_evaluations": row.gradient_evaluations,
             "passes": row.passes,
+            "draws": row.draws,
             "reference": "own prediction" if row.own_prediction else "label map",
             "seconds": row.seconds,
             "settings": {key: value for key, value in asdict(row.point.settings).items() if key != "image"},
@@ -226,7 +240,7 @@ def as_csv(rows: Sequence[Row]) -> str:
     """Rows as CSV with a heading; rates are fractions of 1, empty where there is no value, a column of IoU per class."""
     classes = list(dict.fromkeys(name for row in rows for name in row.classes))
     heading = ["model", "attack", "eps", "steps", "seed", "images", "pending", "clean_miou", "miou", "low", "high", "iou_ratio", "nmiou"]
-    heading += ["pixel_accuracy", "success", "linf", "gradient_evaluations", "passes", "left_out"]
+    heading += ["pixel_accuracy", "success", "linf", "gradient_evaluations", "passes", "left_out", "low_draw", "high_draw"]
     heading += [*(f"iou_{name}" for name in classes), "errors"]
     lines = []
     for row in rows:
@@ -236,6 +250,7 @@ def as_csv(rows: Sequence[Row]) -> str:
         where = [settings.model, row.point.row.title, settings.eps, settings.steps, settings.seed, row.images, row.pending]
         rates = [row.clean and row.clean.miou, after and after.miou, low, high, row.iou_ratio, after and after.nmiou]
         more = [after and after.pixel_accuracy, row.success, row.linf, row.gradient_evaluations, row.passes, len(row.left_out)]
+        more += row.draws or (None, None)
         by_class = [iou.get(name) for name in classes]
         lines.append(dict(zip(heading, [*where, *rates, *more, *by_class, "; ".join(row.errors)], strict=True)))
     return csv_of(heading, lines)

@@ -19,7 +19,7 @@ from segviz.data.samples import samples
 from segviz.defences.catalog import evaluations_of
 from segviz.defences.load import load_model
 from segviz.deferred import torch
-from segviz.lab import Task, frame_of, nothing_left, open_picture, prepare, stored_iterations
+from segviz.lab import Task, counts_by_draw, frame_of, judges_of, nothing_left, open_picture, prepare, stored_iterations
 from segviz.models.zoo import ModelEntry, model_entry
 from segviz.records import LeftOut, Picture, gathered
 from segviz.settings import Settings
@@ -286,18 +286,22 @@ class Audience:
         self._clean: dict[tuple[int, torch.Size], Tensor] = {}
 
     def look(self, run: int, iteration: int, x: Tensor, x_adv: Tensor, labels: Tensor | None) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield each victim's maps (N,H,W) of the clean pictures `x` and of `x_adv` (N,3,H,W) once they are counted against `labels`."""
+        """Yield each victim's maps (N,H,W) of the clean pictures `x` and of `x_adv` (N,3,H,W) once they are counted against `labels`.
+
+        The maps of a random defence are those of the first of the draws by which it is judged.
+        """
         for victim, key in enumerate(self.victims):
             _, model = self.loaded(key)
+            judges = judges_of(model)
             # The same photos have the same pixels wherever they have the same size.
             place = victim, x.shape
             with torch.no_grad():
                 if place not in self._clean:
                     self._clean[place] = model(x).argmax(1)
                 clean, prediction = self._clean[place], model(x_adv).argmax(1)
-            reference, classes = clean if labels is None else labels, len(model.label_set.classes)
-            self.counts[run, victim, 0] = metrics.confusion_matrix(clean, reference, classes).sum(0).cpu()
-            self.counts[run, victim, iteration] = metrics.confusion_matrix(prediction, reference, classes).sum(0).cpu()
+            reference = clean if labels is None else labels
+            self.counts[run, victim, 0] = counts_by_draw(judges, clean, x, reference).sum((0, 1))
+            self.counts[run, victim, iteration] = counts_by_draw(judges, prediction, x_adv, reference).sum((0, 1))
             yield clean, prediction
 
 

@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from segviz.defences.load import load_model
-from segviz.lab import attack_picture, sample_picture
+from segviz.lab import DRAWS, attack_picture, sample_picture
 from segviz.models.zoo import MODELS
 from segviz.records import Picture
 from segviz.settings import Settings
-from segviz.studies.defences import DRAWS, growing_eps, on_trial, signs_of_masking, survey
+from segviz.studies.defences import growing_eps, on_trial, signs_of_masking, survey
 from segviz.types import UserError
 
 SETTINGS = Settings(attack="ifgsm", eps=4)

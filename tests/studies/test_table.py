@@ -10,6 +10,8 @@ import pytest
 import torch
 
 from segviz.data.datasets import labelled_pairs
+from segviz.defences.load import load_model
+from segviz.lab import DRAWS
 from segviz.models.zoo import model_entry
 from segviz.settings import Settings
 from segviz.studies import cell as cell_module
@@ -140,3 +142,19 @@ def test_without_a_label_map_figures_refer_to_the_clean_prediction(study, tmp_pa
     assert row.own_prediction
     assert row.clean.miou == 1
     assert row.adversarial.miou < 0.5
+
+
+def test_a_random_defence_is_judged_by_several_draws_in_studies_and_evaluations(study, tmp_path):
+    key = "voc7-lraspp+random-noise=16,1"
+    study = replace(study, models=(key,), attacks=(AttackRow("fgsm"),), eps=(8.0,), images=replace(study.images, limit=1))
+    (row,) = table(study, done(study, tmp_path))
+    (cell,) = cells(study)
+    pair = [(cell.image.photo, cell.image.labels)]
+    defended = load_model(key, torch.device("cpu"))
+    evaluation = evaluate(pair, model_entry(key), defended, cell.settings, lambda count: None)
+    assert len(evaluation.adversarial_by_draw) == DRAWS
+    assert row.draws == (min(evaluation.adversarial_by_draw), max(evaluation.adversarial_by_draw))
+    assert row.draws[0] < row.adversarial.miou < row.draws[1]
+    assert row.adversarial.miou == pytest.approx(evaluation.adversarial.miou)
+    assert row.success == pytest.approx(evaluation.success)
+    assert any(f"over {DRAWS} draws, whose mIoU under attack" in warning for warning in evaluation.warnings)

@@ -96,6 +96,7 @@ def show_points(shown: Shown) -> None:
         "left out": st.column_config.NumberColumn(help="Photos that this point cannot be measured on; above the table it says why."),
         "gradients": st.column_config.NumberColumn(format="%.0f", help="Gradient evaluations per image."),
         "passes": st.column_config.NumberColumn(format="%.0f", help=PASSES_HELP),
+        "draws": st.column_config.TextColumn(help="mIoU in per cent over the draws of a random defence, which are counted together."),
         "max |d|": st.column_config.NumberColumn(format="%.0f", help="Largest change of any value in the 8-bit results."),
     }
     table = [values for row in shown.rows if (values := point_values(row)) is not None]
@@ -128,6 +129,7 @@ def point_values(row: Row) -> dict[str, Any] | None:
         "gradients": row.gradient_evaluations,
         "passes": row.passes,
         "max |d|": row.linf,
+        "draws": None if row.draws is None else f"{100 * row.draws[0]:.1f} to {100 * row.draws[1]:.1f}",
     }
 
 
