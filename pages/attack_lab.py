@@ -57,11 +57,14 @@ def show() -> None:
     pictures, side = st.columns([3, 2], gap="medium")
     with side:
         view.choose_frame(trajectory, state.run_name)
-        view.show_run_curves(trajectory, cursor)
+        curves = st.container()
         shown = view.show_legend(trajectory, frame, label_set)
+    # The picture first: charts take the browser longest.
     with pictures:
         view.show_pictures(trajectory, frame, label_set, shown)
         view.show_run_files(trajectory)
+    with curves:
+        view.show_run_curves(trajectory, cursor)
 
 
 def watch() -> None:
