@@ -19,7 +19,7 @@ from segviz.data.images import read_photo
 from segviz.data.label_maps import LabelMap, read_label_map, read_map
 from segviz.data.samples import Sample, samples
 from segviz.deferred import torch
-from segviz.models.load import device_name
+from segviz.models.load import computed_on
 from segviz.models.zoo import ModelEntry
 from segviz.records import Figures, Frame, LeftOut, Outcome, Picture, Point, Report, Trajectory, figures_of_counts, signs_of_no_gradient
 from segviz.settings import Settings
@@ -241,7 +241,7 @@ def opening(settings: Settings, task: Task, step: Step, classes: int, model: Seg
         reference=task.reference[0].byte().cpu().numpy(),
         own_prediction=picture.labels is None or settings.against == "prediction",
         target=task.goal.labels[0].byte().cpu().numpy() if task.goal.targeted else None,
-        device=device_name(task.x.device),
+        device=computed_on(task.x.device),
         clean=clean,
         curve=(point_of(step, clean),),
         frames=(frame_of(step),),

@@ -28,7 +28,7 @@ from segviz.data.label_sets import LabelSet, label_set_named
 from segviz.data.samples import sample_of_file
 from segviz.defences.load import load_model
 from segviz.lab import attack_picture, labels_of_sample, open_picture, read_target_map
-from segviz.models.load import default_device, device_name
+from segviz.models.load import computed_on, default_device
 from segviz.models.zoo import model_entry
 from segviz.records import Trajectory
 from segviz.results import attack_result, evaluation_result
@@ -138,7 +138,7 @@ def evaluate_command(options: argparse.Namespace) -> None:
         "data": str(options.data),
         "label_set": model.label_set.name,
         "working_size": entry.working_size,
-        "device": device_name(model.mean.device),
+        "device": computed_on(model.mean.device),
     }
     write_json(result, options.json)
     say_left_out(evaluation.left_out)

@@ -30,6 +30,12 @@ def device_name(device: torch.device) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
 
 
+def computed_on(device: torch.device) -> str:
+    """The name of the device; of a CPU with the threads that share out its sums, on which the last digits depend."""
+    threads = torch.get_num_threads()
+    return device_name(device) + (f", {threads} thread{'s' if threads != 1 else ''}" if device.type == "cpu" else "")
+
+
 @dataclass(frozen=True)
 class Loaded:
     """A model in memory; `bytes` are those of its weights and statistics."""

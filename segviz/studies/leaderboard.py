@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 
 import numpy as np
 
@@ -9,7 +10,7 @@ from segviz.studies import worst_case
 from segviz.studies.counts import accuracies, constant_miou, mious
 from segviz.studies.evaluate import SetFigures, set_figures, worst_figures
 from segviz.studies.grid import Study
-from segviz.studies.store import CellResult
+from segviz.studies.store import CellResult, CurvePoint
 from segviz.studies.table import SUITE_RESAMPLES, Band, Pairs, percentiles, resamples
 
 
@@ -19,7 +20,8 @@ class WorstCase:
 
     `figures` as in `Evaluation` for a suite; None where no image is done yet. `pending` cells are still to be computed. `resampled` are
     the figures of resamples of the images, one column for each of `RANKED`, with the choice of the attacks made anew; None for fewer than
-    two images.
+    two images. `still_won` is the share of pixels that attacks won in the last fifth of their steps, mean over images: more steps would go
+    on with that.
     """
 
     eps: float
@@ -28,6 +30,7 @@ class WorstCase:
     pending: int
     attacks: tuple[str, ...]
     resampled: np.ndarray | None = field(default=None, compare=False)
+    still_won: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -77,22 +80,39 @@ def standings_of(study: Study, found: Pairs) -> tuple[Standing, ...]:
         for eps in study.eps:
             points = {point: pairs for point, pairs in found.items() if (point.settings.model, point.settings.eps) == (model, eps)}
             pending = sum(result is None for pairs in points.values() for _, result in pairs)
-            images = []
+            images, won = [], []
             for pairs in zip(*points.values(), strict=True):
                 results = [result for _, result in pairs if result is not None and not result.error]
                 if len(results) == len(pairs):
                     images.append(np.concatenate([attack_counts(result) for result in results]))
                     clean[str(pairs[0][0].image.photo)] = results[0]
+                    won.append(max(won_late(result.curve) for result in results))
             counts = np.stack(images, 1) if images else None
             titles = tuple(dict.fromkeys(point.row.title for point in points))
             figures, drawn = (None, None) if counts is None else (worst_figures(counts), resampled_figures(counts))
-            worst.append(WorstCase(eps, figures, len(images), pending, titles, drawn))
+            still_won = float(np.mean(won)) if won else 0.0
+            worst.append(WorstCase(eps, figures, len(images), pending, titles, drawn, still_won))
         without = np.stack([result.clean for result in clean.values()]) if clean else None
         before = None if without is None else set_figures(without)
         constant = None if without is None else constant_miou(without.sum(0))
         classes = next(iter(clean.values())).classes if clean else ()
         standings.append(Standing(model, classes, before, len(clean), tuple(worst), constant))
     return tuple(standings)
+
+
+LATE = 0.2
+
+
+def won_late(curve: Sequence[CurvePoint]) -> float:
+    """The share of pixels that a run won in the last fifth of its steps, before rounding to 8 bits; of a suite in those of each attack,
+    beyond what the attacks before had won."""
+    won = 0.0
+    for _, of_member in groupby(curve, key=lambda look: look.member):
+        looks = list(of_member)
+        first, last = looks[0].index, looks[-1]
+        early = [look for look in looks if look.index <= last.index - LATE * (last.index - first) and look.stage == last.stage]
+        won += max(last.success - early[-1].success, 0.0) if early else 0.0
+    return won
 
 
 def resampled_figures(counts: np.ndarray) -> np.ndarray | None:

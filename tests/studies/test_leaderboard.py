@@ -4,13 +4,14 @@ from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
+import pytest
 import torch
 
 from segviz.studies.evaluate import worst_figures
 from segviz.studies.grid import AttackRow
-from segviz.studies.leaderboard import PUBLISHED, RANKED, places, published_models, resampled_figures, standings_of
+from segviz.studies.leaderboard import PUBLISHED, RANKED, places, published_models, resampled_figures, standings_of, won_late
 from segviz.studies.run import run
-from segviz.studies.store import Store
+from segviz.studies.store import CurvePoint, Store
 from segviz.studies.table import percentiles, results_at, stacked, table
 
 
@@ -65,3 +66,14 @@ def test_published_numbers_fall_with_eps_and_the_suite_is_the_worst():
             suite = suites[row.model, row.data, row.eps]
             assert suite.miou <= row.miou
             assert suite.accuracy <= row.accuracy
+
+
+def test_what_attacks_still_win_with_their_last_steps_is_counted():
+    def looks(member: str, *wins: float) -> list[CurvePoint]:
+        return [CurvePoint(10 * n, 0, won, 1 - won, 0.0, member=member) for n, won in enumerate(wins)]
+
+    still = looks("mce", 0.1, 0.3, 0.4, 0.5, 0.6, 0.7)
+    assert won_late(still) == pytest.approx(0.1)
+    assert won_late(looks("js", 0.1, 0.7, 0.7, 0.7, 0.7, 0.7)) == 0
+    # Of the attacks of a suite the running worst case is on the curve.
+    assert won_late([*still, *looks("js", 0.7, 0.7, 0.7, 0.7, 0.7, 0.72)]) == pytest.approx(0.12)

@@ -1,8 +1,15 @@
 """What presets claim is what was measured."""
 
+import re
+from pathlib import Path
+
+from segviz.places import ASSETS
 from segviz.studies.first_transfer import load
 from segviz.ui.curves.presets import FIGURES
+from segviz.ui.defences.presets import PRESETS as TRIALS
 from segviz.ui.transfer.controls import PRESETS
+
+ROOT = Path(__file__).parents[2]
 
 
 def kept(view: str, run: int, victim: str) -> str:
@@ -28,3 +35,12 @@ def test_dynamic_scaling_on_a_relative():
     told, _ = PRESETS["Dynamic scaling helps?"]
     assert f"Plain PGD leaves {kept('transforms', runs['plain'], 'voc7-fcn8s')} of its mIoU" in told
     assert f"dynamic scaling {kept('transforms', runs['scale'], 'voc7-fcn8s')}." in told
+
+
+def test_the_denoiser_is_said_to_do_what_its_card_says():
+    card = (ASSETS / "models" / "denoiser.md").read_text()
+    clean, naive, adaptive = re.findall(r"\d+\.\d", card.partition("| with the denoiser |")[2])[:3]
+    (preset,) = [preset for preset in TRIALS if preset.values["defence"] == "denoiser"]
+    assert f"mIoU is {naive} % where it does not and {adaptive} % where it does ({clean} % without an attack)" in preset.text
+    page = (ROOT / "docs" / "app.md").read_text().replace("\n", " ")
+    assert f"leaves {naive} % of {clean} % mIoU; one that knows of it leaves {adaptive} %" in page

@@ -22,28 +22,32 @@ class TrialPreset:
 PRESETS = (
     TrialPreset(
         "Multi-scale against single-scale attacks",
-        "An attack made at one scale fools the network at that scale. The mean over four scales and their mirror images hardly notices "
-        "it, until the attack goes through all of them (Arnab et al., Table 1).",
+        "Arnab et al. (Table 1) found attacks made at one scale to be nearly harmless at others. Here the defence is the mean over four "
+        "scales and their mirror images: see in the middle what such an attack leaves of it, on the right one that goes through all.",
         {"attack": "ifgsm", "defence": "scales-flip", "budget": 160, "eps": 8.0},
     ),
     TrialPreset(
         "Random transforms, then EOT",
-        "Noise stops a naive attack; averaging over noise beats it (Arnab et al., Figures 6 and 7).",
+        "Arnab et al. (Figures 6 and 7) found that random transforms take effect from an attack that does not know them, and that "
+        "averaging over draws gives all of it back. The columns show how much of either holds here, on this picture.",
         {"attack": "pgd", "defence": "random-noise", "budget": 80, "eps": 8.0},
     ),
     TrialPreset(
         "CRF against untargeted attacks",
-        "The CRF is so sure of its classes that an untargeted attack finds next to no gradient: it looks robust (Arnab et al., Figure 9).",
+        "Arnab et al. (Figure 9) found untargeted attacks through a CRF to be the weaker ones, as it is so sure of its classes that next "
+        "to no gradient is left. If the right column is weaker than the middle one here, the CRF looks robust and is not.",
         {"attack": "ifgsm", "defence": "crf", "budget": 20, "eps": 2.0},
     ),
     TrialPreset(
         "CRF against targeted attacks",
-        "A targeted attack pulls every pixel to another class, however sure the CRF is: the CRF does not help (Arnab et al., Figure 10).",
+        "A targeted attack pulls every pixel to another class, however sure the CRF is. Arnab et al. (Figure 10) found the CRF to be of no "
+        "help against it; compare the columns to see whether that holds here.",
         {"attack": "ifgsm", "defence": "crf", "budget": 20, "eps": 2.0, "goal": "everywhere"},
     ),
     TrialPreset(
         "Reconstruction heals the naive attack only",
-        "Taking noise out of the picture brings the map back, as long as the attack does not know that.",
+        "Taking noise out of the picture brings much of the map back, as long as the attack does not know that. Over the first 100 "
+        "validation photos of VOC, mIoU is 54.0 % where it does not and 6.6 % where it does (67.9 % without an attack).",
         {"attack": "pgd", "defence": "denoiser", "budget": 40, "eps": 4.0},
     ),
 )

@@ -62,6 +62,8 @@ def basis(trajectory: Trajectory) -> str:
     if trajectory.report is not None and trajectory.settings.steps > 0:
         text += (
             f" They are those of the result: step {trajectory.report.strongest}, the one that fooled most pixels, rounded to a real image."
+            f" Computed on {trajectory.device}; other hardware or another number of threads rounds sums otherwise, which many steps can "
+            "let grow into other figures."
         )
     return text
 

@@ -48,7 +48,7 @@ def show_board(shown: Shown, active: bool) -> None:
     columns["source"] = st.column_config.LinkColumn(width=60, display_text="paper", help="Where the paper is; ours have none.")
     alt = f"{figure} of every model, clean and in the worst case"
     st.dataframe(rows, hide_index=True, column_config=columns, placeholder="–", height="content", alt=alt)
-    st.caption(" ".join([board_note(figure), *(shown.class_notes if figure != "pixel accuracy" else ())]))
+    st.caption(" ".join([board_note(figure), still_falling(standings), *(shown.class_notes if figure != "pixel accuracy" else ())]))
     if not active:
         everyone = our_rows(standings, attacks, figure) + their_rows(shown.study.eps, figure)
         made = partial(csv_of, list(everyone[0]), everyone)
@@ -87,6 +87,23 @@ def board_note(figure: str) -> str:
         f"{how} A worst case over few steps flatters a model: more steps and more attacks can only lower it. Rows marked **{THEIRS}** are "
         "printed in Croce, Singh & Hein, ECCV 2024, for **other models and other pictures** (validation sets of VOC and ADE20K, SEA with "
         "300 steps per attack): for orientation, not for ranking. Click the head of a column to sort."
+    )
+
+
+STILL_FALLING = 0.005
+"""Share of pixels that attacks must still have won in the last fifth of their steps for that to be said."""
+
+
+def still_falling(standings: Sequence[Standing]) -> str:
+    """Where attacks had not come to an end with their last step, in words."""
+    falling = [(worst.still_won, standing.model, worst.eps) for standing in standings for worst in standing.worst]
+    falling = [one for one in falling if one[0] >= STILL_FALLING]
+    if not falling:
+        return "In the last fifth of their steps no attack won half a point of accuracy any more."
+    most, model, eps = max(falling)
+    return (
+        f"**{len(falling)} of the figures still fall** with more steps: in the last fifth of theirs attacks won half a point of accuracy "
+        f"or more, most on {short_title(model)} at ε = {eps:g} ({100 * most:.1f} points)."
     )
 
 
