@@ -32,11 +32,13 @@ st.write("A line of text.")
 st.image(np.zeros((213, 320, 3), np.uint8))
 st.line_chart([1, 3, 2])
 """
-PAGES = ("attack_lab", "compare", "targets", "transfer", "image_scaling", "defences", "curves", "leaderboard", "lessons", "models")
+PAGES = ("attack_lab", "compare", "targets", "transfer", "image_scaling", "defences", "curves", "leaderboard")
+"""The pages that begin with pictures, a chart or a table."""
+
 FIRST_PICTURE = """() => [...document.querySelectorAll('[data-testid="stMain"] img, [data-testid="stMain"] canvas, .js-plotly-plot svg')]
     .some(one => one.getBoundingClientRect().width > 100 && (one.complete ?? true))"""
 FIRST_TEXT = """() => document.querySelector('[data-testid="stMain"] [data-testid="stMarkdownContainer"]')?.innerText.length > 0"""
-LIMIT = 120_000
+LIMIT = 60_000
 """Milliseconds after which a page is taken for broken."""
 
 SCRIPT = """
