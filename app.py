@@ -11,6 +11,7 @@ import streamlit as st
 
 from segviz.engine.jobs import engine
 from segviz.live.deep_links import deep_link_routes
+from segviz.live.rooms import LiveRooms
 from segviz.live.routes import Live
 from segviz.places import ASSETS
 from segviz.settings import Settings
@@ -33,8 +34,10 @@ if __name__ != "__main__":
     for module in ("pandas", "plotly.graph_objects", "cv2", "segviz.live.views", "segviz.results", "segviz.studies.plot"):
         import_module(module)
     base = st.get_option("server.baseUrlPath")
-    app = st.App(__file__, routes=[*Live().routes(base), *deep_link_routes(base)], lifespan=lifespan)
+    app = st.App(__file__, routes=[*LiveRooms().routes(base), *Live().routes(base), *deep_link_routes(base)], lifespan=lifespan)
 else:
+    from segviz.ui.classroom.news import show_banner
+
     st.set_page_config(page_title="segviz", page_icon=ASSETS / "icon.png", layout="wide")
     tab().through_app = True
     navigation = st.navigation(
@@ -62,6 +65,8 @@ else:
         tab().wanted = None
         st.switch_page(wanted[0], query_params=wanted[1])
     show_presenter_style()
+    if navigation.url_path not in ("room", "classroom"):
+        show_banner()
     try:
         navigation.run()
     except UserError as error:

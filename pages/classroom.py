@@ -4,7 +4,8 @@ import streamlit as st
 
 from segviz.types import UserError
 from segviz.ui.classroom import teacher
-from segviz.ui.classroom.common import rooms
+from segviz.ui.classroom.common import mark_of_room, rooms
+from segviz.ui.classroom.news import hear
 from segviz.ui.kit.session import through_app
 
 through_app("pages/classroom.py")
@@ -15,24 +16,18 @@ if not secret:
     teacher.show_opening()
     st.stop()
 try:
+    mark = mark_of_room(secret)
     room = rooms().seen_by_teacher(secret)
 except UserError as error:
     st.error(str(error))
     teacher.show_opening()
     st.stop()
+hear(secret, mark)
 st.caption("This address is yours alone: whoever has it can push, reveal and see the answers. Keep it to come back after a reload.")
 teacher.show_door(room)
 st.divider()
 teacher.show_push(secret)
 st.divider()
-
-
-@st.fragment(run_every=1.0)
-def board() -> None:
-    """Answers as they come."""
-    teacher.show_answer_board(secret)
-
-
-board()
+teacher.show_answer_board(secret)
 st.divider()
 teacher.show_end_of_room(secret)

@@ -61,9 +61,9 @@ evidence = stored(key) | {run: seen for (of, run), seen in state.ran.items() if 
 show_step(lesson, number - 1, evidence, state.answers.get((key, number)), answered)
 if step.asked is None or (key, number) in state.answers:
     here.show_run_here(lesson, step, state)
-if number == count:
-    st.divider()
-    view.show_end(lesson)
+    if number == count:
+        st.divider()
+        view.show_end(lesson)
 with st.container(horizontal=True):
     st.button(
         "Back",

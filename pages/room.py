@@ -4,7 +4,8 @@ import streamlit as st
 
 from segviz.types import UserError
 from segviz.ui.classroom import student
-from segviz.ui.classroom.common import rooms
+from segviz.ui.classroom.common import mark_of_room
+from segviz.ui.classroom.news import hear
 from segviz.ui.classroom.student import StudentState
 from segviz.ui.kit.session import through_app
 from segviz.ui.kit.state import page_state
@@ -17,7 +18,7 @@ if not seat:
     student.show_entrance(st.query_params.get("room", ""))
     st.stop()
 try:
-    shown = student.news_of(rooms().seen_by_student(seat))
+    mark = mark_of_room(seat)
 except UserError as error:
     state.seat = ""
     st.query_params.clear()
@@ -25,18 +26,5 @@ except UserError as error:
     student.show_entrance("")
     st.stop()
 st.query_params["seat"] = seat
+hear(seat, mark)
 student.show_room(seat, state)
-
-
-@st.fragment(run_every=1.5)
-def listen() -> None:
-    """Show what is new as soon as the teacher pushes or reveals."""
-    try:
-        news = student.news_of(rooms().seen_by_student(seat))
-    except UserError:
-        news = None
-    if news != shown:
-        st.rerun()
-
-
-listen()

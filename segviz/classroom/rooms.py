@@ -184,6 +184,28 @@ class Rooms:
         with self._open() as base:
             return self._state(base, self._room(base, secret))
 
+    def membership(self, holder: str) -> tuple[int, bool]:
+        """The number of the room that a token or a secret belongs to, and whether it is the teacher's. Raises UserError for neither."""
+        with self._open() as base:
+            row = (hashed(holder), self._now() - KEPT_SECONDS)
+            found = base.execute("SELECT id FROM rooms WHERE secret = ? AND opened > ?", row).fetchone()
+            return (int(found[0]), True) if found is not None else (self._seat(base, holder)[1], False)
+
+    def marks(self) -> dict[int, tuple[str, str]]:
+        """Of each room, by its number, what becomes another text whenever its students, or its teacher, have something new to see."""
+        with self._open() as base:
+            rows = base.execute(
+                "SELECT rooms.id, IFNULL(pushes.id, 0), IFNULL(revealed, 0), (SELECT COUNT(*) FROM seats WHERE seats.room = rooms.id), "
+                "(SELECT COUNT(*) FROM answers WHERE push = pushes.id), (SELECT MAX(answered) FROM answers WHERE push = pushes.id) "
+                "FROM rooms LEFT JOIN pushes ON pushes.id = (SELECT MAX(id) FROM pushes AS any_push WHERE any_push.room = rooms.id)"
+            ).fetchall()
+        return {room: (f"{push} {shown}", f"{push} {shown} {rest}") for room, push, shown, *rest in rows}
+
+    def change_reader(self) -> Callable[[], int]:
+        """Tells, on the thread that asked for it, a number that becomes another one with whatever any process writes."""
+        base = sqlite3.connect(self._file)
+        return lambda: int(base.execute("PRAGMA data_version").fetchone()[0])
+
     def push(self, secret: str, view: str) -> Push:
         """Show a view of the app to the room."""
         with self._open() as base:

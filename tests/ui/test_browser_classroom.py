@@ -98,3 +98,31 @@ def test_a_class_from_push_to_reveal_over_a_killed_server(browser, server):
         expect(student.get_by_text(re.compile("Your click is (inside|outside)"))).to_be_visible()
     for context in contexts:
         context.close()
+
+
+def test_pushed_views_run_and_followers_come_along_while_the_busy_are_asked(browser, server):
+    rooms = Rooms(server.folder / "rooms.sqlite")
+    room = rooms.open()
+    contexts = [browser.new_context() for _ in range(2)]
+    watching, busy = [context.new_page() for context in contexts]
+    for student in (watching, busy):
+        student.goto(f"{server.url}/room?room={room.code}-{room.key}")
+        expect(student.get_by_text("You are in.")).to_be_visible()
+    rooms.push(room.secret, "?image=chelsea&attack=fgsm&eps=3")
+    for student in (watching, busy):
+        expect(student.get_by_test_id("stMetric").filter(has_text="Gradients")).to_contain_text("1")
+        expect(student.get_by_role("combobox", name="Picture")).to_have_value(re.compile("cat", re.IGNORECASE))
+    busy.get_by_text("Six pictures", exact=True).click()
+    rooms.push(room.secret, "?image=dog&attack=pgd&eps=5&steps=2")
+    expect(busy.get_by_text("Your teacher shows something new.")).to_be_visible()
+    assert "attack=fgsm" in busy.url
+    busy.get_by_role("link", name=f"Room {room.code}").click()
+    for student in (watching, busy):
+        expect(student.get_by_test_id("stMetric").filter(has_text="Gradients")).to_contain_text("2")
+        expect(student.get_by_role("combobox", name="Picture")).to_have_value(re.compile("dog", re.IGNORECASE))
+        assert "eps=5" in student.url
+    rooms.push(room.secret, "lessons?lesson=02-iterations&step=2")
+    for student in (watching, busy):
+        expect(student.get_by_role("button", name="This is my guess")).to_be_visible()
+    for context in contexts:
+        context.close()

@@ -55,6 +55,8 @@ def test_run_it_here_makes_the_figures_anew():
 def test_the_last_step_has_the_papers_claim_and_ours():
     app = open_page("lessons", lesson="03-claimed-robust", step="4")
     lesson = read_lesson(FOLDER / "03-claimed-robust.toml")
+    assert lesson.ours not in text(app)
+    press(app, "This is my guess")
     shown = text(app)
     assert lesson.claim in shown
     assert lesson.ours in shown

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import numpy as np
 import streamlit as st
@@ -16,8 +16,8 @@ from segviz.types import UserError
 from segviz.ui.teaching.predict import click_place, draw_curve
 from segviz.ui.teaching.steps import picture_url
 
-APART = ("about", "classroom", "room")
-"""Pages that are not shown to a class."""
+APART = ("about", "attack_lab", "classroom", "room")
+"""Pages that are not shown to a class, and the lab, whose address has no name."""
 PAGES = {"": "pages/attack_lab.py"} | {
     file.stem: f"pages/{file.name}" for file in sorted((HOME / "pages").glob("*.py")) if file.stem not in APART
 }
@@ -28,6 +28,12 @@ PAGES = {"": "pages/attack_lab.py"} | {
 def rooms() -> Rooms:
     """The rooms of this server."""
     return Rooms()
+
+
+def mark_of_room(holder: str) -> str:
+    """The mark of the room that a token or a secret belongs to, as `segviz.live.rooms` tells it. Raises UserError for neither."""
+    room, teaches = rooms().membership(holder)
+    return rooms().marks().get(room, ("", ""))[teaches]
 
 
 @st.cache_resource(show_spinner=False, max_entries=20)
@@ -52,13 +58,17 @@ def page_and_query(view: str) -> tuple[str, dict[str, str]]:
     return page, dict(parse_qsl(query))
 
 
-def view_of_link(link: str) -> str:
-    """The view that a link to this app opens, wherever the app is served. Raises UserError for what is no link to a page of it."""
-    address, _, query = link.strip().partition("?")
-    page = address.rstrip("/").rpartition("/")[2] if "//" not in address or address.count("/") > 2 else ""
-    if page not in PAGES:
+def view_of_link(link: str, base: str = "") -> str:
+    """The view that a link to this app opens, wherever the app is served; `base` is the path of the lab where it is not "/".
+
+    Raises UserError for what is no link to a page of the app.
+    """
+    parts = urlsplit(link.strip())
+    path = parts.path.strip("/")
+    page = "" if path == base.strip("/") else path.rpartition("/")[2]
+    if page not in PAGES or parts.scheme not in ("", "http", "https"):
         raise UserError(f"This is no link to a page of the app. Pages: {', '.join(name or 'the lab' for name in PAGES)}.")
-    return page + (f"?{urlencode(parse_qsl(query))}" if query else "")
+    return page + (f"?{urlencode(parse_qsl(parts.query))}" if parts.query else "")
 
 
 def show_answers(lesson: Lesson, number: int, evidence: Mapping[str, Evidence], answers: Sequence[Answer], key: str) -> None:

@@ -1,4 +1,4 @@
-"""The students' page: join a room, open_pushed_view what the teacher pushes, answer, and see what was measured."""
+"""The students' page: join a room, open what the teacher pushes, answer, and see what was measured."""
 
 from dataclasses import dataclass
 
@@ -8,16 +8,21 @@ from segviz.classroom.questions import Answer
 from segviz.classroom.rooms import MAX_NAME, RoomState
 from segviz.types import UserError
 from segviz.ui.classroom.common import PAGES, evidence_for, page_and_query, pushed_step, rooms
+from segviz.ui.kit.running import open_as_link
 from segviz.ui.teaching.steps import ask, reveal, show_lesson_pictures
 
 
 @dataclass
 class StudentState:
-    """The token of the seat that this tab has; the push that it has seen, and the one whose view it has opened."""
+    """The token of the seat that this tab has; the news that it has seen, and the push whose view it has opened.
+
+    `offered` says that a banner offers what is new, as the tab was in the middle of something.
+    """
 
     seat: str = ""
-    seen: int = 0
+    seen: tuple[int, bool] = (0, False)
     opened: int = 0
+    offered: bool = False
 
 
 def join(code: str, key: str | None, name: str) -> None:
@@ -61,7 +66,7 @@ def show_room(seat: str, state: StudentState) -> None:
     room = rooms().seen_by_student(seat)
     st.caption(f"Room {room.code} · {room.seats} in it")
     push = room.push
-    state.seat, state.seen = seat, push.number if push is not None else 0
+    state.seat, state.seen, state.offered = seat, news_of(room), False
     if push is None:
         st.markdown("### You are in. Your teacher will show something soon.")
         return
@@ -96,7 +101,7 @@ def open_pushed_view(view: str, number: int, state: StudentState) -> None:
     page, query = page_and_query(view)
     if state.opened != number:
         state.opened = number
-        st.switch_page(PAGES[page], query_params=query)
+        open_as_link(PAGES[page], query)
     st.page_link(PAGES[page], label="Open what your teacher shows", icon=":material/open_in_new:", query_params=query)
 
 

@@ -33,11 +33,15 @@ def show_opening() -> None:
     st.page_link("pages/room.py", label="I am a student and have a code", icon=":material/login:")
 
 
-def join_address(room: RoomState) -> str:
-    """The link with which students join, on the address at which the teacher sees this server."""
+def address_of_lab() -> str:
+    """The address at which the teacher sees this server, up to the last slash; empty where it is not known."""
     parts = urlsplit(st.context.url or "")
-    base = f"{parts.scheme}://{parts.netloc}{parts.path.rsplit('/', 1)[0]}" if parts.netloc else ""
-    return f"{base}/room?room={room.code}-{room.key}"
+    return f"{parts.scheme}://{parts.netloc}{parts.path.rsplit('/', 1)[0]}" if parts.netloc else ""
+
+
+def join_address(room: RoomState) -> str:
+    """The link with which students join."""
+    return f"{address_of_lab()}/room?room={room.code}-{room.key}"
 
 
 def show_door(room: RoomState) -> None:
@@ -67,7 +71,7 @@ def show_push(secret: str) -> None:
     link = st.text_input("Or any view of the app: paste its link", key="push_link", placeholder="https://…/?attack=segpgd&eps=2")
     if st.button("Push this link", icon=":material/link:", key="push_view", disabled=not link):
         try:
-            rooms().push(secret, view_of_link(link))
+            rooms().push(secret, view_of_link(link, urlsplit(address_of_lab()).path))
         except UserError as error:
             st.error(str(error))
 
@@ -95,7 +99,7 @@ def show_answer_board(secret: str) -> None:
         return
     at = pushed_step(push.view)
     if at is None:
-        st.markdown(f"Pushed: `{push.view or 'the lab'}`")
+        st.markdown(f"Pushed: `{push.view or 'the lab'}`. [Open it in another tab]({push.view or './'}).")
         return
     lesson, number = at
     step = lesson.steps[number]

@@ -1,6 +1,6 @@
 """The run of a page: its buttons, what asks for it, and the part of the page that follows it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -10,6 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 from segviz.engine.jobs import Job
 from segviz.ui.kit.links import link_refused
 from segviz.ui.kit.presenter import key_for
+from segviz.ui.kit.state import tab
 
 T = TypeVar("T")
 
@@ -30,6 +31,18 @@ class Running(Generic[T]):
     def run_name(self) -> str:
         """Identity of the newest run."""
         return "precomputed" if self.job is None else self.job.id
+
+
+def open_as_link(page: str, query: Mapping[str, str]) -> None:
+    """Go to a page as a new tab does by a link: its widgets say what the link says, and what it asks for is run.
+
+    Other records of the tab stay, such as one's own picture.
+    """
+    for key, kept in st.session_state.to_dict().items():
+        if isinstance(kept, Running) or not key.startswith("segviz."):
+            del st.session_state[key]
+    tab().entrance, tab().polygons, tab().subject = page, "", None
+    st.switch_page(page, query_params=query)
 
 
 def run_bar(

@@ -68,7 +68,8 @@ def ask(lesson: Lesson, number: int, evidence: Mapping[str, Evidence], answered:
                 question.low,
                 question.high,
                 middle,
-                format="%.0f " + question.unit.replace("%", "%%"),
+                10.0 ** -digits_of(question),
+                format=f"%.{digits_of(question)}f " + question.unit.replace("%", "%%"),
                 key=f"number-{key}",
                 label_visibility="collapsed",
             )
@@ -162,5 +163,9 @@ def reveal_place(lesson: Lesson, number: int, evidence: Mapping[str, Evidence], 
 def in_unit(value: Answer, question: NumberQuestion) -> str:
     """A number of a question as people read it."""
     assert isinstance(value, int | float)
-    digits = 0 if question.high - question.low >= 50 else 1
-    return f"{value:.{digits}f} {question.unit}".strip()
+    return f"{value:.{digits_of(question)}f} {question.unit}".strip()
+
+
+def digits_of(question: NumberQuestion) -> int:
+    """Decimals with which a question's numbers are shown and guessed."""
+    return 0 if question.high - question.low >= 50 else 1
