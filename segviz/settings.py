@@ -25,7 +25,7 @@ class Settings:
     settings. `against`: which labels "break" and "class" break and figures refer to, the photo's label map ("truth") or the model's own
     clean prediction ("prediction"); without a label map it is always the prediction. `region` says where the picture may change, as in
     `segviz.attacks.regions`; empty: all of it.
-    `variant` and `layer` are those of the attack, empty for its own choice; `transforms` are keys of input transforms.
+    `variant`, `layer` and `q` are those of the attack, empty or None for its own choice; `transforms` are keys of input transforms.
     `eps` and `alpha` are in grey levels (n of n/255; for the norm "l2" the root mean square); `alpha` None means the attack's own rule.
     `steps` are iterations per restart; 0 only looks at the clean picture. `clip` False leaves the result of an attack that looks for
     the smallest perturbation outside the ball of radius `eps`. Raises UserError for a value out of range.
@@ -102,6 +102,16 @@ class Settings:
         help="layer of cira and cira-plus; default: the encoder",
         label="Layer",
         tip="Name of a layer, such as encoder.blocks.4.",
+    )
+    q: float | None = setting(
+        None,
+        low=-10,
+        high=1,
+        where=("link", "terminal", "attack"),
+        help="q of tsallispgd; default: rising from -2 to 1 over the run",
+        label="q of the Tsallis cross-entropy",
+        tip="A pixel weighs p to the power of 1 - q, p the probability of its label: at 1 all weigh the same, far below 1 only those that "
+        "the network is still sure of. Empty: it rises from -2 to 1 over the run.",
     )
     transforms: tuple[str, ...] = setting(
         (),

@@ -62,6 +62,7 @@ WRONG = {
     "restarts": ("0", "21", "x"),
     "seed": ("-1", "99999999999", "1.5"),
     "layer": ("two words", "encoder/4"),
+    "q": ("1.5", "-11", "abc"),
 }
 """Texts that no field of that name can have, whatever the model and the attack."""
 

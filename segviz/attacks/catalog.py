@@ -90,6 +90,8 @@ def check_settings(settings: Settings) -> AttackEntry:
         raise UserError(f"{entry.title} has no variant '{settings.variant}'. {known}")
     if settings.layer and not entry.takes_layer:
         raise UserError(f"{entry.title} does not look at inner layers. Leave the layer out, or take cira.")
+    if settings.q is not None and not entry.takes_q:
+        raise UserError(f"{entry.title} has no q. Leave it out, or take tsallispgd.")
     if transform_entries(settings.transforms) and not entry.takes_transforms:
         raise UserError(f"{entry.title} takes no input transforms. Leave them out, or take another attack, such as pgd.")
     return entry

@@ -47,6 +47,7 @@ class AttackEntry:
     random_start: bool = False
     takes_target: bool = True
     takes_layer: bool = False
+    takes_q: bool = False
     takes_transforms: bool = True
     norms: tuple[str, ...] = ("linf", "l2")
     variants: Mapping[str, str] = field(default_factory=dict)

@@ -113,6 +113,18 @@ def jensen_shannon(look: Look) -> Tensor:
     return 0.5 * (-log_m + p * (log_p - log_m) + (1 - p) * math.log(2))
 
 
+def tsallis(look: Look, q: float | None = None) -> Tensor:
+    """Tsallis cross-entropy (1 - p_y^(1-q)) / (1 - q), q <= 1; with q = 1 it is the cross-entropy, below it lies between 0 and 1/(1 - q).
+
+    Its gradient is that of the cross-entropy times p_y^(1-q): the lower q, the less do pixels count that are unsure or already fooled.
+    Without `q` it rises in equal steps, q = -2 + 3 (t - 1)/T with t = 1..T, and would be 1 after the last step. Matyasko, Lou, Atmosukarto
+    & Zhang, "TsallisPGD", IJCNN 2026 (2605.03405); the steps of q are those of their code.
+    """
+    if q is None:
+        q = -2 + 3 * (look.iteration - 1) / look.steps
+    return look.cross_entropy if q == 1 else -torch.expm1((q - 1) * look.cross_entropy) / (1 - q)
+
+
 def masked_spherical(look: Look) -> Tensor:
     """MSL: -1[pixel not yet won] * u_y / |u|_2 (masked spherical loss of 2306.12941)."""
     unit = F.normalize(look.logits, dim=1)

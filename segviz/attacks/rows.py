@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -174,6 +175,12 @@ def apgd(
         published=published,
         ours=ours,
     )
+
+
+def tsallis_of(plan: Blueprint) -> Attack:
+    """TsallisPGD with the settings' q."""
+    objective = plan.of(partial(losses.tsallis, q=plan.settings.q), losses.cross_entropy)
+    return plan.bounded(objective, rules.AutoStep, random_start=True, radii=radii_of(plan.settings, "red-eps"))
 
 
 def cospgd_of(plan: Blueprint) -> Attack:
@@ -375,6 +382,24 @@ ROWS = (
         r"L_t = \tfrac{1}{HW}\sum_j \big[(1-\lambda_t)\mathbf{1}_{\mathrm{right}} + \lambda_t \mathbf{1}_{\mathrm{wrong}}\big] CE_j",
         red=False,
         published={HALMOSI: three_hundred_at_eps},
+    ),
+    AttackEntry(
+        key="tsallispgd",
+        title="TsallisPGD",
+        summary="APGD that begins with the pixels that the network is surest of and gives the others their weight back as it goes.",
+        formula=r"L = \tfrac{1}{HW}\sum_j \frac{1 - p_{j,y_j}^{1-q}}{1-q},\quad"
+        r" \nabla L = \tfrac{1}{HW}\sum_j p_{j,y_j}^{1-q}\, \nabla CE_j,\quad q: -2 \to 1",
+        paper="Matyasko, Lou, Atmosukarto & Zhang, TsallisPGD: Adaptive Gradient Weighting for Adversarial Attacks on Semantic"
+        " Segmentation, IJCNN 2026",
+        url="https://arxiv.org/abs/2605.03405",
+        build=tsallis_of,
+        auto_alpha=twice_radius,
+        random_start=True,
+        takes_q=True,
+        variants=RED_EPS_VARIANTS,
+        published={"Matyasko et al., 2026": lambda eps: {**three_hundred(eps), "q": None}},
+        ours="What the abstract leaves open is as in the authors' code: the radii, that q rises anew within each of them, and that the"
+        " cross-entropy steers the step size.",
     ),
     AttackEntry(
         key="padam-ce",

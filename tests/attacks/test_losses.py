@@ -49,6 +49,8 @@ def reference(name: str, u: Tensor, y: int, is_open: bool, targeted: bool, t: in
         "masked_cross_entropy": lambda: is_open * ce(u, y),
         "balanced_masked_cross_entropy": lambda: 8 / TRAINING_PIXELS[y].double() * is_open * ce(u, y),
         "jensen_shannon": lambda: js(u, y),
+        # q = -2 + 3 * 2/8 at t = 3 of 8.
+        "tsallis": lambda: (1 - p[y] ** 2.25) / 2.25,
         "masked_spherical": lambda: -(is_open * u[y] / u.square().sum().sqrt()),
         "segpgd": lambda: ((1 - lam) if is_open else lam) * ce(u, y),
         "cospgd": lambda: (1 - cosine if targeted else cosine) * ce(u, y),
@@ -63,6 +65,7 @@ LOSSES = (
     "masked_cross_entropy",
     "balanced_masked_cross_entropy",
     "jensen_shannon",
+    "tsallis",
     "masked_spherical",
     "segpgd",
     "cospgd",
@@ -112,6 +115,48 @@ def test_jensen_shannon_stays_finite_and_bounded_where_probabilities_vanish():
     assert logits.grad is not None
     assert logits.grad.isfinite().all()
     assert loss[0, 0, 0].item() == pytest.approx(math.log(2))
+    assert (loss >= 0).all()
+
+
+def of_probabilities(p: list[float]) -> tuple[Tensor, Goal]:
+    """Pixels of one image whose label, class 0 of two, has these probabilities."""
+    right = torch.tensor(p, dtype=torch.float64).log()
+    wrong = torch.log1p(-right.exp())
+    return torch.stack([right, wrong]).view(1, 2, 1, -1).requires_grad_(), Goal(torch.zeros(1, 1, len(p), dtype=torch.long))
+
+
+@pytest.mark.parametrize(
+    ("q", "values"), [(0.0, [0.75, 0.5, 0.1]), (-1.0, [0.46875, 0.375, 0.095]), (0.5, [1.0, 0.585786437627, 0.102633403899])]
+)
+def test_tsallis_by_hand_and_its_gradient_is_that_of_the_cross_entropy_times_a_power_of_p(q, values):
+    """1 - p for q = 0, (1 - p^2) / 2 for q = -1, 2 (1 - sqrt p) for q = 1/2."""
+    p = [0.25, 0.5, 0.9]
+    logits, goal = of_probabilities(p)
+    loss = losses.tsallis(Look(logits, goal), q)
+    assert loss.flatten().tolist() == pytest.approx(values)
+    gradient = torch.autograd.grad(loss.sum(), logits)[0]
+    plain = torch.autograd.grad(losses.cross_entropy(Look(logits, goal)).sum(), logits)[0]
+    weights = torch.tensor([one ** (1 - q) for one in p], dtype=torch.float64)
+    torch.testing.assert_close(gradient, plain * weights, atol=1e-12, rtol=1e-10)
+
+
+def test_tsallis_goes_over_into_the_cross_entropy_and_q_rises_evenly_towards_it():
+    logits, goal = of_probabilities([1e-4, 0.3, 0.99])
+    entropy = losses.cross_entropy(Look(logits, goal))
+    assert torch.equal(losses.tsallis(Look(logits, goal), 1.0), entropy)
+    torch.testing.assert_close(losses.tsallis(Look(logits, goal), 1 - 1e-9), entropy, atol=0, rtol=1e-7)
+    for t, q in ((1, -2.0), (6, -0.5), (10, 0.7)):
+        torch.testing.assert_close(losses.tsallis(Look(logits, goal, t, 10)), losses.tsallis(Look(logits, goal), q))
+
+
+@pytest.mark.parametrize("q", [-10.0, -2.0, 0.0, 0.999, 1.0])
+def test_tsallis_stays_finite_where_probabilities_vanish(q):
+    logits = torch.tensor([[400.0, 0.0], [-400.0, 0.0]]).view(1, 2, 2, 1).requires_grad_()
+    loss = losses.tsallis(Look(logits, Goal(torch.ones(1, 2, 1, dtype=torch.long))), q)
+    loss.sum().backward()
+    assert logits.grad is not None
+    assert logits.grad.isfinite().all()
+    assert loss[0, 0, 0].item() == pytest.approx(800 if q == 1 else 1 / (1 - q), rel=0.6)
     assert (loss >= 0).all()
 
 

@@ -31,7 +31,7 @@ from segviz.attacks.rows import ATTACKS
 from segviz.data.label_sets import VOC7
 from segviz.lab import sample_picture
 from segviz.models.zoo import MODELS
-from segviz.settings import Settings
+from segviz.settings import FIELDS, Settings
 from segviz.ui.kit.links import link_of, read_link
 from segviz.ui.kit.session import first_trajectory
 from segviz.ui.kit.state import Tab
@@ -298,6 +298,14 @@ def test_variant_transforms_and_region_reach_the_run(files):
     labels = sample_picture("camera", MODELS["voc7-lraspp"]).labels
     assert not changed[labels == PERSON].any()
     assert changed[labels != PERSON].any()
+
+
+def test_q_of_the_link_reaches_the_run_and_is_left_out_for_other_attacks(files):
+    app = finish(open_page(image="camera", attack="tsallispgd", q="-1", steps="1"))
+    assert control(app, FIELDS["q"].label).value == -1
+    assert record_of(files)["q"] == -1
+    choose(app, Attack="pgd")
+    assert "q" not in dict(app.query_params)
 
 
 def test_wrapped_model_runs_and_stays_in_the_link():

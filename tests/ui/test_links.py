@@ -41,6 +41,7 @@ SHARED_LINKS = [
     ),
     ("attack_lab", {"model": "voc7-fcn8s+multiscale", "norm": "l2"}, {"model": "voc7-fcn8s+multiscale", "norm": "l2"}),
     ("attack_lab", {"attack": "apgd-js", "variant": "constant", "seed": "9"}, {"attack": "apgd-js", "variant": "constant", "seed": 9}),
+    ("attack_lab", {"attack": "tsallispgd", "q": "-1.5"}, {"attack": "tsallispgd", "q": -1.5}),
     ("attack_lab", {"attack": "cira", "layer": "encoder.blocks.4"}, {"attack": "cira", "layer": "encoder.blocks.4"}),
     ("attack_lab", {"attack": "almaprox", "clip": "False", "alpha": "0.3"}, {"attack": "almaprox", "clip": False, "alpha": 0.3}),
     ("attack_lab", {"transforms": "di,ti", "against": "prediction"}, {"transforms": ("di", "ti"), "against": "prediction"}),

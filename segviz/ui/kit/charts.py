@@ -73,6 +73,18 @@ def run_curves(trajectory: Trajectory, total: int, cursor: int | None) -> go.Fig
     return figure
 
 
+def pixel_weights(q: float | None) -> go.Figure:
+    """What a pixel weighs in the gradient of TsallisPGD over p, the probability of its label: p^(1-q), of None at the qs of a run."""
+    p = [n / 100 for n in range(1, 101)]
+    figure = go.Figure()
+    for one in (-2, -1, 0, 1) if q is None else (q,):
+        figure.add_scatter(x=p, y=[value ** (1 - one) for value in p], name=f"q = {one:g}", hovertemplate="%{y:.2f}")
+    figure.update_xaxes(title_text="p of the label")
+    figure.update_yaxes(title_text="weight", range=[-0.03, 1.03])
+    figure.update_layout(height=200, margin={"l": 10, "r": 10, "t": 10, "b": 10}, hovermode="x unified", showlegend=q is None)
+    return figure
+
+
 def mark_result(figure: go.Figure, report: Report) -> None:
     """A star for the 8-bit result, at the iteration of the strongest iterate."""
     result = report.adversarial

@@ -13,7 +13,7 @@ from segviz.ui.kit.state import page_state
 
 PLACED = (
     *("model", "image", "goal", "target", "other", "region", "against", "attack", "norm", "eps", "steps", "alpha", "restarts", "seed"),
-    *("variant", "layer", "transforms", "clip"),
+    *("variant", "layer", "q", "transforms", "clip"),
 )
 """Settings whose widget has a place and conditions of its own, on the pages that have it."""
 OTHERS: Table = {name: field for name, field in FIELDS.items() if name not in PLACED and "link" in field.where}

@@ -11,6 +11,7 @@ from segviz.defences.catalog import evaluations_of
 from segviz.models.zoo import model_entry
 from segviz.settings import FIELDS, Settings
 from segviz.ui.kit.attacks import eps_slider
+from segviz.ui.kit.charts import pixel_weights
 from segviz.ui.kit.fields import choice, marks, number, other_controls, switch, text_line
 from segviz.ui.kit.links import LINK, link_of, open_link, write_link
 from segviz.ui.kit.state import tab
@@ -92,6 +93,7 @@ def expert_controls(settings: Settings) -> Settings:
     layer = ""
     if row.takes_layer:
         layer = text_line(FIELDS["layer"], placeholder="the encoder")
+    q = q_control() if row.takes_q else None
     clip = True
     if row.family == "smallest":
         clip = switch(FIELDS["clip"])
@@ -106,6 +108,7 @@ def expert_controls(settings: Settings) -> Settings:
         alpha=alpha,
         against=against,
         layer=layer,
+        q=q,
         clip=clip,
         region=region,
         transforms=transforms,
@@ -113,6 +116,13 @@ def expert_controls(settings: Settings) -> Settings:
         seed=seed,
         **other_controls(),
     )
+
+
+def q_control() -> float | None:
+    """The q of TsallisPGD, None while it rises over the run, above what a pixel weighs at it."""
+    q: float | None = number(FIELDS["q"], placeholder="rises from -2 to 1")
+    st.plotly_chart(pixel_weights(q), key="pixel_weights", alt="What a pixel weighs over the probability of its label")
+    return q
 
 
 def transforms_control() -> tuple[str, ...]:

@@ -61,6 +61,7 @@ def describe_run(settings: Settings) -> str:
     random = entry.random_start or any(TRANSFORMS[key].random for key in settings.transforms)
     seed = f", seed {settings.seed}" if random else ""
     variant = f" ({settings.variant})" if settings.variant else ""
+    variant += f" with q = {settings.q:g}" if settings.q is not None else ""
     through = "".join(f" + {TRANSFORMS[key].title}" for key in settings.transforms)
     radius = f"ε = {settings.eps:g}/255{unit}" if settings.clip else "not clipped"
     where = f", changing only {where_of(settings.region)}" if settings.region else ""
