@@ -107,7 +107,6 @@ class Settings:
         None,
         low=-10,
         high=1,
-        where=("link", "terminal", "attack"),
         help="q of tsallispgd; default: rising from -2 to 1 over the run",
         label="q of the Tsallis cross-entropy",
         tip="A pixel weighs p to the power of 1 - q, p the probability of its label: at 1 all weigh the same, far below 1 only those that "
