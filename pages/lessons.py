@@ -8,7 +8,7 @@ from segviz.classroom.evidence import Evidence, stored_evidence
 from segviz.classroom.handout import handout
 from segviz.classroom.lessons import FOLDER, lesson_keys, read_lesson
 from segviz.classroom.questions import Answer
-from segviz.ui.kit.presenter import key_for
+from segviz.ui.kit.presenter import end_page, key_for
 from segviz.ui.kit.session import through_app
 from segviz.ui.kit.state import page_state
 from segviz.ui.lessons import here, view
@@ -33,7 +33,7 @@ if key not in lesson_keys():
         st.warning(f"There is no lesson {key!r}. These are the lessons:")
     st.markdown(view.INTRODUCTION)
     view.show_list(open_lesson)
-    st.stop()
+    end_page()
 
 lesson = read_lesson(FOLDER / f"{key}.toml")
 count = len(lesson.steps)

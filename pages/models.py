@@ -9,6 +9,7 @@ from segviz.models.zoo import model_entry
 from segviz.studies.runs import run_views
 from segviz.types import UserError
 from segviz.ui.kit.models import download_panel, is_here, model_keys, model_title
+from segviz.ui.kit.presenter import end_page
 from segviz.ui.kit.running import follow
 from segviz.ui.kit.session import queue, through_app
 from segviz.ui.kit.state import page_state
@@ -24,7 +25,7 @@ try:
     absent = [key for key in model_keys() if not is_here(model_entry(key))]
 except UserError as error:
     st.error(str(error))
-    st.stop()
+    end_page()
 gallery.show_memory()
 
 if absent:

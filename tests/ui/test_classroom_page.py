@@ -82,6 +82,18 @@ def test_any_view_can_be_pushed_by_its_link_and_nothing_else():
         assert Rooms().seen_by_teacher(secret).push.view == view
 
 
+def test_an_answer_that_comes_too_late_says_so():
+    teacher, secret = opened()
+    student = open_page("room", room=link_of(teacher))
+    Rooms().push(secret, "lessons?lesson=02-iterations&step=2")
+    student.run()
+    Rooms().reveal(secret)
+    press(student, "This is my guess")
+    assert "no longer taken" in student.toast[0].value
+    assert not student.exception
+    assert Rooms().answers(secret) == []
+
+
 def test_a_room_with_names_asks_for_one_and_shows_markup_as_text():
     teacher, secret = opened(named=True)
     student = open_page("room", room=link_of(teacher))

@@ -91,7 +91,11 @@ def show_room(seat: str, state: StudentState) -> None:
         question = step.asked.question
 
         def answered(answer: Answer) -> None:
-            rooms().answer(seat, push.number, question.check(answer))
+            try:
+                rooms().answer(seat, push.number, question.check(answer))
+            except UserError as error:
+                # The teacher went on, or revealed, at the same moment.
+                st.toast(str(error), icon=":material/info:")
 
         ask(lesson, number, evidence, answered)
 

@@ -1,5 +1,7 @@
 """The presenter view: type and pictures for the last row, no side bar, and keys in place of the mouse."""
 
+from typing import NoReturn
+
 import streamlit as st
 
 from segviz.ui.kit.state import tab
@@ -38,3 +40,9 @@ def show_presenter_switch() -> None:
         st.button(title, icon=":material/present_to_all:", key="presenter", type="tertiary", on_click=turn, shortcut=KEYS["switch"])
         if presenting:
             st.caption("Keys: " + ", ".join(f"{action} {key}" for action, key in KEYS.items() if action != "switch"))
+
+
+def end_page() -> NoReturn:
+    """End a page that shows less than usual, with the switch that stands at the foot of every page."""
+    show_presenter_switch()
+    st.stop()

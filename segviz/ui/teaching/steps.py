@@ -3,6 +3,7 @@
 import base64
 import io
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 import streamlit as st
@@ -62,30 +63,29 @@ def ask(lesson: Lesson, number: int, evidence: Mapping[str, Evidence], answered:
     with st.container(border=True):
         st.markdown(f"**Predict first. {question.ask}**")
         if isinstance(question, NumberQuestion):
-            middle = (question.low + question.high) / 2
-            guess = st.slider(
+            widget = f"number-{key}"
+            given: float | int | None = st.slider(
                 question.ask,
                 question.low,
                 question.high,
-                middle,
+                (question.low + question.high) / 2,
                 10.0 ** -digits_of(question),
                 format=f"%.{digits_of(question)}f " + question.unit.replace("%", "%%"),
-                key=f"number-{key}",
+                key=widget,
                 label_visibility="collapsed",
             )
-            given: Answer = guess
         elif isinstance(question, ChoiceQuestion):
             show_lesson_pictures(asked.choices, lesson.steps[number], evidence)
-            chosen = st.radio(
+            widget = f"choice-{key}"
+            given = st.radio(
                 question.ask,
                 range(len(question.options)),
                 format_func=lambda place: question.options[place],
                 index=None,
                 horizontal=True,
-                key=f"choice-{key}",
+                key=widget,
                 label_visibility="collapsed",
             )
-            given = -1 if chosen is None else chosen
         elif isinstance(question, CurveQuestion):
             draw_curve(question.at, (question.x_title, question.y_title), answered, key=f"curve-{key}")
             return
@@ -94,7 +94,15 @@ def ask(lesson: Lesson, number: int, evidence: Mapping[str, Evidence], answered:
             click_place(picture_url(evidence[run].pictures["photo"], None), "The photo", answered, key=f"place-{key}")
             return
         if answered is not None:
-            st.button("This is my guess", type="primary", key=f"guess-{key}", disabled=given == -1, on_click=answered, args=(given,))
+            # What the widget says at the click: a move just before it may not have been drawn yet.
+            at_click = partial(answer_of_widget, widget, answered)
+            st.button("This is my guess", type="primary", key=f"guess-{key}", disabled=given is None, on_click=at_click)
+
+
+def answer_of_widget(widget: str, answered: Callable[[Answer], None]) -> None:
+    """Take the value of the widget with this key as the answer, if it has one."""
+    if (given := st.session_state[widget]) is not None:
+        answered(given)
 
 
 def reveal(lesson: Lesson, number: int, evidence: Mapping[str, Evidence], guesses: Sequence[Answer]) -> None:
