@@ -17,8 +17,8 @@ if not secret:
     teacher.show_opening()
     end_page()
 try:
-    mark = mark_of_room(secret)
     room = rooms().seen_by_teacher(secret)
+    mark = mark_of_room(secret)
 except UserError as error:
     st.error(str(error))
     teacher.show_opening()

@@ -12,7 +12,8 @@ KEYS = {"run": "Alt+Enter", "stop": "Alt+S", "next": "PageDown", "back": "PageUp
 STYLE = """<style>
 html { font-size: 150%; }
 [data-testid="stSidebar"], [data-testid="stExpandSidebarButton"] { display: none; }
-.stMainBlockContainer { max-width: 100%; padding-left: 2rem; padding-right: 2rem; }
+.stMainBlockContainer { max-width: 100%; padding: 4rem 2rem 2rem; }
+[data-testid="stMetricLabel"] p { white-space: normal; }
 [data-testid="stCaptionContainer"] { opacity: 1; font-size: 1rem; }
 </style>"""
 
