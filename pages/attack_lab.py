@@ -32,7 +32,7 @@ with st.sidebar:
 bar = st.container()
 if settings is not None and picture is not None:
     look_or_run(state, settings, picture)
-    if view.show_region_editor(settings, picture):
+    if view.show_region_editors(settings, picture):
         start = partial(run_in_view, state, settings, picture)
 state.asked = False
 with bar:

@@ -14,7 +14,7 @@ import numpy as np
 from segviz import metrics
 from segviz.attacks.catalog import build_attack, check_settings, rounding_notice
 from segviz.attacks.goals import build_goal, class_index, classes_of, fitted
-from segviz.attacks.regions import region_mask
+from segviz.attacks.regions import confined, region_mask
 from segviz.data.images import read_photo
 from segviz.data.label_maps import LabelMap, read_label_map, read_map
 from segviz.data.samples import Sample, samples
@@ -75,7 +75,8 @@ class Task:
 
     `numbers` say which they are of those that were given. `x` (N,3,H,W) in [0,1]; `labels` (N,H,W) the label maps, 255 everywhere for a
     picture without one; `clean` (N,H,W) the attacked model's predictions; `reference` (N,H,W) the labels that the attack is about, the
-    label map or the clean prediction; `region` (N,H,W) bool where the pictures may change.
+    label map or the clean prediction; `region` (N,H,W) bool where the pictures may change, `judged` where they are to break. `labels` and
+    `reference` are 255 elsewhere.
     """
 
     pictures: tuple[Picture, ...]
@@ -86,6 +87,7 @@ class Task:
     reference: Tensor
     goal: Goal
     region: Tensor
+    judged: Tensor
     attack: Runnable
 
 
@@ -99,10 +101,10 @@ def prepare(
     """What an attack on pictures of one shape needs, for those that it can be made on, and why it cannot for the others.
 
     A picture is left out if its label map is void everywhere, if it lacks the classes that the goal speaks of (the labels for "class", the
-    model's prediction for "remove" and "swap"), if there is no target map for it, and if the region holds none of its pixels. The task is
-    None where all are left out. `target_for` gives the map (H,W) of the goal "map" for a clean prediction (H,W). `clean` (N,H,W) are the
-    model's predictions where they are known already. Raises UserError for settings that fit no picture: an unknown class, text that is no
-    region, an attack that cannot do what is wished.
+    model's prediction for "remove" and "swap"), if there is no target map for it, and if a region holds none of its pixels, or that to
+    break none that counts. The task is None where all are left out. `target_for` gives the map (H,W) of the goal "map" for a clean
+    prediction (H,W). `clean` (N,H,W) are the model's predictions where they are known already. Raises UserError for settings that fit no
+    picture: an unknown class, text that is no region, an attack that cannot do what is wished.
     """
     for name in classes_of(settings):
         class_index(model.label_set, name)
@@ -114,6 +116,7 @@ def prepare(
     own = torch.tensor([settings.against == "prediction" or picture.labels is None for picture in pictures], device=x.device)
     reference = torch.where(own.view(-1, 1, 1), clean, labels)
     region = region_mask(settings.region, reference, model.label_set)
+    judged = region_mask(settings.break_region, reference, model.label_set)
     numbers: list[int] = []
     goals: list[Goal] = []
     left_out: list[LeftOut] = []
@@ -123,6 +126,10 @@ def prepare(
             given = None if target_for is None else target_for(clean[number]).unsqueeze(0)
             goal = build_goal(settings, reference[number : number + 1], clean[number : number + 1], model.label_set, given)
             check_region(settings.region, region[number])
+            if settings.break_region:
+                check_region(settings.break_region, judged[number])
+                goal = replace(goal, labels=confined(goal.labels, judged[number : number + 1]))
+                check_counted(settings.break_region, goal)
         except UserError as error:
             left_out.append(LeftOut(picture.name, str(error)))
         else:
@@ -134,9 +141,12 @@ def prepare(
         return None, tuple(left_out)
     kept = tuple(pictures[number] for number in numbers)
     if left_out:
-        x, labels, clean, reference, region = batch_of(kept, x.device), labels[numbers], clean[numbers], reference[numbers], region[numbers]
+        x, labels, clean, reference = batch_of(kept, x.device), labels[numbers], clean[numbers], reference[numbers]
+        region, judged = region[numbers], judged[numbers]
+    if settings.break_region:
+        labels, reference = confined(labels, judged), confined(reference, judged)
     attack = build_attack(settings, *x.shape[2:], label_set=model.label_set, region=region if settings.region else None)
-    return Task(kept, tuple(numbers), x, labels, clean, reference, joined(goals), region, attack), tuple(left_out)
+    return Task(kept, tuple(numbers), x, labels, clean, reference, joined(goals), region, judged, attack), tuple(left_out)
 
 
 def check_label_map(picture: Picture) -> None:
@@ -149,6 +159,12 @@ def check_region(region: str, mask: Tensor) -> None:
     """Raise UserError where the `mask` (H,W) of a region is empty."""
     if not mask.any():
         raise UserError(f"The region '{region}' holds no pixel of the picture. Choose or draw another one.")
+
+
+def check_counted(region: str, goal: Goal) -> None:
+    """Raise UserError where the goal has no pixel in the region that is to break."""
+    if not goal.counted.any():
+        raise UserError(f"The region to break '{region}' holds no pixel that counts for the goal. Choose or draw another one.")
 
 
 def joined(goals: Sequence[Goal]) -> Goal:

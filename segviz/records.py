@@ -123,7 +123,8 @@ class Report:
 class Trajectory:
     """Everything known of a run at one moment; immutable.
 
-    `reference` (H,W) uint8 are the labels that figures refer to: the label map, or the model's clean prediction if `own_prediction`.
+    `reference` (H,W) uint8 are the labels that figures refer to: the label map, or the model's clean prediction if `own_prediction`,
+    void outside the region to break.
     `target` (H,W) uint8 is the map to reach, None for the goal "break". `frames` holds at most about 40 iterations, evenly spread,
     `curve` all of them. `outcomes` are the results of a suite's attacks so far. `warnings` are what must be read beside the figures. Once
     the run has ended, `report` and `final` hold the result.
@@ -142,6 +143,11 @@ class Trajectory:
     report: Report | None = None
     outcomes: tuple[Outcome, ...] = ()
     warnings: tuple[str, ...] = ()
+
+    @property
+    def whole_reference(self) -> np.ndarray:
+        """The labels (H,W) uint8 that regions refer to: `reference` without a region to break."""
+        return self.frames[0].prediction if self.own_prediction or self.picture.labels is None else self.picture.labels
 
 
 def gathered(notices: Iterable[tuple[str, Sequence[str]]]) -> tuple[str, ...]:

@@ -24,7 +24,9 @@ class Settings:
     nearest other class takes its place and the rest stays; or "swap" it with the class `other`; or reach a "map" that is given beside the
     settings. `against`: which labels "break" and "class" break and figures refer to, the photo's label map ("truth") or the model's own
     clean prediction ("prediction"); without a label map it is always the prediction. `region` says where the picture may change, as in
-    `segviz.attacks.regions`; empty: all of it.
+    `segviz.attacks.regions`; empty: all of it. `break_region`,
+    written alike, is the only part that counts for the goal and in figures: perturb here, break there (Nakka & Salzmann, "Indirect Local
+    Attacks for Context-aware Semantic Segmentation Networks", ECCV 2020, 1911.13038).
     `variant`, `layer` and `q` are those of the attack, empty or None for its own choice; `transforms` are keys of input transforms.
     `eps` and `alpha` are in grey levels (n of n/255; for the norm "l2" the root mean square); `alpha` None means the attack's own rule.
     `steps` are iterations per restart; 0 only looks at the clean picture. `clip` False leaves the result of an attack that looks for
@@ -47,6 +49,18 @@ class Settings:
         help=f"change only this part of the picture: {REGION_FORMS}",
         label="Change only",
         tip="The part of the picture that the attack may touch. What it breaks stays the goal's affair.",
+    )
+    break_region: str = setting(
+        "",
+        pattern=r"|(class|outside):.+|polygon:[\d.,eE |+-]*",
+        form=REGION_FORMS,
+        where=WHOLE,
+        option="break-region",
+        metavar="WHERE",
+        help="break, and judge, only this part of the picture, written as for --region",
+        label="Break only",
+        tip="The part of the picture that the attack is about: nothing else counts, neither for the goal nor in any figure. With another "
+        "part to change, the attack works from afar, by what the network takes from the surroundings.",
     )
     against: str = setting(
         "truth",

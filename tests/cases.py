@@ -19,6 +19,7 @@ KNOWN = {
     "target": CLASSES,
     "other": CLASSES,
     "region": REGIONS,
+    "break_region": REGIONS,
     "attack": tuple(ATTACKS),
     "variant": ("", *(name for entry in ATTACKS.values() for name in entry.variants)),
     "layer": ("", "encoder", "encoder.blocks.4"),

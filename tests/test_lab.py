@@ -89,6 +89,41 @@ def test_a_region_confines_the_change_and_nothing_else(model, picture):
     assert final.report.adversarial.pixel_accuracy < final.clean.pixel_accuracy
 
 
+def test_perturbed_here_and_judged_there_alone(model, picture):
+    """Only what is not the person changes, and only the person counts, whatever the labels to break."""
+    person = picture.labels == 5
+    for against in ("truth", "prediction"):
+        settings = Settings(region="outside:person", break_region="class:person", steps=10, eps=8, against=against)
+        final = list(attack_picture(settings, picture, model))[-1]
+        clean = final.frames[0].prediction
+        counted = person if against == "truth" else clean == 5
+        assert not (final.final.pixels != picture.pixels).any(2)[counted].any()
+        wrong = final.final.prediction[counted] != 5
+        assert final.report.success == pytest.approx(wrong.mean())
+        assert final.report.adversarial.pixel_accuracy == pytest.approx(1 - wrong.mean())
+        assert final.clean.pixel_accuracy == pytest.approx((clean[counted] == 5).mean())
+        assert final.report.success > 1 - final.clean.pixel_accuracy
+        assert np.array_equal(final.reference != VOID, counted)
+
+
+def test_a_target_counts_only_where_it_is_to_be_reached(model, picture):
+    left = "polygon:0,0 50,0 50,100 0,100"
+    final = list(attack_picture(Settings(goal="everywhere", target="cat", break_region=left, steps=5), picture, model))[-1]
+    half = picture.pixels.shape[1] // 2
+    assert (final.target[:, half:] == VOID).all()
+    assert (final.target[:, :half] == 1).all()
+    assert final.report.success == pytest.approx((final.final.prediction[:, :half] == 1).mean())
+
+
+def test_a_region_to_break_that_is_the_whole_picture_changes_no_number(model, picture):
+    plain, whole = (
+        list(attack_picture(Settings(steps=3, break_region=region), picture, model))[-1]
+        for region in ("", "polygon:0,0 100,0 100,100 0,100")
+    )
+    assert np.array_equal(plain.final.pixels, whole.final.pixels)
+    assert plain.report.adversarial == whole.report.adversarial
+
+
 def test_a_region_without_a_pixel_gets_a_message(model, picture):
     with pytest.raises(UserError, match="holds no pixel"):
         next(attack_picture(Settings(region="class:sheep"), picture, model))

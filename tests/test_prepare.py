@@ -34,6 +34,7 @@ HAVE, LACK, BLANK = "astronaut", "chelsea", "void"
 CASES = {
     "class": (Settings(model=KEY, image="", attack="fgsm", goal="class", target="person"), "No pixel is labelled person"),
     "remove": (Settings(model=KEY, image="", attack="fgsm", goal="remove", target="person"), "The model sees no person"),
+    "break": (Settings(model=KEY, image="", attack="fgsm", break_region="class:person"), "holds no pixel of the picture"),
     "region": (Settings(model=KEY, image="", attack="fgsm", region="class:person"), "holds no pixel of the picture"),
 }
 

@@ -1,4 +1,4 @@
-"""Regions: where a picture may change, written as text so that a link or an option can hold them.
+"""Regions: where a picture may change, and where it is to break, written as text so that a link or an option can hold them.
 
 "class:NAME" is where the labels say NAME, "outside:NAME" everywhere else; "polygon:X,Y X,Y X,Y" is the inside of a polygon whose
 corners are in per cent of the picture's width and height, several of them separated by "|". Empty text is the whole picture.
@@ -15,7 +15,7 @@ from segviz.attacks.goals import class_index
 from segviz.data.label_sets import LabelSet
 from segviz.deferred import torch
 from segviz.settings import REGION_FORMS
-from segviz.types import UserError
+from segviz.types import VOID, UserError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -59,6 +59,11 @@ def region_mask(region: str, labels: Tensor, label_set: LabelSet) -> Tensor:
         return torch.ones_like(labels, dtype=torch.bool)
     masks = [pixels_of_region(region, one, label_set) for one in labels.cpu().numpy()]
     return torch.from_numpy(np.stack(masks)).to(labels.device)
+
+
+def confined(labels: Tensor, where: Tensor) -> Tensor:
+    """Maps (N,H,W) of which only the pixels `where` (N,H,W) bool count."""
+    return labels.masked_fill(~where, VOID)
 
 
 def pixels_of_region(region: str, labels: np.ndarray, label_set: LabelSet) -> np.ndarray:

@@ -12,6 +12,7 @@ import numpy as np
 
 from segviz import metrics
 from segviz.attacks.catalog import members_of
+from segviz.attacks.regions import confined
 from segviz.data.label_sets import label_set_named
 from segviz.defences.load import load_model
 from segviz.deferred import cv2, torch
@@ -153,7 +154,7 @@ def attack_batch(
     with torch.no_grad():
         clean = task.clean if source is None else model(x).argmax(1)
     own = torch.tensor([picture.labels is None for picture in task.pictures], device=device)
-    labels = torch.where(own.view(-1, 1, 1), clean, task.labels)
+    labels = confined(torch.where(own.view(-1, 1, 1), clean, task.labels), task.judged)
     judges = judges_of(model)
     kept = stored_iterations(attack.iterations, SPREAD) | set(EARLY)
     leading = torch.zeros(len(x), classes, classes, dtype=torch.int64, device=device)
@@ -192,7 +193,7 @@ def batch_results(task: Task, step: Step, course: Course, subject: Subject, name
     by_draw = counts_by_draw(judges, prediction, step.x_adv, course.labels)
     adversarial = by_draw.sum(0)
     before = counts_by_draw(judges, course.clean, x, course.labels).sum(0)
-    agreement = counts_by_draw(judges, prediction, step.x_adv, course.clean).sum(0)
+    agreement = counts_by_draw(judges, prediction, step.x_adv, confined(course.clean, task.judged)).sum(0)
     linf = metrics.linf(step.x_adv, x).tolist()
     truth, before_map, after_map = (tensor.byte().cpu().numpy() for tensor in (course.labels, course.clean, prediction))
     counts = torch.stack([look.counts for look in course.looks]) if course.looks else adversarial.new_zeros(0, *adversarial.shape)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Self
 from segviz import metrics
 from segviz.attacks.catalog import rounding_notice
 from segviz.attacks.goals import build_goal
+from segviz.attacks.regions import confined, region_mask
 from segviz.defences.catalog import wrap
 from segviz.defences.uncertainty import mean_entropy
 from segviz.deferred import deferred, torch
@@ -118,9 +119,11 @@ def judgement(run: Trajectory, judges: Sequence[Segmenter]) -> Judgement:
 def goal_of(run: Trajectory, model: Segmenter) -> tuple[Goal, Tensor]:
     """The goal of a run on one picture, and the labels (1,H,W) that its figures refer to."""
     device = model.mean.device
-    reference = torch.from_numpy(run.reference).to(device).long().unsqueeze(0)
+    whole, reference = (torch.from_numpy(labels).to(device).long().unsqueeze(0) for labels in (run.whole_reference, run.reference))
     clean_prediction = torch.from_numpy(run.frames[0].prediction).to(device).long().unsqueeze(0)
-    return build_goal(run.settings, reference, clean_prediction, model.label_set), reference
+    goal = build_goal(run.settings, whole, clean_prediction, model.label_set)
+    judged = region_mask(run.settings.break_region, whole, model.label_set)
+    return replace(goal, labels=confined(goal.labels, judged)), reference
 
 
 def through_budget(settings: Settings, budget: int, passes: int) -> Settings:

@@ -13,6 +13,7 @@ import numpy as np
 
 from segviz import metrics
 from segviz.attacks.catalog import attack_entry, iterations_of, published, rounding_notice
+from segviz.attacks.regions import confined
 from segviz.data.images import FORMATS, opened, orientation_of
 from segviz.data.label_sets import LabelSet, translation
 from segviz.data.samples import samples
@@ -223,7 +224,7 @@ def transfer(
                 step = attack.conclude(step, source, x, goal) if interrupted else next(steps)
                 if step.index in plan.looks and step.kind is StepKind.ITERATE:
                     rounded = attack.conclude(replace(step, best=step.x_adv), source, x, goal).x_adv
-                    for _ in audience.look(number, step.index, x, rounded, labels):
+                    for _ in audience.look(number, step.index, x, rounded, labels, task.judged):
                         if not total:
                             shown = replace(shown, pictures=size, cells=cells_of(plan, audience.counts))
                         yield shown
@@ -231,7 +232,7 @@ def transfer(
             passes[number] += size * [step.passes]
             shown = replace(shown, passes=tuple(mean(of) if of else None for of in passes))
             exhibit = Exhibit(task.pictures[0].pixels, frame_of(step).pixels, (), ())
-            for before, after in audience.look(number, RESULT, x, step.x_adv, labels):
+            for before, after in audience.look(number, RESULT, x, step.x_adv, labels, task.judged):
                 exhibit = replace(exhibit, clean_maps=(*exhibit.clean_maps, as_map(before)), maps=(*exhibit.maps, as_map(after)))
                 shown = replace(shown, spent=spent)
                 if not total:
@@ -285,8 +286,11 @@ class Audience:
         self.counts: Counts = {}
         self._clean: dict[tuple[int, torch.Size], Tensor] = {}
 
-    def look(self, run: int, iteration: int, x: Tensor, x_adv: Tensor, labels: Tensor | None) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield each victim's maps (N,H,W) of the clean pictures `x` and of `x_adv` (N,3,H,W) once they are counted against `labels`.
+    def look(
+        self, run: int, iteration: int, x: Tensor, x_adv: Tensor, labels: Tensor | None, judged: Tensor
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield each victim's maps (N,H,W) of the clean pictures `x` and of `x_adv` (N,3,H,W) once they are counted against `labels`, or
+        against its own maps, where they are `judged` (N,H,W) bool.
 
         The maps of a random defence are those of the first of the draws by which it is judged.
         """
@@ -299,7 +303,7 @@ class Audience:
                 if place not in self._clean:
                     self._clean[place] = model(x).argmax(1)
                 clean, prediction = self._clean[place], model(x_adv).argmax(1)
-            reference = clean if labels is None else labels
+            reference = confined(clean if labels is None else labels, judged)
             self.counts[run, victim, 0] = counts_by_draw(judges, clean, x, reference).sum((0, 1))
             self.counts[run, victim, iteration] = counts_by_draw(judges, prediction, x_adv, reference).sum((0, 1))
             yield clean, prediction

@@ -165,7 +165,7 @@ def test_drawn_region_comes_from_the_link_and_follows_the_drawing(files):
     assert changed[mask].any()
     assert not changed[~mask].any()
     choose(app, Left="Region")
-    record(app, Tab).polygons = "0,0 50,0 50,50 0,50"
+    record(app, Tab).polygons["region"] = "0,0 50,0 50,50 0,50"
     app.run()
     assert not app.exception
     assert app.query_params["region"] == "polygon:0,0 50,0 50,50 0,50"
@@ -289,7 +289,9 @@ def test_settings_of_the_paper():
 
 
 def test_variant_transforms_and_region_reach_the_run(files):
-    query = {"image": "camera", "attack": "apgd-js", "variant": "constant", "transforms": "ti,si", "region": "outside:person"}
+    query = {"image": "camera", "attack": "apgd-js", "variant": "constant", "transforms": "ti,si", "region": "outside:person"} | {
+        "break_region": "class:person"
+    }
     app = finish(open_page(**query, steps="2"))
     result = record_of(files)
     assert {name: result[name] for name in query} == query | {"transforms": ["ti", "si"]}

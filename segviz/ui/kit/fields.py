@@ -12,7 +12,23 @@ from segviz.settings import FIELDS
 from segviz.ui.kit.state import page_state
 
 PLACED = (
-    *("model", "image", "goal", "target", "other", "region", "against", "attack", "norm", "eps", "steps", "alpha", "restarts", "seed"),
+    *(
+        "model",
+        "image",
+        "goal",
+        "target",
+        "other",
+        "region",
+        "break_region",
+        "against",
+        "attack",
+        "norm",
+        "eps",
+        "steps",
+        "alpha",
+        "restarts",
+        "seed",
+    ),
     *("variant", "layer", "q", "transforms", "clip"),
 )
 """Settings whose widget has a place and conditions of its own, on the pages that have it."""

@@ -35,8 +35,8 @@ def layers_of(
         colours = draw.colour_map(labels, label_set, shown)
         return draw.over_photo(colours, photo) if on_photo else colours
 
-    def drawn_region() -> np.ndarray:
-        return draw.within(pixels_of_region(settings.region, trajectory.reference, label_set), photo)
+    def drawn_region(region: str) -> np.ndarray:
+        return draw.within(pixels_of_region(region, trajectory.whole_reference, label_set), photo)
 
     found: dict[str, Callable[[], np.ndarray]] = {
         "Input": lambda: photo,
@@ -52,7 +52,9 @@ def layers_of(
     if not trajectory.own_prediction:
         found["Label map"] = lambda: drawn_map(trajectory.reference)
     if settings.region:
-        found["Region"] = drawn_region
+        found["Region"] = partial(drawn_region, settings.region)
+    if settings.break_region:
+        found["Region to break"] = partial(drawn_region, settings.break_region)
     if label_set.classes == PERSON2.classes:
         for name, back in (("blurred", draw.out_of_focus), ("replaced", draw.blue_wall)):
             found[f"{IN_A_CALL}, {name}"] = partial(in_a_call, photo, clean, back)

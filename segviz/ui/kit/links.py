@@ -18,7 +18,7 @@ from segviz.settings import FIELDS, Settings
 from segviz.types import UserError
 from segviz.ui.kit.fields import OTHERS
 from segviz.ui.kit.state import page_state
-from segviz.ui.kit.words import image_keys
+from segviz.ui.kit.words import REGIONS, image_keys
 
 SHARED = ("model", "wrapper", "image", "goal", "target", "other", "against", "norm", "eps", "seed", *OTHERS)
 """Settings that mean the same whatever is attacked how; pages carry them over to one another."""
@@ -101,7 +101,7 @@ def read_link(query: Mapping[str, str], table: Table = LINK, check: Check | None
                 values[name] = meant(field, text, parameter)
             except UserError as error:
                 refused.append(str(error))
-    names = [name for name in ("target", "other", "region") if name in values and table[name] in (LINK[name], FIELDS[name])]
+    names = [name for name in ("target", "other", *REGIONS) if name in values and table[name] in (LINK[name], FIELDS[name])]
     check_classes(names, values, refused)
     if table.get("variant") == LINK["variant"]:
         check_variant(values, refused)
@@ -140,7 +140,7 @@ def read_list(field: Field, text: str, values: dict[str, Any], refused: list[str
 def check_classes(names: Sequence[str], values: dict[str, Any], refused: list[str]) -> None:
     """Take the settings out that name a class which the link's model does not have."""
     for name in names:
-        kind, _, wanted = values[name].partition(":") if name == "region" else ("class", "", values[name])
+        kind, _, wanted = values[name].partition(":") if name in REGIONS else ("class", "", values[name])
         if kind in ("class", "outside") and wanted is not None:
             check_class(name, wanted, values, refused)
 

@@ -92,4 +92,4 @@ def identity(model: str, picture: Picture) -> tuple[str, bytes, bytes | None]:
 
 def look_only(settings: Settings) -> Settings:
     """Settings that only look at the clean picture."""
-    return replace(settings, goal="break", target=None, region="", steps=0)
+    return replace(settings, goal="break", target=None, region="", break_region="", steps=0)

@@ -1,7 +1,7 @@
 """What a browser tab remembers beside its widgets: one typed record per page, and one of what pages leave for one another."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import streamlit as st
@@ -31,18 +31,18 @@ def record_key(kind: type[Any]) -> str:
 class Tab:
     """What pages leave for one another.
 
-    `entrance` is the page that the tab was opened on, `page` the one whose widgets were drawn last. `polygons` is the region that was
-    drawn, as text of `segviz.attacks.regions`. `subject` are picture and goal that classes were last suggested for. `own` are the name
-    and the bytes of one's own photo and its label map, `own_picture` what became of them for the model `own_model`, read as `own_reading`
-    says. `shown_in_lab` is a result that the attack lab is to show, `run_in_lab` says that it is to run the settings of its widgets.
-    `presenting` is whether pages are shown for a projector.
+    `entrance` is the page that the tab was opened on, `page` the one whose widgets were drawn last. `polygons` are the regions that were
+    drawn, by setting, as text of `segviz.attacks.regions`. `subject` are picture and goal that classes were last suggested for. `own` are
+    the name and the bytes of one's own photo and its label map, `own_picture` what became of them for the model `own_model`, read as
+    `own_reading` says. `shown_in_lab` is a result that the attack lab is to show, `run_in_lab` says that it is to run the settings of its
+    widgets. `presenting` is whether pages are shown for a projector.
     """
 
     through_app: bool = False
     wanted: tuple[str, dict[str, str]] | None = None
     entrance: str = ""
     page: str = ""
-    polygons: str = ""
+    polygons: dict[str, str] = field(default_factory=dict)
     subject: tuple[str, str] | None = None
     own: tuple[str, bytes, bytes | None] | None = None
     own_picture: Picture | None = None

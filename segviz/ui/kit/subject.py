@@ -18,7 +18,7 @@ from segviz.ui.kit.beside import show_warnings
 from segviz.ui.kit.links import SHARED
 from segviz.ui.kit.models import download_panel, is_here, mention_faults, model_facts, model_keys, model_title
 from segviz.ui.kit.state import tab
-from segviz.ui.kit.words import GOAL_TITLES, OWN, image_keys, image_title
+from segviz.ui.kit.words import GOAL_TITLES, OWN, REGIONS, image_keys, image_title
 
 
 def open_with(link: dict[str, Any], page: str) -> None:
@@ -94,14 +94,15 @@ def suggest_classes(entry: ModelEntry, image: str, goal: str) -> None:
 
 def fill_widgets(values: dict[str, Any]) -> None:
     """Put settings into the state of the widgets."""
-    kind, _, rest = values["region"].partition(":")
     base, wrappers = split_key(values["model"])
     values = values | {"model": base, "wrapper": "+".join(wrappers)}
     state = st.session_state
-    state.region_kind = kind
-    state.region_class = rest if kind in ("class", "outside") else values["target"]
-    tab().polygons = rest if kind == "polygon" else ""
-    state.update({name: list(value) if isinstance(value, tuple) else value for name, value in values.items() if name != "region"})
+    for name in REGIONS:
+        kind, _, rest = values[name].partition(":")
+        state[f"{name}_kind"] = kind
+        state[f"{name}_class"] = rest if kind in ("class", "outside") else values["target"]
+        tab().polygons[name] = rest if kind == "polygon" else ""
+    state.update({name: list(value) if isinstance(value, tuple) else value for name, value in values.items() if name not in REGIONS})
 
 
 def camera_control(key: str) -> bytes | None:

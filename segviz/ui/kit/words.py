@@ -15,6 +15,8 @@ GOAL_TITLES = {
     "swap": "Swap two classes",
 }
 
+REGIONS = ("region", "break_region")
+"""The settings that are regions."""
 REGION_TITLES = {"": "Whole picture", "class": "One class", "outside": "All but one class", "polygon": "Drawn"}
 
 NORM_TITLES = {"linf": "L∞", "l2": "L2"}

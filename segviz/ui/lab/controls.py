@@ -16,7 +16,7 @@ from segviz.ui.kit.fields import choice, marks, number, other_controls, switch, 
 from segviz.ui.kit.links import LINK, link_of, open_link, write_link
 from segviz.ui.kit.state import tab
 from segviz.ui.kit.subject import open_with, subject_controls
-from segviz.ui.kit.words import LABEL_TITLES, NORM_TITLES, REGION_TITLES
+from segviz.ui.kit.words import LABEL_TITLES, NORM_TITLES, REGION_TITLES, REGIONS
 
 NOTHING_DRAWN = "polygon:"
 
@@ -97,7 +97,7 @@ def expert_controls(settings: Settings) -> Settings:
     clip = True
     if row.family == "smallest":
         clip = switch(FIELDS["clip"])
-    region = region_control(settings)
+    region, break_region = (region_control(settings, name) for name in REGIONS)
     transforms = transforms_control() if row.takes_transforms else ()
     restarts = 1
     if row.random_start:
@@ -111,6 +111,7 @@ def expert_controls(settings: Settings) -> Settings:
         q=q,
         clip=clip,
         region=region,
+        break_region=break_region,
         transforms=transforms,
         restarts=restarts,
         seed=seed,
@@ -143,20 +144,21 @@ def transforms_control() -> tuple[str, ...]:
     return tuple(chosen)
 
 
-def region_control(settings: Settings) -> str:
-    """Where the picture may change, as text for the settings."""
+def region_control(settings: Settings, name: str) -> str:
+    """Where the picture may change, or is to break, as text for the settings."""
     state = st.session_state
     kind = st.selectbox(
-        FIELDS["region"].label,
+        FIELDS[name].label,
         REGION_TITLES,
         format_func=REGION_TITLES.__getitem__,
-        help=FIELDS["region"].tip,
-        key="region_kind",
+        help=FIELDS[name].tip,
+        key=f"{name}_kind",
         persist_state="session",
     )
     if kind in ("class", "outside"):
         classes = model_entry(settings.model).label_set.classes
-        if state.region_class not in classes:
-            state.region_class = classes[0]
-        return f"{kind}:{st.selectbox('Class of the region', classes, key='region_class', persist_state='session')}"
-    return f"polygon:{tab().polygons}" if kind == "polygon" else ""
+        key, label = f"{name}_class", "Class of the region" if name == "region" else "Class of the region to break"
+        if state[key] not in classes:
+            state[key] = classes[0]
+        return f"{kind}:{st.selectbox(label, classes, key=key, persist_state='session')}"
+    return f"polygon:{tab().polygons.get(name, '')}" if kind == "polygon" else ""

@@ -78,7 +78,7 @@ def look_or_run(state: Lab, settings: Settings, picture: Picture) -> None:
             if not state.asked and state.job is not None:
                 state.job.stop()
             state.trajectory, state.job = first_trajectory(), None
-        elif state.asked and settings.region != NOTHING_DRAWN and not link_refused():
+        elif state.asked and NOTHING_DRAWN not in (settings.region, settings.break_region) and not link_refused():
             start_run(state, settings, picture)
         else:
             look_at(state, settings, picture)

@@ -28,7 +28,7 @@ from segviz.ui.kit.pictures import data_url
 from segviz.ui.kit.session import first_trajectory
 from segviz.ui.kit.state import tab
 from segviz.ui.kit.status import problem_of_job
-from segviz.ui.kit.words import PASSES_HELP, basis, in_percent, in_points, where_of
+from segviz.ui.kit.words import PASSES_HELP, REGIONS, basis, in_percent, in_points, where_of
 from segviz.ui.lab.controls import NOTHING_DRAWN
 from segviz.ui.lab.files import curve_csv, snippet
 from segviz.ui.lab.state import Lab
@@ -65,32 +65,43 @@ def describe_run(settings: Settings) -> str:
     through = "".join(f" + {TRANSFORMS[key].title}" for key in settings.transforms)
     radius = f"ε = {settings.eps:g}/255{unit}" if settings.clip else "not clipped"
     where = f", changing only {where_of(settings.region)}" if settings.region else ""
+    where += f", breaking only {where_of(settings.break_region)}" if settings.break_region else ""
     return (
         f"**{entry.title}**{variant}{through} against {model} on {image}: {goals[settings.goal]}, {radius}, {steps}{restarts}{seed}{where}."
     )
 
 
-def show_region_editor(settings: Settings, picture: Picture) -> bool:
-    """The picture to draw the region on, if it is to be drawn; returns whether there is a region to attack."""
-    kind, _, polygons = settings.region.partition(":")
+def show_region_editors(settings: Settings, picture: Picture) -> bool:
+    """The picture to draw each region on that is to be drawn; returns whether there are regions to attack."""
+    drawn = [show_region_editor(name, getattr(settings, name), picture) for name in REGIONS]
+    return all(drawn)
+
+
+def show_region_editor(name: str, region: str, picture: Picture) -> bool:
+    """The picture to draw the region of that setting on, if it is to be drawn; returns whether there is a region."""
+    kind, _, polygons = region.partition(":")
     if kind != "polygon":
         return True
+    what, purpose, key = {
+        "region": ("The attack may change", "where the attack may change it", "region_editor"),
+        "break_region": ("The attack is to break", "what the attack is to break", "break_region_editor"),
+    }[name]
 
     def drawn(text: str) -> None:
-        tab().polygons = text
+        tab().polygons[name] = text
 
     canvas, notes = st.columns([3, 2], gap="medium")
     with canvas:
-        region_editor(data_url(picture.pixels), polygons, drawn, key="region_editor")
-    if settings.region == NOTHING_DRAWN:
-        notes.info("Draw on the picture where the attack may change it. **Run** waits for that.", icon=":material/draw:")
+        region_editor(data_url(picture.pixels), polygons, drawn, key=key)
+    if region == NOTHING_DRAWN:
+        notes.info(f"Draw on the picture {purpose}. **Run** waits for that.", icon=":material/draw:")
         return False
     try:
         share = inside(polygons, *picture.pixels.shape[:2]).mean()
     except UserError as error:
         notes.error(str(error))
         return False
-    notes.caption(f"The attack may change {share:.1%} of the pixels. **Run** starts it; drawing alone does not.")
+    notes.caption(f"{what} {share:.1%} of the pixels. **Run** starts it; drawing alone does not.")
     return True
 
 
