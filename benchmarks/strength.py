@@ -33,7 +33,7 @@ def settings_for(name: str, eps: float, steps: int | None, budget: int) -> Setti
     entry = attack_entry(key)
     published = next(iter(entry.published.values()))(eps) if entry.published else {}
     settings = Settings(attack=key, variant=variant, eps=eps, steps=1, alpha=published.get("alpha"))
-    return replace(settings, steps=steps or max(budget // gradients_of(settings), 1))
+    return replace(settings, steps=steps or max(budget // max(gradients_of(settings), 1), 1))
 
 
 def rows_of(cell: dict[str, Any]) -> list[tuple[str, ...]]:

@@ -186,7 +186,14 @@ def signs_of_no_gradient(trajectory: Trajectory) -> tuple[str, ...]:
     than a grey level.
     """
     curve, report, settings = trajectory.curve, trajectory.report, trajectory.settings
-    if report is None or len(curve) < 2 or settings.eps < 1 or report.smallest or curve[0].success > 0.95:
+    if (
+        report is None
+        or len(curve) < 2
+        or settings.eps < 1
+        or report.smallest
+        or curve[0].success > 0.95
+        or not report.gradient_evaluations
+    ):
         return ()
     found = []
     if still_loss(curve):

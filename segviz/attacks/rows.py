@@ -15,12 +15,12 @@ from segviz.deferred import deferred
 from segviz.settings import MAX_STEPS, Settings
 
 if TYPE_CHECKING:
-    from segviz.attacks import alma_prox, dag, erosion, internal, losses, pdpgd, rules
+    from segviz.attacks import alma_prox, dag, erosion, internal, losses, noise, pdpgd, rules
     from segviz.attacks.loop import Attack
     from segviz.attacks.plans import Blueprint
 else:
-    modules = ("alma_prox", "dag", "erosion", "internal", "losses", "pdpgd", "rules")
-    alma_prox, dag, erosion, internal, losses, pdpgd, rules = (deferred(f"segviz.attacks.{module}") for module in modules)
+    modules = ("alma_prox", "dag", "erosion", "internal", "losses", "noise", "pdpgd", "rules")
+    alma_prox, dag, erosion, internal, losses, noise, pdpgd, rules = (deferred(f"segviz.attacks.{module}") for module in modules)
 
 SEA_PAPER = "Croce, Singh & Hein, Towards Reliable Evaluation and Fast Training of Robust Semantic Segmentation Models, ECCV 2024"
 APGD_PAPER = "Croce & Hein, Reliable Evaluation of Adversarial Robustness with an Ensemble of Diverse Parameter-free Attacks, ICML 2020"
@@ -602,4 +602,26 @@ SMALLEST = (
     ),
 )
 
-ATTACKS = {entry.key: entry for entry in ROWS + SMALLEST + SUITES}
+NO_ATTACKS = (
+    AttackEntry(
+        key="noise",
+        title="Random noise",
+        summary="Not an attack: noise as large as an attack's change may be, to see how much worse an adversary is than chance.",
+        formula=r"x' = \mathrm{clip}_{[0,1]}(x + u),\quad u \sim U\{\|u\| \le \varepsilon\}",
+        paper="The random start of Madry et al., Towards Deep Learning Models Resistant to Adversarial Attacks, ICLR 2018",
+        url="https://arxiv.org/abs/1706.06083",
+        build=lambda plan: noise.Noise(
+            plan.constraint, plan.alpha, plan.steps, restarts=plan.settings.restarts, seed=plan.settings.seed, random_start=True
+        ),
+        auto_alpha=whole_radius,
+        family="noise",
+        one_step=True,
+        random_start=True,
+        takes_target=False,
+        takes_transforms=False,
+        cost=lambda variant: 0,
+        ours="That it stands alone, as a measure. Restarts are more draws, of which the worst counts.",
+    ),
+)
+
+ATTACKS = {entry.key: entry for entry in ROWS + SMALLEST + SUITES + NO_ATTACKS}

@@ -102,7 +102,7 @@ def test_steps_are_counted_and_the_best_is_never_lost(net, images, key, variant)
     assert last.kind is StepKind.RESULT
     spent = [step.gradient_evaluations for step in iterates]
     assert spent == sorted(spent)
-    assert spent[0] > 0
+    assert (spent[0] > 0) == (ATTACKS[key].family != "noise")
 
 
 @pytest.mark.parametrize(("key", "variant"), VARIANTS)
@@ -137,7 +137,7 @@ def test_a_target_map_is_approached(net, images, key):
     assert (last.success > first.success + 0.05).all()
 
 
-@pytest.mark.parametrize("key", list(ATTACKS))
+@pytest.mark.parametrize("key", [key for key, entry in ATTACKS.items() if entry.family != "noise"])
 def test_the_bundled_model_breaks(model, key):
     with Image.open(samples()["chelsea"].photo) as photo:
         x = to_tensor(np.array(photo.convert("RGB").resize((128, 96))), torch.device("cpu"))

@@ -57,7 +57,7 @@ def attack_control(goal: str) -> str:
     if st.session_state.attack not in usable:
         wished, st.session_state.attack = ATTACKS[st.session_state.attack].title, Settings().attack
         st.info(f"{wished} has its own target or none, so it cannot reach this goal. {ATTACKS[Settings().attack].title} takes its place.")
-    kinds = {"smallest": " (smallest perturbation)", "suite": " (suite)"}
+    kinds = {"smallest": " (smallest perturbation)", "suite": " (suite)", "noise": " (no attack)"}
     attack: str = st.selectbox(
         "Attack",
         usable,
