@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from segviz.attacks.loop import Attack, check, passes_of, step_of
+from segviz.attacks.loop import Attack, as_attacked, check, passes_of, step_of
 from segviz.attacks.objectives import Problem
 from segviz.types import Goal, Step, StepKind
 
@@ -19,17 +19,19 @@ class Noise(Attack):
     """
 
     def run(self, model: nn.Module, x: Tensor, goal: Goal) -> Iterator[Step]:
-        """As in `Runnable`. An iteration costs one forward pass."""
+        """As in `Runnable`. An iteration costs one forward pass, and no draw depends on what the model makes of others."""
         check(x, goal)
-        objective = self.objective(Problem(model, x, goal, self.seed, self.class_pixels))
+        seen_by_attack = as_attacked(model, x)
+        judge, objective = (self.objective(Problem(seer, x, goal, self.seed, self.class_pixels)) for seer in (model, seen_by_attack))
         generator = torch.Generator().manual_seed(self.seed)
-        per_look = passes_of(model)
-        step = replace(step_of(x, objective(x, 1, 1, with_gradient=False), goal, None), kind=StepKind.CLEAN, passes=per_look)
+        passes = passes_of(model)
+        step = replace(step_of(x, judge(x, 1, 1, with_gradient=False), goal, None), kind=StepKind.CLEAN, passes=passes)
         yield step
         leader: Step | None = None
         for index in range(1, self.iterations + 1):
             x_adv = self.constraint.random_point(x, generator)
             leader = step_of(x_adv, objective(x_adv, 1, 1, with_gradient=False), goal, leader)
-            step = replace(leader, index=index, stage=index - 1, passes=(index + 1) * per_look)
+            passes += passes_of(seen_by_attack)
+            step = replace(leader, index=index, stage=index - 1, passes=passes)
             yield step
         yield self.conclude(step, model, x, goal)
