@@ -41,7 +41,7 @@ def open_as_link(page: str, query: Mapping[str, str]) -> None:
     for key, kept in st.session_state.to_dict().items():
         if isinstance(kept, Running) or not key.startswith("segviz."):
             del st.session_state[key]
-    tab().entrance, tab().polygons, tab().subject = page, "", None
+    tab().entrance, tab().polygons, tab().subject = page, {}, None
     st.switch_page(page, query_params=query)
 
 
