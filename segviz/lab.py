@@ -106,6 +106,7 @@ def prepare(
     prediction (H,W). `clean` (N,H,W) are the model's predictions where they are known already. Raises UserError for settings that fit no
     picture: an unknown class, text that is no region, an attack that cannot do what is wished.
     """
+    # Long: what each picture lacks is told from all that is prepared.
     for name in classes_of(settings):
         class_index(model.label_set, name)
     x = batch_of(pictures, model.mean.device)
@@ -127,9 +128,7 @@ def prepare(
             goal = build_goal(settings, reference[number : number + 1], clean[number : number + 1], model.label_set, given)
             check_region(settings.region, region[number])
             if settings.break_region:
-                check_region(settings.break_region, judged[number])
-                goal = replace(goal, labels=confined(goal.labels, judged[number : number + 1]))
-                check_counted(settings.break_region, goal)
+                goal = goal_within(goal, settings.break_region, judged[number : number + 1])
         except UserError as error:
             left_out.append(LeftOut(picture.name, str(error)))
         else:
@@ -156,15 +155,18 @@ def check_label_map(picture: Picture) -> None:
 
 
 def check_region(region: str, mask: Tensor) -> None:
-    """Raise UserError where the `mask` (H,W) of a region is empty."""
+    """Raise UserError where the `mask` of a region is empty."""
     if not mask.any():
         raise UserError(f"The region '{region}' holds no pixel of the picture. Choose or draw another one.")
 
 
-def check_counted(region: str, goal: Goal) -> None:
-    """Raise UserError where the goal has no pixel in the region that is to break."""
-    if not goal.counted.any():
+def goal_within(goal: Goal, region: str, mask: Tensor) -> Goal:
+    """The goal of one picture in a region to break alone, whose pixels are `mask` (1,H,W); raises UserError where none of them counts."""
+    check_region(region, mask)
+    confined_goal = replace(goal, labels=confined(goal.labels, mask))
+    if not confined_goal.counted.any():
         raise UserError(f"The region to break '{region}' holds no pixel that counts for the goal. Choose or draw another one.")
+    return confined_goal
 
 
 def joined(goals: Sequence[Goal]) -> Goal:
