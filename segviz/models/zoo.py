@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from segviz.data.label_sets import CITYSCAPES19, PERSON2, VOC7, VOC21
+from segviz.data.label_sets import CAMVID11, CITYSCAPES19, PERSON2, VOC7, VOC21
 from segviz.deferred import deferred
 from segviz.models import uploads
 from segviz.models.configuration import Configuration, read_configured, split_statements
@@ -127,6 +127,9 @@ VOC7_TWINS = (
     ),
 )
 
+STREETS = "camvid11-lraspp"
+"""The network for street scenes."""
+
 SELFIE_PARAMETERS = 106_401
 # key, title, input size, sha256, our mIoU on VOC7_VAL
 SELFIES = (
@@ -204,6 +207,21 @@ ENTRIES = (
             f"The network of voc7-lraspp, on pictures at half their size, trained on {attacked}",
         )
         for name, title, attacked, sha256, measured in VOC7_TWINS
+    ),
+    ModelEntry(
+        key=STREETS,
+        title="LR-ASPP, streets (bundled)",
+        short="LR-ASPP on CamVid",
+        build=partial(network, "segviz.models.build:build_family", "lraspp", CAMVID11),
+        parameters=3_160_267,
+        weights=WEIGHTS / f"{STREETS}.safetensors",
+        sha256="74726a969803bf9cca8a3b9bd32611bd70c3ec587338dfd521a43249ee126197",
+        label_set=CAMVID11,
+        working_size=480,
+        val_miou=0.526,
+        val_data="39 test frames of CamVid",
+        data="The network of voc7-lraspp, trained on CamVid (Brostow et al. 2009), street scenes as a driver sees them",
+        licence="CC BY-NC 4.0",
     ),
     *(
         ModelEntry(

@@ -13,7 +13,7 @@ from torch import nn
 
 from segviz.models.adapt import as_segmenter
 from segviz.models.encoder import EfficientNetLite0
-from segviz.models.zoo import FAMILY_KEYS, model_entry
+from segviz.models.zoo import FAMILY_KEYS, STREETS, model_entry
 from segviz.training.adversarial import ADVERSARIES, N_FGSM
 from segviz.training.candidates import CANDIDATES
 from segviz.training.recipe import Recipe, save_halves, train
@@ -42,7 +42,7 @@ def load_part(part: nn.Module, prefix: str, file: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m segviz.training", description=__doc__)
-    parser.add_argument("model", nargs="?", choices=(*FAMILY_KEYS, *CANDIDATES), default="voc7-lraspp")
+    parser.add_argument("model", nargs="?", choices=(*FAMILY_KEYS, STREETS, *CANDIDATES), default="voc7-lraspp")
     parser.add_argument("--data", type=Path, required=True, help="folder with train/images and train/labels")
     parser.add_argument("--out", type=Path, required=True, help="folder of the run; an unfinished run there is continued")
     parser.add_argument(

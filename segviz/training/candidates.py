@@ -20,24 +20,14 @@ def plain_fcn8s() -> nn.Module:
     return Segmenter(VGG(), FCN8s(len(VOC7.classes), CHANNELS), LITE_MEAN, LITE_STD, VOC7)
 
 
-CAMVID = "trained on CamVid (Brostow et al. 2009), street scenes as a driver sees them"
 ENTRIES = (
-    ModelEntry(
-        "camvid11-lraspp",
-        "LR-ASPP, streets",
-        partial(build_family, "lraspp", CAMVID11),
-        CAMVID11,
-        480,
-        f"The network of voc7-lraspp, {CAMVID}",
-        "CC BY-NC 4.0",
-    ),
     ModelEntry(
         "camvid11-dilated",
         "DilatedNet front end, streets",
         partial(build_family, "dilated", CAMVID11),
         CAMVID11,
         480,
-        f"DilatedNet front end, {CAMVID}",
+        "DilatedNet front end, trained on CamVid (Brostow et al. 2009), street scenes as a driver sees them",
         "CC BY-NC 4.0",
     ),
     ModelEntry(

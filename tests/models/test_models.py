@@ -3,11 +3,15 @@
 import dataclasses
 import re
 
+import cv2
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 
+from segviz.data.datasets import labelled_pairs
+from segviz.data.label_sets import CAMVID11
 from segviz.data.samples import samples
 from segviz.defences.load import load_model
 from segviz.lab import figures_of, sample_picture, to_tensor
@@ -15,9 +19,11 @@ from segviz.models.build import FAMILY, build_voc7
 from segviz.models.encoder import CHANNELS, STRIDES, EfficientNetLite0
 from segviz.models.heads import FrontEnd, FrontEndWithContext
 from segviz.models.load import load_entry
-from segviz.models.zoo import FAMILY_KEYS, MODELS
+from segviz.models.zoo import FAMILY_KEYS, MODELS, STREETS
+from segviz.studies.evaluate import evaluate
 from segviz.training.__main__ import load_part
 from segviz.types import UserError
+from tests.shared import shared
 
 ENTRY = MODELS["voc7-lraspp"]
 
@@ -123,6 +129,47 @@ def test_bundled_models_find_the_cat(key):
 
 def test_bundled_models_fit_in_the_box_together():
     assert sum(MODELS[key].weights.stat().st_size for key in FAMILY_KEYS) <= 60e6
+    assert MODELS[STREETS].weights.stat().st_size < 10e6
+
+
+def drawn_street() -> tuple[np.ndarray, np.ndarray]:
+    """A street drawn in perspective, (360,480,3) uint8, and its label map (360,480): sky, rows of houses with windows, a road."""
+    rng = np.random.default_rng(0)
+    fade = np.linspace(0, 1, 360)[:, None, None]
+    picture = np.ascontiguousarray(np.broadcast_to((1 - fade) * (150, 180, 215) + fade * (225, 230, 235), (360, 480, 3)))
+    labels = np.full((360, 480), CAMVID11.classes.index("sky"), np.uint8)
+
+    def fill(corners, colour, name):
+        mask = cv2.fillPoly(np.zeros((360, 480), np.uint8), [np.array(corners, np.int32)], 1) > 0
+        picture[mask], labels[mask] = colour, CAMVID11.classes.index(name)
+
+    for outer, inner, colour in ((0, 200, (150, 110, 90)), (479, 280, (165, 150, 130))):
+        fill([(outer, 10), (inner, 145), (inner, 190), (outer, 335)], colour, "building")
+        for left in np.arange(0.05, 0.95, 0.11):
+            at = [(outer + (inner - outer) * t, 10 + 135 * t, 325 - 280 * t) for t in (left, left + 0.06)]
+            for floor in (0.2, 0.45, 0.7):
+                windows = [(x, top + floor * tall) for x, top, tall in at] + [(x, top + (floor + 0.14) * tall) for x, top, tall in at[::-1]]
+                fill(windows, (60, 65, 75), "building")
+    fill([(200, 190), (280, 190), (479, 335), (479, 359), (0, 359), (0, 335)], (95, 95, 98), "road")
+    picture += cv2.GaussianBlur(rng.normal(0, 20, picture.shape), (0, 0), 1.2)
+    return cv2.GaussianBlur(picture.clip(0, 255), (0, 0), 0.7).round().astype(np.uint8), labels
+
+
+def test_a_drawn_street_is_seen():
+    picture, labels = drawn_street()
+    with torch.no_grad():
+        found = load_model(STREETS, torch.device("cpu"))(to_tensor(picture, torch.device("cpu"))).argmax(1)[0].numpy()
+    assert (found == labels).mean() > 0.7
+    for name in ("sky", "building", "road"):
+        mask = labels == CAMVID11.classes.index(name)
+        assert (found[mask] == labels[mask]).mean() > 0.6, name
+
+
+def test_frames_of_streets_are_seen_as_well_as_the_card_says():
+    """A few frames, nearly as well as all that the card speaks of."""
+    pairs = labelled_pairs(shared("camvid-sample"))[::6]
+    found = evaluate(pairs, MODELS[STREETS], load_model(STREETS, torch.device("cpu")), None, lambda count: None).clean
+    assert found.miou > MODELS[STREETS].val_miou - 0.1
 
 
 def test_model_is_frozen_shared_and_small(model):

@@ -44,7 +44,7 @@ def test_training_on_streets_makes_weights_that_load(streets, monkeypatch):
     options = ["--epochs", "2", "--crop", "32", "--batch", "2", "--watch", "1", "--encoder", encoder]
     monkeypatch.setattr(sys, "argv", ["training", "camvid11-lraspp", "--data", str(streets), "--out", str(out), *options])
     main()
-    network = CANDIDATES["camvid11-lraspp"].build()
+    network = MODELS["camvid11-lraspp"].build()
     for name in ("camvid11-lraspp", "best"):
         missing = network.load_state_dict(load_file(out / f"{name}.safetensors"), strict=False).missing_keys
         assert all("num_batches_tracked" in key for key in missing)
