@@ -10,7 +10,7 @@ def test_three_columns_fill_and_the_link_follows(page, address):
     page.goto(address)
     page.wait_for_selector("[data-testid=segviz-viewer][data-frame]")
     page.get_by_role("link", name="Defences").click()
-    expect(page.get_by_text("Defence, attack knows it")).to_be_visible()
+    expect(page.get_by_text("Defence, attack knows it").first).to_be_visible()
     expect(page.get_by_text("Made beforehand")).to_be_visible()
     expect(page.get_by_test_id("stImage")).to_have_count(12)
     page.get_by_role("button", name="Reconstruction heals").first.click()
