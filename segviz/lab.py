@@ -276,14 +276,14 @@ def judges_of(model: Segmenter) -> list[Segmenter]:
     return [model] if model.judged(1) is model else [model.judged(draw) for draw in range(DRAWS)]
 
 
-def counts_by_draw(judges: Sequence[Segmenter], first: Tensor, x: Tensor, labels: Tensor) -> Tensor:
-    """Confusion matrices (draws,N,C,C) of what each judge makes of images `x` (N,3,H,W) against `labels` (N,H,W).
-
-    `first` (N,H,W) is what the first of them makes of them.
-    """
-    classes = len(judges[0].label_set.classes)
+def maps_by_draw(judges: Sequence[Segmenter], first: Tensor, x: Tensor) -> Tensor:
+    """What each judge makes of images `x` (N,3,H,W), as class maps (draws,N,H,W); `first` (N,H,W) are those of the first of them."""
     with torch.no_grad():
-        maps = [first, *(judge(x).argmax(1) for judge in judges[1:])]
+        return torch.stack([first, *(judge(x).argmax(1) for judge in judges[1:])])
+
+
+def counts_by_draw(maps: Tensor, labels: Tensor, classes: int) -> Tensor:
+    """Confusion matrices (draws,N,C,C) of class maps (draws,N,H,W) against `labels` (N,H,W)."""
     return torch.stack([metrics.confusion_matrix(one, labels, classes).cpu() for one in maps])
 
 

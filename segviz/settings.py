@@ -13,6 +13,7 @@ NORMS = ("linf", "l2")
 MAX_STEPS = 1000
 WHOLE = ("link", "terminal", "study")
 """Where settings are asked for that all attacks of a study share."""
+REGION = r"|(class|outside):.+|polygon:[\d.,eE |+-]*"
 REGION_FORMS = "class:NAME, outside:NAME or polygon:X,Y X,Y X,Y with corners in per cent"
 
 
@@ -42,7 +43,7 @@ class Settings:
     other: str | None = setting(None, where=WHOLE, metavar="CLASS", help="the class that the goal swap swaps with the target", label="With")
     region: str = setting(
         "",
-        pattern=r"|(class|outside):.+|polygon:[\d.,eE |+-]*",
+        pattern=REGION,
         form=REGION_FORMS,
         where=WHOLE,
         metavar="WHERE",
@@ -52,7 +53,7 @@ class Settings:
     )
     break_region: str = setting(
         "",
-        pattern=r"|(class|outside):.+|polygon:[\d.,eE |+-]*",
+        pattern=REGION,
         form=REGION_FORMS,
         where=WHOLE,
         option="break-region",

@@ -25,6 +25,7 @@ class LiveRooms:
     def __init__(self, rooms_of: Callable[[], Rooms] = Rooms):
         self._rooms_of = rooms_of
         self._rooms: Rooms | None = None
+        self._read_change: Callable[[], int] = lambda: 0
         self._change = 0
         self._looked = -LOOK_SECONDS
         self._marks: dict[int, tuple[str, str]] = {}

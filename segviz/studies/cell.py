@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ from segviz.attacks.regions import confined
 from segviz.data.label_sets import label_set_named
 from segviz.defences.load import load_model
 from segviz.deferred import cv2, torch
-from segviz.lab import Task, counts_by_draw, judges_of, open_picture, prepare, smallest_of, stored_iterations
+from segviz.lab import Task, counts_by_draw, judges_of, maps_by_draw, open_picture, prepare, smallest_of, stored_iterations
 from segviz.models.load import device_name
 from segviz.models.zoo import ModelEntry, model_entry
 from segviz.records import Picture
@@ -163,7 +163,8 @@ def attack_batch(
     gradients: list[int] = []
     for step in attack.run(attacked, x, goal):
         if step.kind is StepKind.MEMBER_RESULT:
-            members.append(counts_by_draw(judges, seen_by(model, source, step), step.x_adv, labels).sum(0))
+            maps = maps_by_draw(judges, seen_by(model, source, step), step.x_adv)
+            members.append(counts_by_draw(maps, labels, classes).sum(0))
             gradients.append(step.gradient_evaluations - sum(gradients))
         elif step.kind is not StepKind.RESULT and source is None:
             ahead = (step.x_adv == step.best).flatten(1).all(1)
@@ -189,11 +190,12 @@ def batch_results(task: Task, step: Step, course: Course, subject: Subject, name
     classes = len(model.label_set.classes)
     prediction = seen_by(model, subject.source, step)
     judges = judges_of(model)
-    success = success_of(judges, replace(step, success=task.goal.success(prediction)), task.goal).tolist()
-    by_draw = counts_by_draw(judges, prediction, step.x_adv, course.labels)
+    maps = maps_by_draw(judges, prediction, step.x_adv)
+    success = success_of(maps, task.goal).tolist()
+    by_draw = counts_by_draw(maps, course.labels, classes)
     adversarial = by_draw.sum(0)
-    before = counts_by_draw(judges, course.clean, x, course.labels).sum(0)
-    agreement = counts_by_draw(judges, prediction, step.x_adv, confined(course.clean, task.judged)).sum(0)
+    before = counts_by_draw(maps_by_draw(judges, course.clean, x), course.labels, classes).sum(0)
+    agreement = counts_by_draw(maps, confined(course.clean, task.judged), classes).sum(0)
     linf = metrics.linf(step.x_adv, x).tolist()
     truth, before_map, after_map = (tensor.byte().cpu().numpy() for tensor in (course.labels, course.clean, prediction))
     counts = torch.stack([look.counts for look in course.looks]) if course.looks else adversarial.new_zeros(0, *adversarial.shape)

@@ -18,13 +18,13 @@ from segviz.attacks.catalog import members_of, rounding_notice
 from segviz.data.images import picture_size
 from segviz.data.label_sets import LabelSet
 from segviz.deferred import torch
-from segviz.lab import Task, counts_by_draw, judges_of, nothing_left, one_class_everywhere, open_picture, prepare
+from segviz.lab import Task, counts_by_draw, judges_of, maps_by_draw, nothing_left, one_class_everywhere, open_picture, prepare
 from segviz.models.zoo import ModelEntry
 from segviz.records import LeftOut, Picture, gathered
 from segviz.settings import Settings
 from segviz.studies import worst_case
 from segviz.studies.counts import accuracies, class_ious, constant_miou, mious
-from segviz.types import THRESHOLDS, Goal, Step, UserError
+from segviz.types import THRESHOLDS, Goal, UserError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -130,7 +130,7 @@ def evaluate(
     start = time.perf_counter()
     runs = [MemberRun(name) for name in (members_of(settings) if settings is not None else ())]
     clean: list[Tensor] = []
-    judges = judges_of(model)
+    judges, classes = judges_of(model), len(model.label_set.classes)
     left_out: list[LeftOut] = []
     notices: list[tuple[str, tuple[str, ...]]] = []
     # A CPU gains nothing from batches, and alone a picture is the same to the last bit whatever the others are.
@@ -142,7 +142,7 @@ def evaluate(
         left_out += lacking
         if task is None:
             continue
-        clean.append(counts_by_draw(judges, task.clean, task.x, task.labels))
+        clean.append(counts_by_draw(maps_by_draw(judges, task.clean, task.x), task.labels, classes))
         if settings is not None:
             for run, attack in zip(runs, attacks_of(task.attack), strict=True):
                 run.add(attack, task, model, judges, until_won)
@@ -218,8 +218,9 @@ class MemberRun:
         if until_won and isinstance(attack, Attack):
             attack = replace(attack, until_won=True)
         step = deque(attack.run(model, task.x, task.goal), maxlen=1).pop()
-        self.counts.append(counts_by_draw(judges, step.prediction, step.x_adv, task.labels))
-        self.success.append(success_of(judges, step, task.goal))
+        maps = maps_by_draw(judges, step.prediction, step.x_adv)
+        self.counts.append(counts_by_draw(maps, task.labels, len(model.label_set.classes)))
+        self.success.append(success_of(maps, task.goal))
         self.linf = max(self.linf, metrics.linf(step.x_adv, task.x).max().item())
         self.spent = max(self.spent, step.gradient_evaluations)
         self.passes = max(self.passes, step.passes)
@@ -228,11 +229,9 @@ class MemberRun:
         self.seconds += time.perf_counter() - begun
 
 
-def success_of(judges: Sequence[Segmenter], step: Step, goal: Goal) -> Tensor:
-    """The share of pixels won of a result (N,), mean over the judges."""
-    with torch.no_grad():
-        others = [goal.success(judge(step.x_adv).argmax(1)) for judge in judges[1:]]
-    return torch.stack([step.success, *others]).mean(0).cpu()
+def success_of(maps: Tensor, goal: Goal) -> Tensor:
+    """The share of pixels won (N,) in class maps (draws,N,H,W), mean over the draws."""
+    return torch.stack([goal.success(one) for one in maps]).mean(0).cpu()
 
 
 def worst_of(runs: Sequence[MemberRun]) -> SetFigures | None:

@@ -20,7 +20,7 @@ from segviz.data.samples import samples
 from segviz.defences.catalog import evaluations_of
 from segviz.defences.load import load_model
 from segviz.deferred import torch
-from segviz.lab import Task, counts_by_draw, frame_of, judges_of, nothing_left, open_picture, prepare, stored_iterations
+from segviz.lab import Task, counts_by_draw, frame_of, judges_of, maps_by_draw, nothing_left, open_picture, prepare, stored_iterations
 from segviz.models.zoo import ModelEntry, model_entry
 from segviz.records import LeftOut, Picture, gathered
 from segviz.settings import Settings
@@ -296,17 +296,17 @@ class Audience:
         """
         for victim, key in enumerate(self.victims):
             _, model = self.loaded(key)
-            judges = judges_of(model)
+            judges, classes = judges_of(model), len(model.label_set.classes)
             # The same photos have the same pixels wherever they have the same size.
             place = victim, x.shape
             with torch.no_grad():
                 if place not in self._clean:
-                    self._clean[place] = model(x).argmax(1)
-                clean, prediction = self._clean[place], model(x_adv).argmax(1)
-            reference = confined(clean if labels is None else labels, judged)
-            self.counts[run, victim, 0] = counts_by_draw(judges, clean, x, reference).sum((0, 1))
-            self.counts[run, victim, iteration] = counts_by_draw(judges, prediction, x_adv, reference).sum((0, 1))
-            yield clean, prediction
+                    self._clean[place] = maps_by_draw(judges, model(x).argmax(1), x)
+                clean, attacked = self._clean[place], maps_by_draw(judges, model(x_adv).argmax(1), x_adv)
+            reference = confined(clean[0] if labels is None else labels, judged)
+            self.counts[run, victim, 0] = counts_by_draw(clean, reference, classes).sum((0, 1))
+            self.counts[run, victim, iteration] = counts_by_draw(attacked, reference, classes).sum((0, 1))
+            yield clean[0], attacked[0]
 
 
 def as_map(maps: Tensor) -> np.ndarray:
