@@ -56,6 +56,8 @@ def answered(answer: Answer) -> None:
 
 st.button("All lessons", icon=":material/arrow_back:", key="all_lessons", type="tertiary", on_click=query.clear)
 st.title(lesson.title)
+if str(number) != asked_for:
+    st.warning(f"This lesson has no step {asked_for!r}. Its steps are 1 to {count}, and this is step {number}.")
 st.progress(number / count, f"Step {number} of {count}")
 evidence = stored(key) | {run: seen for (of, run), seen in state.ran.items() if of == key}
 show_step(lesson, number - 1, evidence, state.answers.get((key, number)), answered)

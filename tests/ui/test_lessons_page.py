@@ -70,6 +70,7 @@ def test_a_link_to_no_lesson_says_so_and_a_step_out_of_range_is_brought_back():
     for step, shown in (("99", "Step 4 of 4"), ("abc", "Step 1 of 4"), ("0", "Step 1 of 4")):
         app = open_page("lessons", lesson="01-what-changes", step=step)
         assert app.get("progress")[0].proto.text == shown
+        assert f"no step '{step}'" in text(app)
 
 
 def test_the_answers_of_a_tab_outlive_another_page():
