@@ -94,6 +94,32 @@ def test_a_stream_that_is_cut_comes_back(page, address):
     wait_for_end(page)
 
 
+def test_a_run_that_ends_while_another_page_is_on_its_way_does_not_wipe_that_page(page, address):
+    held: list[str | bytes] | None = None
+    servers = []
+
+    def connect(socket):
+        server = socket.connect_to_server()
+        socket.on_message(lambda message: server.send(message) if held is None else held.append(message))
+        servers.append(server)
+
+    page.route_web_socket(re.compile("_stcore/stream"), connect)
+    open_lab(page, f"{address}/?steps=30&image=chelsea&seed=8")
+    expect(page.locator(STATUS)).to_contain_text(ITERATION)
+    held = []
+    page.get_by_role("link", name="Target maps").click()
+    expect(page.locator(f"{STATUS}[data-done='30']")).to_be_visible()
+    # Time to call for the result, which the page that is left must not do: the server would get the call right after the click.
+    page.wait_for_timeout(500)
+    sent, held = held, None
+    for message in sent:
+        servers[-1].send(message)
+        page.wait_for_timeout(20)
+    expect(page.locator("img[alt='Map now']")).to_have_count(4)
+    page.wait_for_timeout(500)
+    expect(page.locator("img[alt='Map now']")).to_have_count(4)
+
+
 def test_the_result_comes_though_the_first_call_for_it_is_lost(page, address):
     lost = []
 

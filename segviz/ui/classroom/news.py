@@ -8,11 +8,12 @@ from segviz.types import UserError
 from segviz.ui.classroom.common import mark_of_room, rooms
 from segviz.ui.classroom.student import StudentState, news_of
 from segviz.ui.kit.state import page_state
+from segviz.ui.live import LEAVING
 
 _ear = st.components.v2.component(
     "segviz_room",
     html='<div class="room" data-testid="segviz-room"></div>',
-    js=(Path(__file__).parent / "room.js").read_text(encoding="utf-8"),
+    js=LEAVING + (Path(__file__).parent / "room.js").read_text(encoding="utf-8"),
 )
 
 

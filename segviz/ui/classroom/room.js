@@ -1,6 +1,7 @@
 // Hears from the server that something in the room is new, and has the script called. Streamlit calls the default function at the bottom
 // again with each data update; one Ear per root element listens.
 
+const leaving = globalThis.segvizLeaving;
 const RETRY = 1000; // ms
 const AGAIN = 3000; // ms
 const GONE = 4404;
@@ -56,7 +57,7 @@ class Ear {
   }
 
   tell() {
-    this.send({ touched: this.touched });
+    if (!leaving()) this.send({ touched: this.touched });
     this.expect();
   }
 

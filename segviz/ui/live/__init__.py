@@ -17,6 +17,9 @@ def file_text(name: str) -> str:
     return (HERE / name).read_text(encoding="utf-8")
 
 
+LEAVING = file_text("leaving.js")
+"""What a component begins with that calls the script of its own accord, which it must not do while another page is on its way."""
+
 STREAM = file_text("stream.js") + file_text("layers.js")
 """What every component that draws a live run begins with."""
 
@@ -24,7 +27,7 @@ _mount = st.components.v2.component(
     "segviz_live",
     html='<div class="component live" data-testid="segviz-live"></div>',
     css=(HERE.parent / "toolbar.css").read_text(encoding="utf-8") + file_text("live.css"),
-    js=STREAM + file_text("live.js"),
+    js=LEAVING + STREAM + file_text("live.js"),
 )
 
 

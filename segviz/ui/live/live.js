@@ -1,6 +1,7 @@
 // Draws one part of a live run from its stream: status, figures, curves, pictures or a table. Streamlit calls the default function at the
 // bottom again with each data update; the browser draws everything in between, and the script is called once, when the run has ended.
 
+const leaving = globalThis.segvizLeaving;
 const { watch } = globalThis.segvizLive;
 const { layer } = globalThis.segvizLayers;
 const RESULTS = 3000; // ms between calls of the script for new results
@@ -206,13 +207,13 @@ class Part {
 
   /** Call the script until it has put the result in place of this: a call in the middle of another script may be lost. */
   tell(wait) {
-    this.trigger("ended", this.path);
+    if (!leaving()) this.trigger("ended", this.path);
     this.later = setTimeout(() => this.tell(2 * wait), wait);
   }
 
   callForResults() {
     this.later = null;
-    if (!this.told) this.trigger("ended", `${this.path} ${this.results}`);
+    if (!this.told && !leaving()) this.trigger("ended", `${this.path} ${this.results}`);
   }
 
   /** One drawing at a time, always of the newest news: a browser that is slow leaves some out. */
