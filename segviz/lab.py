@@ -151,7 +151,10 @@ def prepare(
 def check_label_map(picture: Picture) -> None:
     """Raise UserError where the picture's label map is void everywhere."""
     if picture.labels is not None and (picture.labels == VOID).all():
-        raise UserError("The label map is void (255) everywhere, so there is nothing to attack or measure. Choose another one or none.")
+        raise UserError(
+            "The label map is void everywhere, so there is nothing to attack or measure. Choose another one or none; if it is a "
+            "mask, say of which class (--mask-class CLASS)."
+        )
 
 
 def check_region(region: str, mask: Tensor) -> None:

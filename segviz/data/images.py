@@ -55,6 +55,7 @@ def read_photo(source: Path | bytes, long_side: int | None) -> Photo:
         if image.mode.startswith(("I", "F")):
             raise UserError("The picture has more than 8 bits per value. Save it as an ordinary 8-bit PNG or JPEG.")
         orientation, notices = orientation_of(image)
+        notices += moving(image)
         image = upright(image, orientation)
         if image.has_transparency_data:
             image = image.convert("RGBA")
@@ -85,8 +86,15 @@ def orientation_of(image: Image.Image) -> tuple[int, tuple[str, ...]]:
             # What Pillow raises here depends on the bytes in the file.
             found, damaged = 1, True
     orientation = found if type(found) is int and found in TURNS else 1
+    damaged |= type(found) is not int
     shown = "as it is stored" if orientation == 1 else "turned as they say"
     return orientation, (f"The photo's EXIF data are damaged; it is shown {shown}.",) if damaged else ()
+
+
+def moving(image: Image.Image) -> tuple[str, ...]:
+    """What is to be said of a picture that holds several: but for those that cameras put behind a photo, only the first was taken."""
+    frames = getattr(image, "n_frames", 1)
+    return (f"The file holds {frames} pictures; the first was taken.",) if frames > 1 and image.format != "MPO" else ()
 
 
 def upright(image: Image.Image, orientation: int) -> Image.Image:

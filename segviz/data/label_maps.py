@@ -4,11 +4,12 @@ import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
-from segviz.data.images import TURNS, Photo, decode, naming, orientation_of, upright
+from segviz.data.images import TURNS, Photo, decode, moving, naming, orientation_of, upright
 from segviz.data.label_sets import CITYSCAPES19, LABEL_SETS, VOC_SPREAD, Colour, LabelSet
 from segviz.deferred import cv2
 from segviz.types import VOID, UserError
@@ -22,6 +23,14 @@ class LabelMap:
     notices: tuple[str, ...] = ()
 
 
+class Stored(NamedTuple):
+    """The ids (H,W) uint8 that a file holds, what is to be said of that, and whether the label set's own colours confirm them."""
+
+    ids: np.ndarray
+    notices: tuple[str, ...] = ()
+    painted: bool = False
+
+
 def read_label_map(source: Path | bytes, photo: Photo, label_set: LabelSet) -> LabelMap:
     """Decode the label map of a photo and bring it to the photo's working size (nearest).
 
@@ -30,27 +39,27 @@ def read_label_map(source: Path | bytes, photo: Photo, label_set: LabelSet) -> L
     """
     with naming(source):
         image = decode(source, ("PNG",))
-        ids, notices = stored_ids(image, source, label_set)
+        stored = stored_ids(image, source, label_set)
         lying, turned = turned_along(image, photo, label_set)
-        ids = np.array(upright(Image.fromarray(ids), lying))
+        ids = np.array(upright(Image.fromarray(stored.ids), lying))
         if ids.shape[::-1] != photo.original:
             raise UserError(
                 f"The label map is {ids.shape[1]}x{ids.shape[0]}, the photo {photo.original[0]}x{photo.original[1]}. "
                 "They must have the same size."
             )
-        found = understood(ids, label_set)
+        found = understood(ids, label_set, stored.painted)
     height, width = photo.pixels.shape[:2]
     indices = np.array(Image.fromarray(found.indices).resize((width, height), Image.Resampling.NEAREST))
-    return LabelMap(indices, notices + turned + found.notices)
+    return LabelMap(indices, moving(image) + stored.notices + turned + found.notices)
 
 
 def read_map(source: Path | bytes, label_set: LabelSet) -> LabelMap:
     """Decode a label map that belongs to no photo, at its own size; raises UserError as `read_label_map`."""
     with naming(source):
         image = decode(source, ("PNG",))
-        ids, notices = stored_ids(image, source, label_set)
-        found = understood(np.array(upright(Image.fromarray(ids), orientation_of(image)[0])), label_set)
-    return LabelMap(found.indices, notices + found.notices)
+        stored = stored_ids(image, source, label_set)
+        found = understood(np.array(upright(Image.fromarray(stored.ids), orientation_of(image)[0])), label_set, stored.painted)
+    return LabelMap(found.indices, moving(image) + stored.notices + found.notices)
 
 
 def turned_along(image: Image.Image, photo: Photo, label_set: LabelSet) -> tuple[int, tuple[str, ...]]:
@@ -72,38 +81,44 @@ def turned_along(image: Image.Image, photo: Photo, label_set: LabelSet) -> tuple
     )
 
 
-def stored_ids(image: Image.Image, source: Path | bytes, label_set: LabelSet) -> tuple[np.ndarray, tuple[str, ...]]:
-    """The ids (H,W) uint8 that a decoded PNG holds, and what is to be said of that; raises UserError where they cannot be told."""
+def stored_ids(image: Image.Image, source: Path | bytes, label_set: LabelSet) -> Stored:
+    """The ids that a decoded PNG holds; raises UserError where they cannot be told."""
     if image.mode == "P":
         return ids_of_palette(np.array(image), palette_of(image), label_set)
-    if image.mode in ("RGB", "RGBA"):
+    bits = bits_of(source)
+    if image.mode in ("RGB", "RGBA", "LA"):
+        if bits == 16:
+            raise UserError("The label map has several channels of 16 bits. Save it as one channel of class ids (8-bit grey or palette).")
         pixels = np.array(image)
-        if image.mode == "RGBA" and (pixels[..., 3] != 255).any():
+        if image.mode != "RGB" and (pixels[..., -1] != VOID).any():
             raise UserError("The label map is transparent in places. Save it as one channel of class ids (grey or palette), 255 for void.")
-        return ids_of_colours(pixels[..., :3], label_set)
+        return Stored(pixels[..., 0].copy()) if image.mode == "LA" else ids_of_colours(pixels[..., :3], label_set)
     if image.mode in ("I;16", "I"):
         values = np.array(image).astype(np.int64)
+        if np.isin(values, (0, 0xFFFF)).all():
+            values //= 0x101
         if values.max() > VOID:
             raise UserError(f"The label map holds values up to {values.max()}; ids go from 0 to 254, and 255 is void.")
-        return values.astype(np.uint8), ()
+        return Stored(values.astype(np.uint8))
     if image.mode not in ("L", "1"):
         raise UserError(
             f"The label map is a PNG of mode {image.mode}. Expected one channel of class ids (8-bit grey or palette), or the colours of "
             f"{label_set.name}; 255 is void."
         )
     # Pillow spreads the values of 2 and 4 bits over 0 to 255.
-    spread = {2: 85, 4: 17}.get(grey_bits(source), 1)
+    spread = {2: 85, 4: 17}.get(bits, 1)
     ids = np.array(image).astype(np.uint8) // spread
     high = VOID // spread
     if spread == 1 or label_set.reading.mask_class or np.unique(ids).tolist() != [0, high]:
-        return ids, ()
-    return ids, (
+        return Stored(ids)
+    said = (
         f"The label map holds 0 and {high} alone, the least and the most that its bits take, as a mask does; {high} is read as "
-        f"{label_set.meaning(high)}. If it is another class, say which (--mask-class CLASS).",
+        f"{label_set.meaning(high)}. If it is another class, say which (--mask-class CLASS)."
     )
+    return Stored(ids, (said,))
 
 
-def grey_bits(source: Path | bytes) -> int:
+def bits_of(source: Path | bytes) -> int:
     """Bits per value of a PNG, as its header says."""
     with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
         return file.read(25)[24]
@@ -116,7 +131,7 @@ def palette_of(image: Image.Image) -> list[Colour]:
     return [(levels[i], levels[i + 1], levels[i + 2]) for i in range(0, 3 * 256, 3)]
 
 
-def ids_of_palette(indices: np.ndarray, palette: list[Colour], label_set: LabelSet) -> tuple[np.ndarray, tuple[str, ...]]:
+def ids_of_palette(indices: np.ndarray, palette: list[Colour], label_set: LabelSet) -> Stored:
     """The ids of a map with a palette: its indices, where the palette agrees, else what its colours stand for.
 
     A palette agrees that has the label set's own colour at every index, or grey levels equal to the index. Raises UserError where neither
@@ -125,32 +140,46 @@ def ids_of_palette(indices: np.ndarray, palette: list[Colour], label_set: LabelS
     used = [int(i) for i in np.unique(indices)]
     named = [i for i in used if i != VOID]
     own = label_set.painted
-    if label_set.reading.by == "ids" or all(palette[i] in own.get(i, ()) for i in named) or all(palette[i] == (i, i, i) for i in named):
-        return indices, ()
+    agreeing = bool(named) and all(palette[i] in own.get(i, ()) for i in named)
+    if agreeing or label_set.reading.by == "ids" or all(palette[i] == (i, i, i) for i in named):
+        return Stored(indices, painted=agreeing)
+    if not label_set.reading.by and label_set.colours:
+        refuse_palette_of_another(palette, named, label_set)
     known = all(palette[i] in label_set.colours or i == VOID for i in used)
     if known or label_set.reading.by == "colours":
         table = np.array([label_set.colours.get(colour, VOID) for colour in palette], np.uint8)
         table[VOID] = VOID if VOID in used else table[VOID]
         if not known:
             refuse_colours([palette[i] for i in named], label_set)
-        return table[indices], (
+        said = (
             f"The label map's palette is not in the order of {label_set.name}'s ids; it was read by its colours, which are all "
-            f"{label_set.name}'s.",
+            f"{label_set.name}'s."
         )
+        return Stored(table[indices], (said,), painted=True)
     if all(len(set(palette[i])) == 1 for i in used):
-        return np.array([colour[0] for colour in palette], np.uint8)[indices], (
-            "The label map's palette is grey, and not in the order of its levels; the grey levels were taken for the ids.",
-        )
+        said = "The label map's palette is grey, and not in the order of its levels; the grey levels were taken for the ids."
+        return Stored(np.array([colour[0] for colour in palette], np.uint8)[indices], (said,))
     if not label_set.colours and all(palette[i] == VOC_SPREAD[i] for i in named):
-        return indices, ()
+        return Stored(indices)
     if not label_set.colours:
-        return indices, (
-            f"The label map has a palette, but {label_set.name} has none to compare it with; the palette's indices were taken for the ids.",
+        said = (
+            f"The label map has a palette, but {label_set.name} has none to compare it with; the palette's indices were taken for the ids."
         )
+        return Stored(indices, (said,))
     raise UserError(
         f"The label map's palette is not that of {label_set.name}: index {mismatch(palette, named, own)}. Its indices may be other ids, or "
         "none. Save it with that palette or as grey ids; if the indices are right, say so (--read-labels ids)."
     )
+
+
+def refuse_palette_of_another(palette: list[Colour], named: list[int], label_set: LabelSet) -> None:
+    """Raise UserError where a palette is, index by index, that of another known label set, whose colours may mean something here too."""
+    for other in LABEL_SETS.values():
+        if len(named) > 1 and other.classes != label_set.classes and all(palette[i] in other.painted.get(i, ()) for i in named):
+            raise UserError(
+                f"The label map's palette is that of {other.name}, not of {label_set.name}. Choose a model of that label set, or say what "
+                "the ids mean (--label-ids SET), or that the colours are meant (--read-labels colours)."
+            )
 
 
 def mismatch(palette: list[Colour], used: list[int], own: Mapping[int, tuple[Colour, ...]]) -> str:
@@ -160,7 +189,7 @@ def mismatch(palette: list[Colour], used: list[int], own: Mapping[int, tuple[Col
     return f"{first} is {palette[first]}, {expected}"
 
 
-def ids_of_colours(pixels: np.ndarray, label_set: LabelSet) -> tuple[np.ndarray, tuple[str, ...]]:
+def ids_of_colours(pixels: np.ndarray, label_set: LabelSet) -> Stored:
     """The ids of a map in colours (H,W,3): those of the label set, or grey levels that are ids; raises UserError otherwise."""
     packed = (pixels.astype(np.uint32) << np.array([16, 8, 0], np.uint32)).sum(2)
     values, places = np.unique(packed, return_inverse=True)
@@ -169,10 +198,10 @@ def ids_of_colours(pixels: np.ndarray, label_set: LabelSet) -> tuple[np.ndarray,
     if label_set.reading.by == "ids" or (grey and not all(colour in label_set.colours for colour in colours)):
         if not grey:
             raise UserError("The label map is in colours, not in ids. Save it as one channel of class ids (grey or palette), 255 for void.")
-        return pixels[..., 0].copy(), ()
+        return Stored(pixels[..., 0].copy())
     refuse_colours(colours, label_set)
     table = np.array([label_set.colours[colour] for colour in colours], np.uint8)
-    return table[places.reshape(packed.shape)], ()
+    return Stored(table[places.reshape(packed.shape)], painted=True)
 
 
 def refuse_colours(colours: list[Colour], label_set: LabelSet) -> None:
@@ -192,44 +221,72 @@ def refuse_colours(colours: list[Colour], label_set: LabelSet) -> None:
     )
 
 
-def understood(ids: np.ndarray, label_set: LabelSet) -> LabelMap:
-    """Ids (H,W) as classes of the label set, with what makes them look misread; raises UserError for ids that it does not have."""
+def understood(ids: np.ndarray, label_set: LabelSet, painted: bool) -> LabelMap:
+    """Ids (H,W) as classes of the label set, with what makes them look misread; raises UserError for ids that it does not have.
+
+    `painted`: the label set's own colours confirm the ids.
+    """
     values = np.unique(ids)
     thin = thin_rims(ids)
-    if label_set.reading.mask_class:
-        return masked(ids, label_set, values)
+    reading = masked if label_set.reading.mask_class else LabelSet.from_stored
     try:
-        indices = label_set.from_stored(ids)
+        indices = reading(label_set, ids)
     except UserError as error:
         hint = ""
         if len(thin):
             hint = f" Its values {few_of(thin)} occur in thin rims only, as JPEG or interpolation makes them: save it losslessly."
-        elif len(values) <= 2:
+        elif len(values) <= 2 and not label_set.reading.mask_class:
             hint = f" If it is a mask, say what {values[-1]} stands for (--mask-class CLASS)."
         raise UserError(f"{error}{hint}") from None
-    return LabelMap(indices, tuple(doubts(ids, values, thin, (indices == VOID).mean(), label_set)))
-
-
-def doubts(ids: np.ndarray, values: np.ndarray, thin: np.ndarray, void: float, label_set: LabelSet) -> Iterator[str]:
-    """What makes ids (H,W) with these `values`, which could be read, look misread; `void` is the share of pixels that do not count."""
-    if VOID in values and len(values) == 2:
-        yield (
-            f"The label map holds 255 and {values[0]} alone, as a mask does, but 255 is void here: {void:.0%} of the pixels do not count, "
-            f"and those that do are {label_set.meaning(values[0])}. If 255 is a class, say which (--mask-class CLASS)."
-        )
-    elif values.tolist() == [VOID]:
-        yield "Every pixel of the label map is 255, void. If 255 is a class, say which (--mask-class CLASS)."
-    elif void > 0.5:
-        yield f"{void:.0%} of the label map is void and does not count."
-    if values.tolist() == [0, 1] and len(label_set.classes) > 2:
-        yield (
-            f"The label map holds 0 and 1 alone, as a mask does; they are read as {label_set.meaning(0)} and {label_set.meaning(1)}. "
-            "If 1 is another class, say which (--mask-class CLASS)."
-        )
+    said = [] if label_set.reading.mask_class else [*of_void(values, indices, label_set, painted)]
+    if not painted:
+        said += of_ids(ids, values, label_set)
     if len(thin):
-        yield (
+        said.append(
             f"The ids {few_of(thin)} ({np.isin(ids, thin).mean():.1%} of the label map) occur in thin rims only, as JPEG or interpolation "
             "makes them, and count as classes here. Save the map losslessly, and resize it by nearest neighbour."
+        )
+    return LabelMap(indices, tuple(said))
+
+
+def of_void(values: np.ndarray, indices: np.ndarray, label_set: LabelSet, painted: bool) -> Iterator[str]:
+    """What is to be said of class indices (H,W) of which many are void or all the same; `values` are those stored."""
+    void, counted = (indices == VOID).mean(), [value for value in values.tolist() if label_set.class_of(value) != VOID]
+    if not counted:
+        yield f"Every pixel of the label map is void in {label_set.name}. If it is a mask, say of which class (--mask-class CLASS)."
+    elif len(counted) == 1 and not void:
+        yield f"Every pixel of the label map is {label_set.meaning(counted[0])}."
+    elif len(counted) == 1 and values.tolist() == [*counted, VOID] and not painted:
+        yield (
+            f"The label map holds 255 and {counted[0]} alone, as a mask does, but 255 is void here: {void:.0%} of the pixels do not count, "
+            f"and those that do are {label_set.meaning(counted[0])}. If 255 is a class, say which (--mask-class CLASS)."
+        )
+    elif len(counted) == 1:
+        yield (
+            f"All that counts in the label map is {label_set.meaning(counted[0])}; {void:.0%} of it is void. "
+            "If it is a mask of another class, say of which (--mask-class CLASS)."
+        )
+    elif void > 0.5:
+        yield f"{void:.0%} of the label map is void and does not count."
+
+
+def of_ids(ids: np.ndarray, values: np.ndarray, label_set: LabelSet) -> Iterator[str]:
+    """What makes ids (H,W) with these `values`, which could be read, look like numbers of something else."""
+    named, mask_class = values[values != VOID].tolist(), label_set.reading.mask_class
+    meant = " and ".join(label_set.meaning(value) for value in named)
+    if mask_class:
+        if values.tolist() == [0, 1, VOID]:
+            yield f"The label map holds 0, 1 and 255; 1 was read as {mask_class}, and 255 as void."
+        return
+    if named == [0, 1] and len(label_set.classes) > 2 and label_set.class_of(1) != VOID:
+        yield (
+            f"The label map holds 0 and 1 alone, as a mask does; they are read as {meant}. "
+            "If 1 is another class, say which (--mask-class CLASS)."
+        )
+    elif named in ([1, 2], [1, 2, 3]) and label_set.meaning(0) == "background":
+        yield (
+            f"The label map holds {', '.join(map(str, named))} and no 0, as masks do that count from 1; they are read as {meant}. "
+            f"If they are not the ids of {label_set.name}, renumber them."
         )
     if label_set.vocabulary == CITYSCAPES19.vocabulary and likelier_label_ids(ids):
         yield (
@@ -238,15 +295,20 @@ def doubts(ids: np.ndarray, values: np.ndarray, thin: np.ndarray, void: float, l
         )
 
 
-def masked(ids: np.ndarray, label_set: LabelSet, values: np.ndarray) -> LabelMap:
-    """A mask of one class: where it is 255, or the higher of only two values, it is that class; elsewhere ids are ids."""
-    name = label_set.reading.mask_class
+def masked(label_set: LabelSet, ids: np.ndarray) -> np.ndarray:
+    """A mask (H,W) of one class as class indices: where it is 255, or the higher of two values, it is that class; elsewhere ids are ids.
+
+    Beside 0 and 1 alone, 255 is void, and 1 is the class.
+    """
+    name, values = label_set.reading.mask_class, np.unique(ids).tolist()
     if name not in label_set.classes:
         raise UserError(f"{label_set.name} has no class '{name}' that a mask could be of. It has {', '.join(label_set.classes)}.")
-    high = VOID if len(values) > 2 or values[-1] == VOID else values[-1]
+    high = values[-1] if len(values) <= 2 else VOID
+    if values == [0, 1, VOID]:
+        high = 1
     indices = label_set.from_stored(np.where(ids == high, VOID, ids))
     indices[ids == high] = label_set.classes.index(name)
-    return LabelMap(indices)
+    return indices
 
 
 def thin_rims(ids: np.ndarray) -> np.ndarray:

@@ -118,6 +118,21 @@ def test_an_orientation_that_does_not_exist_is_none(gradient):
     assert photo.notices == ()
 
 
+def test_an_orientation_that_is_no_number_is_damage(gradient):
+    exif = Image.Exif()
+    exif[0x0112] = "abc"
+    assert "EXIF data are damaged" in read_photo(encoded(gradient, exif=exif), 320).notices[0]
+
+
+@pytest.mark.parametrize("suffix", ["PNG", "WEBP"])
+def test_of_an_animation_the_first_picture_is_taken_and_that_is_said(gradient, suffix):
+    data = io.BytesIO()
+    gradient.save(data, suffix, save_all=True, append_images=[gradient.rotate(180)], lossless=True)
+    photo = read_photo(data.getvalue(), 320)
+    assert np.array_equal(photo.pixels, np.asarray(gradient))
+    assert photo.notices == ("The file holds 2 pictures; the first was taken.",)
+
+
 def test_stored_ids_become_class_indices():
     stored = np.array([[0, 8, 12, 20, 255]], np.uint8)
     assert VOC7.from_stored(stored).tolist() == [[0, 1, 3, 0, 255]]

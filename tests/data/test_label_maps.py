@@ -83,6 +83,32 @@ def test_a_mask_of_0_and_1_is_said_to_be_one(stored):
     assert as_cat.notices == ()
 
 
+def test_a_mask_of_0_and_1_with_void_around_it_is_said_to_be_one():
+    ids = np.repeat(np.array([0, 1, 255], np.uint8), 20)[None].repeat(40, 0)
+    assert "read as background and aeroplane" in read_map(png(ids), VOC21).notices[0]
+    as_cat = read_map(png(ids), replace(VOC21, reading=Reading(mask_class="cat")))
+    assert np.unique(as_cat.indices).tolist() == [0, 8, VOID]
+    assert "1 was read as cat, and 255 as void" in as_cat.notices[0]
+    # An aeroplane in the palette of VOC is one.
+    assert read_map(with_palette(ids, {**dict(enumerate(VOC21.palette)), 255: (224, 224, 192)}), VOC21).notices == ()
+
+
+def test_masks_that_count_from_1_are_said_to_be_such():
+    trimap = np.repeat(np.array([1, 2, 3], np.uint8), 20)[None].repeat(40, 0)
+    assert "as masks do that count from 1; they are read as aeroplane and bicycle and bird" in read_map(png(trimap), VOC21).notices[0]
+
+
+def test_maps_of_which_one_class_alone_counts_say_so():
+    assert "All that counts in the label map is animal; 50% of it is void" in read_map(png(in_halves(0, 127)), ADE20K150).notices[0]
+    assert np.unique(read_map(png(in_halves(0, 127)), replace(ADE20K150, reading=Reading(mask_class="wall"))).indices).tolist() == [0, VOID]
+    assert read_map(png(in_halves(0, 0)), VOC21).notices == ("Every pixel of the label map is background.",)
+    assert "is void in ADE20K150. If it is a mask" in read_map(png(in_halves(0, 255)), ADE20K150).notices[0]
+    # Black and red are void and rider of Cityscapes, and a mask.
+    red = np.dstack([in_halves(0, 255), in_halves(0, 0), in_halves(0, 0)])
+    (notice,) = read_map(png(red), CITYSCAPES19).notices
+    assert "All that counts in the label map is rider" in notice
+
+
 def test_a_mask_whose_value_is_no_id_offers_to_name_it():
     with pytest.raises(UserError, match=r"values 128, which are no ids of VOC7.*say what 128 stands for"):
         read_map(png(in_halves(0, 128)), VOC7)
@@ -132,11 +158,19 @@ def test_grey_palettes_in_another_order_are_read_by_level():
     assert found.indices.tolist() == in_halves(8, 15).tolist()
 
 
+def test_the_palette_of_another_label_set_is_refused_even_where_its_colours_mean_something():
+    voc = with_palette(in_halves(0, 15), dict(enumerate(VOC21.palette)))
+    with pytest.raises(UserError, match="palette is that of VOC7, not of CamVid11"):
+        read_map(voc, CAMVID11)
+    found = read_map(voc, replace(CAMVID11, reading=Reading(by="colours")))
+    assert np.unique(found.indices).tolist() == [6, VOID]
+
+
 def test_palettes_of_something_else_are_refused():
     odd = with_palette(in_halves(0, 1), {0: (1, 2, 3), 1: (200, 100, 7)})
     with pytest.raises(UserError, match=r"not that of VOC21: index 0 is \(1, 2, 3\), expected \(0, 0, 0\).*--read-labels ids"):
         read_map(odd, VOC21)
-    with pytest.raises(UserError, match="not that of Cityscapes19"):
+    with pytest.raises(UserError, match="that of VOC7, not of Cityscapes19"):
         read_map(with_palette(in_halves(8, 15), dict(enumerate(VOC21.palette))), CITYSCAPES19)
     # A set without colours of its own has nothing to compare with.
     found = read_map(odd, PETS)
@@ -210,8 +244,15 @@ def test_grey_maps_of_few_bits_hold_the_ids_in_the_file(bits):
 
 def test_maps_of_16_bits():
     assert np.unique(read_map(png(in_halves(8, 15).astype(np.uint16)), VOC21).indices).tolist() == [8, 15]
-    with pytest.raises(UserError, match="values up to 65535"):
-        read_map(png(in_halves(0, 1).astype(np.uint16) * 65535), VOC21)
+    with pytest.raises(UserError, match="values up to 257"):
+        read_map(png(in_halves(0, 1).astype(np.uint16) * 257), VOC21)
+    # The least and the most are a mask's, whatever the bits.
+    full = png(in_halves(0, 1).astype(np.uint16) * 65535)
+    assert "holds 255 and 0 alone" in read_map(full, VOC21).notices[0]
+    assert np.unique(read_map(full, replace(VOC21, reading=Reading(mask_class="cat"))).indices).tolist() == [0, 8]
+    # Of three channels of 16 bits only the higher bytes would be seen, which are 0 for all ids.
+    with pytest.raises(UserError, match="several channels of 16 bits"):
+        read_map(cv2.imencode(".png", np.dstack([in_halves(8, 15).astype(np.uint16)] * 3))[1].tobytes(), VOC21)
 
 
 def test_ids_from_jpeg_or_interpolation_are_recognised():
@@ -305,5 +346,5 @@ def test_more_than_255_classes_get_a_message():
 def test_wrong_maps_get_a_message():
     with pytest.raises(UserError, match="same size"):
         read_label_map(png(in_halves(0, 8)), Photo(np.zeros((50, 100, 3), np.uint8), (200, 100)), VOC21)
-    with pytest.raises(UserError, match="mode LA"):
+    with pytest.raises(UserError, match="transparent"):
         read_map(png(Image.new("LA", (40, 40))), VOC21)
