@@ -36,7 +36,8 @@ class Recipe:
     probability of the network's dropout layers.
     With an attack as `adversarial`, the first `fraction` of each batch is attacked, in the ball of radius `eps` (grey levels) with
     `attack_steps` steps of `alpha` grey levels (0: of the attack's own size); over the first `ramp` of the run the radius grows from
-    nothing. "n-fgsm" has a step and a ball of its own. `watch` pictures, spread over the validation set, are evaluated after each epoch,
+    nothing. "n-fgsm" has a step and a ball of its own. `noise` is the standard deviation, on the [0,1] scale, of the Gaussian noise on
+    every crop, which is not clipped (Cohen et al., 1902.02918). `watch` pictures, spread over the validation set, are evaluated after each epoch,
     brought to `watch_scale` times their sides, clean and after `watch_steps` steps of the attack (PGD for "n-fgsm") with radius
     `watch_eps` (0: `eps`).
     """
@@ -61,6 +62,7 @@ class Recipe:
     attack_steps: int = 3
     alpha: float = 0.0
     ramp: float = 0.0
+    noise: float = 0.0
     watch: int = 0
     watch_steps: int = 10
     watch_scale: float = 1.0
@@ -94,15 +96,14 @@ def train(model: Segmenter, folder: Path, out: Path, recipe: Recipe, device: tor
     `recipe.watch` needs a folder `val` beside `folder`. With `stop_after`, only that many epochs of the schedule are done. A later call
     with the same `out` goes on after the last finished epoch. Writes `recipe.json`, `log.jsonl` and `state.pt`, and of the epoch whose
     watched pictures came out best (under attack, if there is one) the averaged weights as `best.safetensors`.
-    Raises ValueError where `out` holds a run of another recipe.
+    Raises ValueError where `out` holds a run of another recipe; a setting that its file does not name yet is at its default.
     """
     # Long: all that a run is made of is saved and read again here.
     out.mkdir(parents=True, exist_ok=True)
     recipe_file, state_file = out / "recipe.json", out / "state.pt"
-    written = json.dumps(asdict(recipe), indent=2) + "\n"
-    if recipe_file.exists() and recipe_file.read_text() != written:
+    if recipe_file.exists() and Recipe(**json.loads(recipe_file.read_text())) != recipe:
         raise ValueError(f"{out} holds a run of another recipe; choose another folder or remove it.")
-    recipe_file.write_text(written)
+    recipe_file.write_text(json.dumps(asdict(recipe), indent=2) + "\n")
 
     torch.manual_seed(recipe.seed)
     watched_pairs = spread(labelled_pairs(folder.parent / "val"), recipe.watch) if recipe.watch else []
@@ -144,6 +145,8 @@ def train(model: Segmenter, folder: Path, out: Path, recipe: Recipe, device: tor
             x, labels = x.to(device, memory_format=torch.channels_last), labels.to(device)
             if recipe.adversarial:
                 x = attacked(model, x, labels, recipe, epoch * steps_per_epoch + step, total)
+            if recipe.noise:
+                x = x + recipe.noise * torch.randn_like(x)
             model.train()
             frozen.eval()
             loss = segmentation_loss(model(x), labels)

@@ -1,5 +1,6 @@
 """The recipe: learns, resumes where it stopped, and reads the ImageNet weights' names."""
 
+import json
 import shutil
 import sys
 from dataclasses import replace
@@ -77,6 +78,29 @@ def test_stopped_run_goes_on_later(small_data, tmp_path, tiny_recipe):
     whole = train(fresh(), small_data, tmp_path, tiny_recipe, CPU)
     assert (tmp_path / "log.jsonl").read_text().count("epoch") == 2
     assert not torch.equal(whole.head.classify.weight, half.head.classify.weight)
+
+
+def test_crops_are_trained_on_with_noise_that_is_not_clipped(small_data, tmp_path):
+    def crops(noise: float) -> torch.Tensor:
+        model, seen = fresh(), []
+        model.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].clone()))
+        train(model, small_data, tmp_path / str(noise), Recipe(epochs=1, crop=64, batch=2, noise=noise), CPU)
+        return torch.cat(seen)
+
+    clean, noisy = crops(0.0), crops(0.25)
+    assert (noisy - clean).std().item() == pytest.approx(0.25, rel=0.02)
+    assert (noisy - clean).mean().item() == pytest.approx(0, abs=0.01)
+    assert noisy.min() < 0 < 1 < noisy.max()
+
+
+def test_a_run_from_before_a_setting_goes_on(small_data, tmp_path, tiny_recipe):
+    train(fresh(), small_data, tmp_path, tiny_recipe, CPU, stop_after=1)
+    file = tmp_path / "recipe.json"
+    earlier = json.loads(file.read_text())
+    del earlier["noise"]
+    file.write_text(json.dumps(earlier))
+    train(fresh(), small_data, tmp_path, tiny_recipe, CPU)
+    assert (tmp_path / "log.jsonl").read_text().count("epoch") == 2
 
 
 def test_frozen_encoder_stays_as_it_is(small_data, tmp_path):
