@@ -134,6 +134,11 @@ def comparison_view(entrants: tuple[Entrant, ...], *asked: Any) -> LiveView:
         pictures |= sides(name, run)
         rows.append((name, str(entrant.spent), as_percent(entrant.success), as_percent(run.curve[-1].miou)))
     doing = f"{spent} of {budget} gradient evaluations"
+    if budget == 0:
+        # Noise alone takes no gradient: how far it is, its draws tell.
+        spent = sum(entrant.trajectory.curve[-1].index for entrant in entrants if entrant.trajectory is not None)
+        budget = sum(iterations_of(entrant.settings) for entrant in entrants)
+        doing = f"{spent} of {budget} looks"
     return LiveView(spent, budget, doing, (), tuple(series), pictures, tuple(rows))
 
 

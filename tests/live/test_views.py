@@ -65,6 +65,13 @@ def test_comparison_names_equal_attacks_apart(model, picture):
     assert (view.done, view.total) == (2, 2)
 
 
+def test_noise_alone_is_told_by_its_draws(model, picture):
+    """It takes no gradient, by which attacks side by side are told."""
+    views = list(map(comparison_view, compare([Settings(attack="noise", restarts=2, image="own")], picture, model)))
+    assert [(view.done, view.total) for view in views] == [(0, 2), (1, 2), (2, 2), (2, 2)]
+    assert views[1].doing == "1 of 2 looks"
+
+
 def test_pictures_that_have_not_begun_are_shown_as_they_are(picture):
     view = morph_view((Victim(picture),), Settings(steps=3))
     assert list(view.pictures) == ["noise photo"]
