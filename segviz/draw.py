@@ -26,6 +26,13 @@ def colour_map(labels: np.ndarray, label_set: LabelSet, shown: set[int] | None =
     return picture
 
 
+def certified_map(labels: np.ndarray, label_set: LabelSet) -> np.ndarray:
+    """A certified map (H,W) to its colours (H,W,3) uint8; white where nothing is certified (255)."""
+    picture = colour_map(labels, label_set)
+    picture[labels == VOID] = 255
+    return picture
+
+
 def over_photo(colours: np.ndarray, photo: np.ndarray) -> np.ndarray:
     """The colours of a map laid over the photo, both (H,W,3) uint8; where the map is black (background) the photo stays as it is."""
     blended = cv2.addWeighted(colours, 0.65, photo, 0.35, 0)

@@ -10,6 +10,7 @@ from segviz.defences.catalog import evaluations_of
 from segviz.export import csv_of
 from segviz.records import Figures, Trajectory, figures_of_frame, gathered
 from segviz.settings import Settings
+from segviz.studies.certify import Certificate, CertifiedSet, CertifySettings, root_mean_square
 from segviz.studies.compare import Entrant, by_strength
 from segviz.studies.defences import Survey
 from segviz.studies.evaluate import Evaluation, SetFigures
@@ -84,6 +85,46 @@ def targets_result(victims: Sequence[Victim], settings: Settings, target: str) -
             for victim in victims
         ],
     }
+
+
+def certificate_result(certificate: Certificate, label_set: LabelSet) -> dict[str, Any]:
+    """A certificate of one picture: settings, the radius in L2, certified figures; rates are fractions of 1."""
+    height, width = certificate.picture.pixels.shape[:2]
+    return {
+        "scope": "one image",
+        **certified_settings(certificate.settings),
+        "image": certificate.settings.image,
+        "eps": root_mean_square(certificate.settings.radius, height, width),
+        "reference": "own prediction" if certificate.own_prediction else "label map",
+        "device": certificate.device,
+        "width": width,
+        "height": height,
+        "looks_taken": certificate.first + certificate.looks,
+        "stopped": certificate.stopped,
+        "seconds": certificate.seconds,
+        "clean": named(certificate.figures_of(certificate.clean), label_set),
+        "certified": named(certificate.figures_of(certificate.certified()), label_set),
+        "abstained": certificate.abstained,
+        "accuracy_by_radius": [{"radius": radius, "accuracy": accuracy} for radius, accuracy in certificate.accuracy_by_radius()],
+        "warnings": list(certificate.warnings),
+    }
+
+
+def certified_set_result(found: CertifiedSet, settings: CertifySettings, label_set: LabelSet) -> dict[str, Any]:
+    """Certificates of a data set, likewise."""
+    return {
+        "scope": "data set",
+        **certified_settings(settings),
+        "pictures": found.pictures,
+        "certified": named(found.figures, label_set),
+        "abstained": found.abstained,
+    }
+
+
+def certified_settings(settings: CertifySettings) -> dict[str, Any]:
+    """How a certificate is made; `radius` is an L2 norm on the [0,1] scale, `radius_grey_levels` the same times 255."""
+    asked = {name: value for name, value in asdict(settings).items() if name != "image"}
+    return {**asked, "radius": settings.radius, "radius_grey_levels": 255 * settings.radius}
 
 
 def evaluation_result(evaluation: Evaluation, settings: Settings | None, label_set: LabelSet) -> dict[str, Any]:

@@ -215,6 +215,35 @@ def test_evaluate_says_which_file_of_a_folder_is_wrong(small_data, tmp_path, cap
     assert message in capsys.readouterr().err.replace(str(folder) + "/", "").splitlines()[-1]
 
 
+def test_certify_writes_json_and_pictures(small_photo, tmp_path, capsys):
+    out, folder = tmp_path / "new" / "out.json", tmp_path / "pictures"
+    command = ["certify", "--image", small_photo, "--sigma", "0.02", "--n0", "2", "--n", "60", "--json", str(out), "--save", str(folder)]
+    assert main(command) == 0
+    assert "certified within an L2 radius of 3.4 grey levels" in capsys.readouterr().err
+    result = json.loads(out.read_text())
+    assert (result["sigma"], result["first_looks"], result["looks"], result["looks_taken"]) == (0.02, 2, 60, 62)
+    assert (result["reference"], result["stopped"], result["scope"]) == ("own prediction", False, "one image")
+    assert result["radius_grey_levels"] == pytest.approx(255 * 0.02 * 0.67449, rel=1e-4)
+    assert result["eps"] == pytest.approx(result["radius_grey_levels"] / np.sqrt(3 * 64 * 96))
+    assert set(result["certified"]["iou"]) == {"background", "cat", "cow", "dog", "horse", "person", "sheep"}
+    pictures = {file.stem: np.asarray(Image.open(file)) for file in folder.iterdir()}
+    assert set(pictures) == {"input", "clean_map", "noisy_map", "certified_map"}
+    white = (pictures["certified_map"] == 255).all(2)
+    assert white.mean() == pytest.approx(result["abstained"])
+    assert 0 < white.mean() < 0.5
+    assert (pictures["certified_map"] == pictures["noisy_map"])[~white].all()
+
+
+def test_certify_adds_up_a_data_set(small_data, monkeypatch, capsys):
+    monkeypatch.delenv("SEGVIZ_DATA", raising=False)
+    command = ["certify", "--data", str(small_data), "--limit", "2", "--sigma", "0.02", "--n0", "1", "--n", "70"]
+    assert main(command) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert (result["scope"], result["pictures"]) == ("data set", 2)
+    assert 0.3 < result["certified"]["pixel_accuracy"] < 1
+    assert result["certified"]["pixel_accuracy"] + result["abstained"] < 1.05
+
+
 def test_scale_attack_is_what_the_library_makes_of_the_written_picture(small_photo, tmp_path):
     target = tmp_path / "target.png"
     Image.open(ASSETS / "samples" / "astronaut.png").convert("RGB").resize((64, 64)).save(target)
@@ -299,6 +328,10 @@ def test_listings(capsys, monkeypatch, tmp_path):
         ["attack", "--image", CHELSEA, "--labels", CHELSEA, "--attack", "pgd"],
         ["attack", "--image", CHELSEA, "--attack", "fgsm", "--json", "/dev/null/out.json"],
         ["evaluate", "--data", "no/such/folder"],
+        ["certify"],
+        ["certify", "--image", CHELSEA, "--tau", "0.4"],
+        ["certify", "--image", CHELSEA, "--n", "20"],
+        ["certify", "--image", CHELSEA, "--sigma", "0"],
         ["scale-attack", "--source", CHELSEA, "--target", CHELSEA, "--size", "64"],
         ["scale-attack", "--source", CHELSEA, "--target", CHELSEA, "--size", "99999x99999"],
         ["scale-attack", "--source", CHELSEA, "--target", CHELSEA, "--ratio", "0.5"],

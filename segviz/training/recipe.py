@@ -36,9 +36,9 @@ class Recipe:
     probability of the network's dropout layers.
     With an attack as `adversarial`, the first `fraction` of each batch is attacked, in the ball of radius `eps` (grey levels) with
     `attack_steps` steps of `alpha` grey levels (0: of the attack's own size); over the first `ramp` of the run the radius grows from
-    nothing. "n-fgsm" has a step and a ball of its own. `noise` is the standard deviation, on the [0,1] scale, of the Gaussian noise on
-    every crop, which is not clipped (Cohen et al., 1902.02918). `watch` pictures, spread over the validation set, are evaluated after each epoch,
-    brought to `watch_scale` times their sides, clean and after `watch_steps` steps of the attack (PGD for "n-fgsm") with radius
+    nothing. "n-fgsm" has a step and a ball of its own. `noise` is the standard deviation, on the [0,1] scale, of Gaussian noise on every
+    crop, which is not clipped (Cohen et al., 1902.02918). `watch` pictures, spread over the validation set, are evaluated after each
+    epoch, brought to `watch_scale` times their sides, clean and after `watch_steps` steps of the attack (PGD for "n-fgsm") with radius
     `watch_eps` (0: `eps`).
     """
 
