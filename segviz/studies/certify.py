@@ -235,24 +235,8 @@ def certify(
         )
     began = time.perf_counter()
     x = to_tensor(picture.pixels, model.mean.device)
-    with torch.no_grad():
-        clean = model(x).argmax(1)[0].byte().cpu().numpy()
-    own = picture.labels is None
-    reference = clean if own else label_tensor(picture).byte().numpy()
-    classes = len(model.label_set.classes)
-    at = Certificate(
-        settings,
-        picture,
-        reference,
-        own,
-        computed_on(x.device),
-        clean,
-        classes,
-        top=clean,
-        hits=np.zeros(clean.shape, np.int32),
-        warnings=picture.notices + model.notices,
-    )
-    votes = np.zeros((classes, *clean.shape), np.int32)
+    at = before_noise(settings, picture, model, x)
+    votes = np.zeros((at.classes, height, width), np.int32)
     generator = torch.Generator().manual_seed(settings.seed)
     while not at.ended:
         # The time that somebody else had the device does not count.
@@ -263,13 +247,32 @@ def certify(
             at = replace(at, stopped=True, warnings=(*at.warnings, STOPPED))
         elif at.first < settings.first_looks:
             for seen in noisy_looks(model, x, settings.sigma, min(BATCH, settings.first_looks - at.first), generator):
-                votes += seen == np.arange(classes).reshape(-1, 1, 1)
+                votes += seen == np.arange(at.classes).reshape(-1, 1, 1)
                 at = replace(at, first=at.first + 1)
             at = replace(at, top=votes.argmax(0).astype(np.uint8))
         else:
             maps = noisy_looks(model, x, settings.sigma, min(BATCH, settings.looks - at.looks), generator)
             at = replace(at, hits=at.hits + (maps == at.top).sum(0, dtype=np.int32), looks=at.looks + len(maps))
     yield replace(at, seconds=at.seconds + time.perf_counter() - began)
+
+
+def before_noise(settings: CertifySettings, picture: Picture, model: Segmenter, x: Tensor) -> Certificate:
+    """A certificate of the picture `x` (1,3,H,W) before its first noisy look."""
+    with torch.no_grad():
+        clean = model(x).argmax(1)[0].byte().cpu().numpy()
+    own = picture.labels is None
+    return Certificate(
+        settings,
+        picture,
+        reference=clean if own else label_tensor(picture).byte().numpy(),
+        own_prediction=own,
+        device=computed_on(x.device),
+        clean=clean,
+        classes=len(model.label_set.classes),
+        top=clean,
+        hits=np.zeros(clean.shape, np.int32),
+        warnings=picture.notices + model.notices,
+    )
 
 
 def noisy_looks(model: Segmenter, x: Tensor, sigma: float, count: int, generator: torch.Generator) -> np.ndarray:
