@@ -244,7 +244,8 @@ def attack_picture(
             trajectory = replace(trajectory, curve=(*trajectory.curve, point), frames=frames)
     report = report_of(step, task, trajectory.clean, strongest, seconds + time.perf_counter() - resumed)
     trajectory = replace(trajectory, final=frame_of(step), report=report)
-    yield replace(trajectory, warnings=trajectory.warnings + signs_of_no_gradient(trajectory))
+    of_late = tuple(notice for notice in model.notices if notice not in trajectory.warnings)
+    yield replace(trajectory, warnings=trajectory.warnings + of_late + signs_of_no_gradient(trajectory))
 
 
 ONE_DRAW = (

@@ -49,8 +49,14 @@ PICTURES = 24
 
 TICK_SECONDS = 0.25
 
-LOST = "The engine ended unexpectedly, and this run was lost with it. Press Run to start it again."
-TOO_LONG = "The run was ended because one step took longer than {:.0f} s. Take a smaller picture or another model."
+LOST = (
+    "The engine ended unexpectedly, and this run was lost with it: it was at turn, and its model may have ended the process or taken more "
+    "memory than there is. Press Run to start it again."
+)
+LOST_AGAIN = "The engine ended unexpectedly, and this run was lost with it, for the third time. Press Run to start it again."
+TOO_LONG = (
+    "The run was ended because one step took longer than {:.0f} s: its model may never return. Take a smaller picture or another model."
+)
 NO_ENGINE = "The engine cannot be started; the server's log tells more."
 
 logger = logging.getLogger(__name__)
@@ -471,7 +477,7 @@ class Engine:
         for run in list(device.runs.values()):
             run.attempts += 1
             if run is device.turn or run.attempts > 2:
-                self._end(device, run, State.FAILED, LOST)
+                self._end(device, run, State.FAILED, LOST if run is device.turn else LOST_AGAIN)
         if self._deaths >= 3:
             self._devices.remove(device)
             for run in [*device.runs.values(), *self._line]:

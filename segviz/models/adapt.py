@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from segviz.data.label_sets import LabelSet, translation
-from segviz.models.contained import contained
+from segviz.models.contained import contained, turning, what_it_raised
 from segviz.models.entry import ModelEntry
 from segviz.models.segmenter import Segmenter
 from segviz.models.wrappers import Wrapper
@@ -64,8 +64,10 @@ class AdaptedSegmenter(Segmenter):
             except (UserError, torch.OutOfMemoryError):
                 raise
             except (Exception, SystemExit) as error:
-                raise UserError(f"The network fails on {size[1]}x{size[0]} pixels: {type(error).__name__}: {error}") from None
-        self.turned |= set(turned)
+                raise UserError(f"The network fails on {size[1]}x{size[0]} pixels: {what_it_raised(error)}") from None
+        if not self.turned.issuperset(turned):
+            self.turned |= set(turned)
+            self.notices = (*self.notices, turning(turned))
         return output
 
     def scores(self, x: Tensor) -> Tensor:
@@ -75,6 +77,12 @@ class AdaptedSegmenter(Segmenter):
             height, width = self.size_inside(*x.shape[-2:])
             raise UserError(
                 f"The network's scores for {width}x{height} pixels are not finite (NaN or infinite); its weights or statistics are wrong."
+            )
+        if self.own and x.requires_grad and torch.is_grad_enabled() and scores.is_floating_point() and not scores.requires_grad:
+            why = ", as it switches gradients off for the whole process" if "gradients" in self.turned else ""
+            raise UserError(
+                f"The network cannot be attacked: its scores have no gradient with respect to the picture{why}. "
+                "Take no_grad, set_grad_enabled, detach and in-place operations on the picture out of it."
             )
         return scores.to(x.dtype) if scores.is_floating_point() else scores
 

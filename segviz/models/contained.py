@@ -1,7 +1,7 @@
 """Switches of the whole process that other people's code may turn, and how they are put back."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -29,6 +29,17 @@ SWITCHES: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
 
 TURNED_FOR: WeakKeyDictionary[nn.Module, tuple[str, ...]] = WeakKeyDictionary()
 """The switches that were turned when a network was made."""
+
+
+def turning(switches: Collection[str]) -> str:
+    """What is to be said of switches of the whole process that a network turned."""
+    return f"The network turns {' and '.join(sorted(switches))} for the whole process; that was put back."
+
+
+def what_it_raised(error: BaseException) -> str:
+    """What other people's code raised, in words."""
+    said = f"{type(error).__name__}: {error}"
+    return f"{said}, by which it tried to end the whole program" if isinstance(error, SystemExit) else said
 
 
 @contextmanager

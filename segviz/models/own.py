@@ -15,7 +15,7 @@ from torch import nn
 from segviz.data.label_sets import LabelSet, plain_label_set, read_label_file
 from segviz.models.adapt import scores_of
 from segviz.models.checkpoint import load_weights, read_checkpoint
-from segviz.models.contained import TURNED_FOR, contained
+from segviz.models.contained import TURNED_FOR, contained, what_it_raised
 from segviz.models.entry import CHANNELS, IMAGENET_MEAN, IMAGENET_STD, OUTPUTS, ModelEntry, Triple
 from segviz.types import UserError
 
@@ -85,7 +85,7 @@ def run_factory(path: Path, name: str) -> nn.Module | OwnModel:
         except UserError:
             raise
         except (Exception, SystemExit) as error:
-            raise UserError(f"The factory {path}:{name} failed: {type(error).__name__}: {error}") from None
+            raise UserError(f"The factory {path}:{name} failed: {what_it_raised(error)}") from None
         finally:
             sys.path.remove(folder)
             beside = {file.stem for file in path.parent.glob("*.py")} | {file.parent.name for file in path.parent.glob("*/__init__.py")}
@@ -163,7 +163,7 @@ def unnamed_classes(module: nn.Module, name: str) -> LabelSet:
             shape = scores_of(module.eval().float()(torch.zeros(1, 3, 96, 128))).shape
     except (Exception, SystemExit) as error:
         raise UserError(
-            f"{name} fails on a picture of 128x96 pixels ({type(error).__name__}: {error}). "
+            f"{name} fails on a picture of 128x96 pixels ({what_it_raised(error)}). "
             "Return an OwnModel with its statistics and label file, or a module that maps (N,3,H,W) in [0,1] to scores (N,C,H,W)."
         ) from None
     return plain_label_set(name, [f"class {index}" for index in range(max(shape[1], 2) if len(shape) > 1 else 0)])

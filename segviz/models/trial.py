@@ -1,12 +1,12 @@
 """A network that someone brought, tried once: what it is refused for, and what has to be said beside its figures."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
 
 from segviz.models.adapt import AdaptedSegmenter, scores_of
-from segviz.models.contained import TURNED_FOR
+from segviz.models.contained import TURNED_FOR, turning
 from segviz.models.segmenter import Segmenter
 from segviz.types import VOID, UserError
 
@@ -224,11 +224,6 @@ def of_repetition(model: Segmenter, x: Tensor) -> Iterator[str]:
 def differ(first: Tensor, second: Tensor) -> bool:
     """Whether scores differ by more than rounding."""
     return first.shape != second.shape or bool((first - second).abs().max() > TOLERANCE * first.abs().max().clamp(min=1e-6))
-
-
-def turning(switches: Collection[str]) -> str:
-    """What is to be said of switches of the whole process that a network turned."""
-    return f"The network turns {' and '.join(sorted(switches))} for the whole process; that was put back."
 
 
 def share(where: Tensor) -> str:

@@ -185,6 +185,29 @@ def test_switches_of_the_process_are_put_back(tmp_path):
     assert model(X).dtype == torch.float32
 
 
+class Later(Net):
+    """Turns gradients off at the `calls`-th call that an attack makes."""
+
+    def __init__(self, calls):
+        super().__init__()
+        self.calls = calls
+
+    def forward(self, x):
+        self.calls -= x.requires_grad
+        if self.calls < 0:
+            torch.set_grad_enabled(False)
+        return super().forward(x)
+
+
+def test_a_network_that_turns_gradients_off_during_an_attack_is_told_so():
+    model = loaded(Later(30))
+    with pytest.raises(UserError, match="no gradient with respect to the picture, as it switches gradients off for the whole process"):
+        for _ in range(40):
+            model(X.clone().requires_grad_())
+    assert torch.is_grad_enabled()
+    assert "turns gradients for the whole process" in model.notices[-1]
+
+
 class Leaving(Net):
     def forward(self, x):
         raise SystemExit(3)
