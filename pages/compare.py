@@ -10,6 +10,7 @@ from segviz.ui.compare import view
 from segviz.ui.compare.controls import comparison_controls, entrants_of, link_of_comparison
 from segviz.ui.compare.state import PAGE, comparison, look_if_new, run_attacks
 from segviz.ui.kit.links import write_link
+from segviz.ui.kit.look import choose_look
 from segviz.ui.kit.models import is_here
 from segviz.ui.kit.running import follow, run_bar
 from segviz.ui.kit.session import through_app
@@ -47,14 +48,14 @@ def show() -> None:
         view.show_entrants(state.entrants, state.budget, state.active)
         st.caption(view.basis_of_comparison(state.clean))
         view.show_comparison_curves(state.entrants, state.budget)
-    on_photo = st.toggle("Maps over the photo", True, key="compare_on_photo", persist_state="session")
-    view.show_clean(state.clean, on_photo, state.run_name)
+    look_of_maps = choose_look("compare_on_photo")
+    view.show_clean(state.clean, look_of_maps, state.run_name)
     if not state.look:
-        view.show_rows(state.entrants, on_photo, state.active, state.run_name)
+        view.show_rows(state.entrants, look_of_maps, state.active, state.run_name)
         if not state.active:
             view.show_comparison_files(state.entrants, state.budget)
 
 
-palette = model_entry(state.entrants[0].settings.model).label_set.palette
+label_set = model_entry(state.entrants[0].settings.model).label_set
 look_on = looking(state.job, "compare", progress, show)
-follow(show, state.job, live=look_on if state.looking else watching(state.job, "compare", progress, palette))
+follow(show, state.job, live=look_on if state.looking else watching(state.job, "compare", progress, label_set))

@@ -13,6 +13,7 @@ from segviz.ui.defences.presets import preset_buttons
 from segviz.ui.defences.survey import show_survey
 from segviz.ui.defences.twins import show_twins
 from segviz.ui.kit.links import write_link
+from segviz.ui.kit.look import choose_look
 from segviz.ui.kit.running import follow, run_bar
 from segviz.ui.kit.session import through_app
 from segviz.ui.kit.status import show_problem
@@ -65,18 +66,18 @@ def show() -> None:
     state.update()
     with progress:
         show_problem(state.job)
-    on_photo = st.toggle("Maps over the photo", True, key="defence_on_photo", persist_state="session")
-    view.show_trial(state.trial, on_photo, state.trial_run)
+    look = choose_look("defence_on_photo")
+    view.show_trial(state.trial, look, state.trial_run)
     if state.survey is not None:
         st.subheader("All defences over the samples")
         show_survey(state.survey)
     if state.ladder is not None:
         st.subheader("Models side by side at growing eps")
-        view.show_ladder(state.ladder, on_photo, state.ladder_run)
+        view.show_ladder(state.ladder, look, state.ladder_run)
 
 
 with results:
     if state.text:
         st.info(state.text, icon=":material/menu_book:")
-    palette = model_entry(wish.settings.model).label_set.palette if wish is not None else ()
-    follow(show, state.job, live=watching(state.job, "defences", progress, palette))
+    label_set = model_entry(wish.settings.model).label_set if wish is not None else None
+    follow(show, state.job, live=watching(state.job, "defences", progress, label_set))

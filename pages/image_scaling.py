@@ -62,6 +62,6 @@ def show() -> None:
     detection.show_detection(state, study)
 
 
-palette = model_entry(settings.model).label_set.palette if settings is not None else ()
-watch = watching(state.job, "scaling", progress, palette, columns=3)
+label_set = model_entry(settings.model).label_set if settings is not None else None
+watch = watching(state.job, "scaling", progress, label_set, columns=3)
 follow(show, state.job, state.detection, live=watch if state.active else show)

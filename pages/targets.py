@@ -62,9 +62,9 @@ def show() -> None:
             view.show_morph_files(shown)
 
 
-palette = model_entry(wish.settings.model).label_set.palette if wish is not None else ()
+label_set = model_entry(wish.settings.model).label_set if wish is not None else None
 look_on = looking(state.job, "targets", progress, show)
-follow(show, state.job, live=watching(state.job, "targets", progress, palette, columns=3) if state.ran else look_on)
+follow(show, state.job, live=watching(state.job, "targets", progress, label_set, columns=3) if state.ran else look_on)
 st.caption(view.SOURCES)
 if wish is not None:
     show_attack(wish.settings)

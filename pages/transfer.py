@@ -54,5 +54,5 @@ def show() -> None:
     transfer_view.show_study(state, view)
 
 
-watch = watching(state.job, "transfer", progress, state.palette)
+watch = watching(state.job, "transfer", progress, state.label_set)
 follow(show, state.job, live=watch if state.job_view == view else show)

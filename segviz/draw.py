@@ -1,9 +1,12 @@
 """Pictures of label maps, perturbations, flips and confidence, and lossless PNG bytes of them."""
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
+from segviz.data.eye import Colour
 from segviz.data.label_sets import LabelSet
 from segviz.deferred import cv2
 from segviz.types import VOID
@@ -14,12 +17,29 @@ BLUE, RED = (33, 102, 172), (178, 24, 43)
 WALL = np.array([(120, 180, 230), (30, 70, 130)])
 
 
-def colour_map(labels: np.ndarray, label_set: LabelSet, shown: set[int] | None = None) -> np.ndarray:
+@dataclass(frozen=True)
+class MapLook:
+    """How maps look on screen: laid over the photo with `opacity` in [0,1], or alone; in the label set's own colours, or in those made for
+    the eye; with a line between classes, and with a pattern for each class.
+    """
+
+    on_photo: bool = True
+    opacity: float = 0.65
+    own_colours: bool = False
+    outlines: bool = False
+    patterns: bool = False
+
+    def palette(self, label_set: LabelSet) -> Sequence[Colour]:
+        """The colours that the classes have on screen."""
+        return label_set.palette if self.own_colours else label_set.screen_palette
+
+
+def colour_map(labels: np.ndarray, palette: Sequence[Colour], shown: set[int] | None = None) -> np.ndarray:
     """Label map (H,W) of class indices to its colours (H,W,3) uint8; void is hatched grey, classes not in `shown` are white."""
     table = np.full((256, 3), VOID_COLOUR, np.uint8)
-    table[: len(label_set.palette)] = label_set.palette
+    table[: len(palette)] = palette
     if shown is not None:
-        table[[index for index in range(len(label_set.palette)) if index not in shown]] = 255
+        table[[index for index in range(len(palette)) if index not in shown]] = 255
     picture = table[labels]
     rows, columns = np.indices(labels.shape)
     picture[(labels == VOID) & ((rows + columns) % 6 < 2)] = 90
@@ -28,15 +48,37 @@ def colour_map(labels: np.ndarray, label_set: LabelSet, shown: set[int] | None =
 
 def certified_map(labels: np.ndarray, label_set: LabelSet) -> np.ndarray:
     """A certified map (H,W) to its colours (H,W,3) uint8; white where nothing is certified (255)."""
-    picture = colour_map(labels, label_set)
+    picture = colour_map(labels, label_set.palette)
     picture[labels == VOID] = 255
     return picture
 
 
-def over_photo(colours: np.ndarray, photo: np.ndarray) -> np.ndarray:
-    """The colours of a map laid over the photo, both (H,W,3) uint8; where the map is black (background) the photo stays as it is."""
-    blended = cv2.addWeighted(colours, 0.65, photo, 0.35, 0)
-    return np.where(colours.any(2, keepdims=True), blended, photo)
+def seen_map(labels: np.ndarray, label_set: LabelSet, photo: np.ndarray, look: MapLook, shown: set[int] | None = None) -> np.ndarray:
+    """Label map (H,W) as it looks on screen, (H,W,3) uint8; the photo (H,W,3) uint8 may lie below it. Every class is tinted alike."""
+    picture = colour_map(labels, look.palette(label_set), shown)
+    if look.patterns:
+        picture[stripes(labels)] //= 2
+    if look.on_photo:
+        picture = cv2.addWeighted(picture, look.opacity, photo, 1 - look.opacity, 0)
+    if look.outlines:
+        outline(picture, labels)
+    return picture
+
+
+def stripes(labels: np.ndarray) -> np.ndarray:
+    """(H,W) bool: what is darker where classes have patterns: stripes of four directions and two widths, none for class 0."""
+    rows, columns = np.indices(labels.shape)
+    along = np.choose(labels % 4, (columns - rows, columns, rows, columns + rows))
+    return (along % np.where(labels // 4 % 2, 12, 7) < 2) & (labels > 0) & (labels != VOID)
+
+
+def outline(picture: np.ndarray, labels: np.ndarray) -> None:
+    """Draw, into a picture (H,W,3) uint8, where the classes of a map (H,W) meet: black on one side, white on the other."""
+    for axis in (0, 1):
+        before, after = ((slice(None),) * axis + (part,) for part in (slice(None, -1), slice(1, None)))
+        edge = labels[before] != labels[after]
+        picture[before][edge] = 0
+        picture[after][edge] = 255
 
 
 def grey(photo: np.ndarray) -> np.ndarray:

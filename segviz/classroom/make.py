@@ -105,7 +105,7 @@ def pictures_of_attack(trajectory: Trajectory, label_set: LabelSet, falls: np.nd
     scale = draw.full_scale(settings.eps, settings.norm)
 
     def coloured(labels: np.ndarray) -> np.ndarray:
-        return draw.over_photo(draw.colour_map(labels, label_set), photo)
+        return draw.seen_map(labels, label_set, photo, draw.MapLook())
 
     pictures = {
         "photo": photo,
@@ -224,7 +224,7 @@ def seen_of_scaling(study: ScalingStudy, label_set: LabelSet) -> Evidence:
         figures["changed"] = float((change != 0).any(2).mean())
         figures["psnr"] = float(10 * np.log10(255**2 / max((change**2).mean(), 1e-9)))
     for name, frame in study.frames.items():
-        pictures[f"{name} map"] = draw.over_photo(draw.colour_map(frame.prediction, label_set), frame.pixels)
+        pictures[f"{name} map"] = draw.seen_map(frame.prediction, label_set, frame.pixels, draw.MapLook())
         pictures.setdefault(name, frame.pixels)
     for cell in study.grid:
         figures[f"{cell.key} share"] = cell.hidden_share

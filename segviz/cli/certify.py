@@ -108,8 +108,8 @@ def save_maps(found: Certificate, label_set: LabelSet, folder: Path) -> None:
     """Write input, clean map, the map of most first looks, and the certified map, white where it abstains, as lossless PNG."""
     pictures = {
         "input": found.picture.pixels,
-        "clean_map": draw.colour_map(found.clean, label_set),
-        "noisy_map": draw.colour_map(found.top, label_set),
+        "clean_map": draw.colour_map(found.clean, label_set.palette),
+        "noisy_map": draw.colour_map(found.top, label_set.palette),
         "certified_map": draw.certified_map(found.certified(), label_set),
     }
     for name, picture in pictures.items():

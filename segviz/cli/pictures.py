@@ -110,12 +110,12 @@ def save_pictures(trajectory: Trajectory, label_set: LabelSet, folder: Path) -> 
         "input": photo,
         "adversarial": final.pixels,
         "perturbation": draw.perturbation(final.pixels, photo, draw.full_scale(trajectory.settings.eps, trajectory.settings.norm)),
-        "clean_map": draw.colour_map(clean.prediction, label_set),
-        "adversarial_map": draw.colour_map(final.prediction, label_set),
+        "clean_map": draw.colour_map(clean.prediction, label_set.palette),
+        "adversarial_map": draw.colour_map(final.prediction, label_set.palette),
         "flipped": draw.flipped(clean.prediction, final.prediction, photo),
     }
     if trajectory.target is not None:
-        pictures["target_map"] = draw.colour_map(trajectory.target, label_set)
+        pictures["target_map"] = draw.colour_map(trajectory.target, label_set.palette)
     for name, picture in pictures.items():
         (folder / f"{name}.png").write_bytes(draw.png(picture))
 

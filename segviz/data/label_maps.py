@@ -9,8 +9,9 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from segviz.data.eye import Colour
 from segviz.data.images import TURNS, Photo, decode, moving, naming, orientation_of, upright
-from segviz.data.label_sets import CITYSCAPES19, LABEL_SETS, VOC_SPREAD, Colour, LabelSet
+from segviz.data.label_sets import CITYSCAPES19, LABEL_SETS, VOC_SPREAD, LabelSet
 from segviz.deferred import cv2
 from segviz.types import VOID, UserError
 

@@ -11,10 +11,8 @@ from typing import Any
 import numpy as np
 
 from segviz.data import ade20k
+from segviz.data.eye import Colour, colours_on_screen
 from segviz.types import UNSAID, VOID, Reading, UserError
-
-Colour = tuple[int, int, int]
-
 
 READ_BY = ("", "ids", "colours")
 
@@ -45,6 +43,11 @@ class LabelSet:
         """The ids that label maps may hold, for people: "0 to 20" or "0, 8, 12"."""
         first, last = self.stored_ids[0], self.stored_ids[-1]
         return f"{first} to {last}" if len(self.stored_ids) == last - first + 1 else ", ".join(map(str, self.stored_ids))
+
+    @cached_property
+    def screen_palette(self) -> tuple[Colour, ...]:
+        """The colours of the classes in maps on screen; files in colours hold those of `palette`."""
+        return colours_on_screen(self.classes)
 
     @cached_property
     def colours(self) -> dict[Colour, int]:

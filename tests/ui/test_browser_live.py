@@ -16,6 +16,7 @@ from segviz.data.label_sets import VOC7
 from segviz.data.samples import samples
 from segviz.lab import sample_picture
 from segviz.models.zoo import MODELS
+from segviz.ui.viewer import layer_look
 
 STATUS = "[data-testid=segviz-live][data-part=status]"
 ITERATION = re.compile(r"Iteration [1-9]\d* of")
@@ -163,8 +164,15 @@ async ([layers, look, sizes]) => {
 """
 
 
-@pytest.mark.parametrize(("on_photo", "shown"), [(True, None), (False, {0, 4})])
-def test_the_browser_derives_the_same_pixels_as_the_server(page, on_photo, shown):
+@pytest.mark.parametrize(
+    ("look", "shown"),
+    [
+        (draw.MapLook(), None),
+        (draw.MapLook(on_photo=False, own_colours=True), {0, 4}),
+        (draw.MapLook(opacity=0.4, outlines=True, patterns=True), None),
+    ],
+)
+def test_the_browser_derives_the_same_pixels_as_the_server(page, look, shown):
     page.add_script_tag(path=Path(__file__).parents[2] / "segviz" / "ui" / "live" / "layers.js")
     photo = sample_picture(next(iter(samples())), MODELS["voc7-lraspp"]).pixels[60:90, 100:140]
     random = np.random.default_rng(0)
@@ -179,14 +187,10 @@ def test_the_browser_derives_the_same_pixels_as_the_server(page, on_photo, shown
     sources = {"photo": photo, "adversarial": adversarial, "clean": before, "map": after, "clean confidence": confidence}
     height, width = photo.shape[:2]
     sizes = {"width": width, "height": height, "pictures": {name: rgba(picture) for name, picture in sources.items()}}
-    palette = [list(map(int, colour)) for colour in VOC7.palette]
-    heat = draw.heat(np.arange(256, dtype=np.uint8)[None])[0].tolist()
-    look = {"palette": palette, "shown": shown and sorted(shown), "onPhoto": on_photo, "scale": 4, "heat": heat}
-    found = page.evaluate(DERIVE, [LAYERS, look, sizes])
+    found = page.evaluate(DERIVE, [LAYERS, layer_look(VOC7, shown, look, 4), sizes])
 
     def coloured(labels):
-        colours = draw.colour_map(labels, VOC7, shown)
-        return draw.over_photo(colours, photo) if on_photo else colours
+        return draw.seen_map(labels, VOC7, photo, look, shown)
 
     expected = {
         "Input": photo,

@@ -12,7 +12,6 @@ import pytest
 from app_page import button, choose, control, finish, pictures, press, record, streamed, table, text, until, upload
 from PIL import Image
 
-from segviz import draw
 from segviz.data.label_sets import VOC7
 from segviz.data.samples import samples
 from segviz.ui.kit.links import read_link
@@ -32,7 +31,7 @@ def png(ids: np.ndarray) -> bytes:
 
 def maps(app, caption: str) -> list[np.ndarray]:
     """The maps of that name on the cards, as class indices."""
-    colours = draw.colour_map(np.arange(len(VOC7.classes), dtype=np.uint8)[None], VOC7)[0].astype(int)
+    colours = np.array(VOC7.screen_palette)
     return [np.abs(shown[:, :, None].astype(int) - colours).sum(3).argmin(2) for shown in pictures(app, caption)]
 
 

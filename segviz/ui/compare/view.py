@@ -7,6 +7,7 @@ import streamlit as st
 
 from segviz.attacks.rows import ATTACKS
 from segviz.data.samples import samples
+from segviz.draw import MapLook
 from segviz.export import json_of
 from segviz.models.zoo import model_entry
 from segviz.records import Trajectory
@@ -143,20 +144,20 @@ def show_comparison_curves(entrants: Sequence[Entrant], budget: int) -> None:
     )
 
 
-def show_clean(trajectory: Trajectory, on_photo: bool, run: str) -> None:
+def show_clean(trajectory: Trajectory, look: MapLook, run: str) -> None:
     """The picture before any attack, with its maps; `run` is the identity of the comparison, which may not have looked at it yet."""
     st.markdown(
         f"**Clean picture** · mIoU of this image {trajectory.clean.miou:.1%} · pixel accuracy {trajectory.clean.pixel_accuracy:.1%}"
     )
-    found = layers_of(trajectory, trajectory.frames[0], label_set_of(trajectory), None, on_photo)
+    found = layers_of(trajectory, trajectory.frames[0], label_set_of(trajectory), None, look)
     names = ("Input", "Clean map", "Label map", "Target map")
     show_row(
         {name: found[name] for name in names if name in found},
-        (run, on_photo, "clean", trajectory.settings.model, hash(trajectory.picture.pixels.tobytes())),
+        (run, look, "clean", trajectory.settings.model, hash(trajectory.picture.pixels.tobytes())),
     )
 
 
-def show_rows(entrants: Sequence[Entrant], on_photo: bool, active: bool, run: str) -> None:
+def show_rows(entrants: Sequence[Entrant], look: MapLook, active: bool, run: str) -> None:
     """Per attack its picture, map, flipped pixels and perturbation: of the 8-bit result, or of the newest stored iterate until then."""
     colours, settings = entrant_colours(entrants), entrants[0].settings
     st.caption(
@@ -182,9 +183,9 @@ def show_rows(entrants: Sequence[Entrant], on_photo: bool, active: bool, run: st
         ):
             st.switch_page("pages/attack_lab.py")
         frame = trajectory.final or trajectory.frames[-1]
-        found = layers_of(trajectory, frame, label_set_of(trajectory), None, on_photo)
+        found = layers_of(trajectory, frame, label_set_of(trajectory), None, look)
         moment = frame.index if trajectory.final is None else "result"
-        show_row({layer: found[layer] for layer in ROW}, (run, on_photo, name, moment), preview=trajectory.final is None)
+        show_row({layer: found[layer] for layer in ROW}, (run, look, name, moment), preview=trajectory.final is None)
 
 
 def show_comparison_files(entrants: Sequence[Entrant], budget: int) -> None:

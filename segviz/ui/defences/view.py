@@ -7,6 +7,7 @@ import streamlit as st
 
 from segviz import draw
 from segviz.defences.catalog import defence_entry
+from segviz.draw import MapLook
 from segviz.records import MARGIN, Trajectory
 from segviz.studies.defences import Ladder, Trial, signs_of_masking
 from segviz.ui.kit.attacks import attack_title
@@ -35,7 +36,7 @@ def runs_of(trial: Trial) -> tuple[Trajectory | None, Trajectory | None, Traject
     return trial.plain, trial.naive, trial.adaptive
 
 
-def show_trial(trial: Trial, on_photo: bool, run: str) -> None:
+def show_trial(trial: Trial, look: MapLook, run: str) -> None:
     """What the trial is, signs of masked gradients, the columns and the curves."""
     entry = defence_entry(trial.defence)
     if trial.settings.steps > 0:
@@ -54,7 +55,7 @@ def show_trial(trial: Trial, on_photo: bool, run: str) -> None:
             f"No sign of masked gradients: the attack that knows is at most {100 * MARGIN:.0f} points weaker than the one that does not, "
             "its loss moves, more steps do not weaken it."
         )
-    show_columns(trial, on_photo, run)
+    show_columns(trial, look, run)
     if trial.plain is not None:
         st.caption(f"{basis(trial.plain)} {layer_title(PERTURBATION, trial.settings)}.")
     if trial.settings.steps > 0:
@@ -76,7 +77,7 @@ def show_trial(trial: Trial, on_photo: bool, run: str) -> None:
         )
 
 
-def show_columns(trial: Trial, on_photo: bool, run: str) -> None:
+def show_columns(trial: Trial, look: MapLook, run: str) -> None:
     """The three columns: figures and pictures of the 8-bit results, or of the newest stored iterates until then."""
     columns = st.columns(3, gap="medium")
     for number, (column, (name, _), trajectory) in enumerate(zip(columns, COLUMNS, runs_of(trial), strict=True)):
@@ -90,9 +91,9 @@ def show_columns(trial: Trial, on_photo: bool, run: str) -> None:
             if judged is not None:
                 st.caption(f"Over {len(judged.success)} draws: mIoU {over_draws(judged.miou)}, pixels won {over_draws(judged.success)}.")
             frame = trajectory.final or trajectory.frames[-1]
-            found = layers_of(trajectory, frame, label_set_of(trajectory), None, on_photo)
+            found = layers_of(trajectory, frame, label_set_of(trajectory), None, look)
             moment = frame.index if trajectory.final is None else "result"
-            identity: tuple[Hashable, ...] = (run, on_photo, number, moment, hash(trajectory.picture.pixels.tobytes()))
+            identity: tuple[Hashable, ...] = (run, look, number, moment, hash(trajectory.picture.pixels.tobytes()))
             for layer in SHOWN:
                 drawn = encoded((*identity, layer), trajectory.final is None, found[layer])
                 st.image(drawn, caption=layer, width="stretch", alt=f"{layer}: {name}")
@@ -113,7 +114,7 @@ def show_rates(trajectory: Trajectory) -> None:
     right.metric("Pixels won", f"{success:.1%}")
 
 
-def show_ladder(ladder: Ladder, on_photo: bool, run: str) -> None:
+def show_ladder(ladder: Ladder, look: MapLook, run: str) -> None:
     """Per model a row of maps and a row of perturbations, one for each eps."""
     for key, runs in ladder.runs.items():
         if not runs:
@@ -123,10 +124,10 @@ def show_ladder(ladder: Ladder, on_photo: bool, run: str) -> None:
         maps, changes = {}, {}
         for one in runs:
             assert one.final is not None
-            found = layers_of(one, one.final, label_set_of(one), None, on_photo)
+            found = layers_of(one, one.final, label_set_of(one), None, look)
             maps[f"map, ε = {one.settings.eps:g}"] = found["Adversarial map"]
             changes[f"perturbation, ε = {one.settings.eps:g}: ±{draw.full_scale(one.settings.eps, one.settings.norm)}/255"] = found[
                 PERTURBATION
             ]
-        show_row(maps, (run, "ladder", key, on_photo))
-        show_row(changes, (run, "ladder", key, on_photo))
+        show_row(maps, (run, "ladder", key, look))
+        show_row(changes, (run, "ladder", key, look))

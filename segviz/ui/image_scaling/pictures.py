@@ -1,6 +1,7 @@
 """Pictures of a scaling attack: at full size against each other, what the model sees before and after, every scaler, every prevention."""
 
 from collections.abc import Callable, Hashable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -9,12 +10,14 @@ import streamlit as st
 
 from segviz import draw
 from segviz.data.label_sets import LabelSet
+from segviz.draw import MapLook
 from segviz.models.zoo import model_entry
 from segviz.records import Frame
 from segviz.scaling.kernels import SCALERS
 from segviz.studies.scaling import ROUNDING, Prevented, ScalerCell, ScalingStudy
 from segviz.ui.kit.layers import read_out
 from segviz.ui.kit.pictures import encoded
+from segviz.ui.kit.state import tab
 from segviz.ui.viewer import Layer, viewer
 
 ENLARGED = 384
@@ -57,7 +60,7 @@ def show_viewer(study: ScalingStudy, run: str) -> None:
     right = sides[1].selectbox("Right", names, key="scaling_right", persist_state="session")
 
     def layer(name: str) -> Layer:
-        return Layer(difference if name == "Difference" else name, as_png((run, "layer", name), layers[name]))
+        return Layer(difference if name == "Difference" else name, as_png((run, "layer", name, over_photos()), layers[name]))
 
     viewer(
         layer(left),
@@ -65,7 +68,7 @@ def show_viewer(study: ScalingStudy, run: str) -> None:
         read_out(frames["source"]),
         read_out(attacked),
         label_set.classes,
-        label_set.palette,
+        tab().look.palette(label_set),
         key="scaling_viewer",
         height=420,
     )
@@ -85,7 +88,7 @@ def show_looks(study: ScalingStudy, run: str) -> None:
         height, width = frame.prediction.shape
         with column:
             show_picture((run, "look", name), partial(enlarged, frame.pixels), title)
-            show_picture((run, "map", name), partial(enlarged, over(frame, label_set)), alt=f"Map of {title.lower()}")
+            show_picture((run, "map", name, over_photos()), partial(enlarged, over(frame, label_set)), alt=f"Map of {title.lower()}")
             st.caption(f"{width}x{height}: {classes_in(frame, label_set)}")
 
 
@@ -120,7 +123,7 @@ def show_grid(study: ScalingStudy, run: str) -> None:
         for cell in study.grid:
             with st.container(gap="xxsmall"):
                 title, mark = SCALERS[cell.key].title, outcome_mark(cell, adversarial)
-                show_picture((run, "cell", cell.key, on_photo), partial(draw_frame, cell.frame), alt=title)
+                show_picture((run, "cell", cell.key, on_photo, over_photos()), partial(draw_frame, cell.frame), alt=title)
                 st.markdown(f"**{title}**  \n:{colours[mark[0]]}[**{mark}**]")
                 st.caption(f"max {cell.max_error:.0f} · mean {cell.mean_error:.1f} · map {cell.map_share:.0%} · reads {cell.reads:.0%}")
 
@@ -169,7 +172,7 @@ def show_prevented(study: ScalingStudy, rows: Sequence[Prevented], run: str, col
     draw_frame = drawing(study, on_photo)
     for column, one in zip(columns or st.columns(6), rows, strict=False):
         with column:
-            show_picture((run, "prevented", one.title, one.adaptive, on_photo), partial(draw_frame, one.frame), one.title)
+            show_picture((run, "prevented", one.title, one.adaptive, on_photo, over_photos()), partial(draw_frame, one.frame), one.title)
             st.caption(
                 f"Mean difference {one.to_source:.1f} to the source, {one.to_hidden:.1f} to the hidden picture. "
                 f"Map: {one.map_share:.0%} as in the hidden picture."
@@ -182,9 +185,14 @@ def drawing(study: ScalingStudy, on_photo: bool) -> Callable[[Frame], np.ndarray
     return lambda frame: enlarged(over(frame, label_set) if on_photo else frame.pixels)
 
 
+def over_photos() -> MapLook:
+    """How maps look in this tab, over pictures."""
+    return replace(tab().look, on_photo=True)
+
+
 def over(frame: Frame, label_set: LabelSet) -> np.ndarray:
     """The map of a look over its picture."""
-    return draw.over_photo(draw.colour_map(frame.prediction, label_set), frame.pixels)
+    return draw.seen_map(frame.prediction, label_set, frame.pixels, over_photos())
 
 
 def enlarged(pixels: np.ndarray, side: int = ENLARGED) -> np.ndarray:

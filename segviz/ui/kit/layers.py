@@ -11,6 +11,7 @@ from segviz import draw
 from segviz.attacks.regions import pixels_of_region
 from segviz.data.label_sets import PERSON2, LabelSet
 from segviz.deferred import cv2
+from segviz.draw import MapLook
 from segviz.models.zoo import model_entry
 from segviz.records import Frame, Trajectory
 from segviz.settings import Settings
@@ -25,15 +26,14 @@ IN_A_CALL = "Video call"
 
 
 def layers_of(
-    trajectory: Trajectory, frame: Frame, label_set: LabelSet, shown: set[int] | None, on_photo: bool
+    trajectory: Trajectory, frame: Frame, label_set: LabelSet, shown: set[int] | None, look: MapLook
 ) -> dict[str, Callable[[], np.ndarray]]:
     """Name of each layer to a function that draws it as (H,W,3) uint8; maps show the classes in `shown` (None: all)."""
     photo, clean, settings = trajectory.picture.pixels, trajectory.frames[0], trajectory.settings
     scale = draw.full_scale(settings.eps, settings.norm)
 
     def drawn_map(labels: np.ndarray) -> np.ndarray:
-        colours = draw.colour_map(labels, label_set, shown)
-        return draw.over_photo(colours, photo) if on_photo else colours
+        return draw.seen_map(labels, label_set, photo, look, shown)
 
     def drawn_region(region: str) -> np.ndarray:
         return draw.within(pixels_of_region(region, trajectory.whole_reference, label_set), photo)

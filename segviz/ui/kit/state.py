@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import streamlit as st
 
+from segviz.draw import MapLook
 from segviz.records import Picture, Trajectory
 from segviz.types import UNSAID, Reading
 
@@ -35,7 +36,7 @@ class Tab:
     drawn, by setting, as text of `segviz.attacks.regions`. `subject` are picture and goal that classes were last suggested for. `own` are
     the name and the bytes of one's own photo and its label map, `own_picture` what became of them for the model `own_model`, read as
     `own_reading` says. `shown_in_lab` is a result that the attack lab is to show, `run_in_lab` says that it is to run the settings of its
-    widgets. `presenting` is whether pages are shown for a projector.
+    widgets. `presenting` is whether pages are shown for a projector, `look` how maps are drawn.
     """
 
     through_app: bool = False
@@ -51,6 +52,7 @@ class Tab:
     shown_in_lab: Trajectory | None = None
     run_in_lab: bool = False
     presenting: bool = False
+    look: MapLook = field(default_factory=MapLook)
 
 
 def tab() -> Tab:

@@ -8,6 +8,7 @@ from segviz.models.zoo import model_entry
 from segviz.records import Picture, Trajectory
 from segviz.settings import Settings
 from segviz.ui.kit.layers import BASIC, SIX, layer_title
+from segviz.ui.kit.state import tab
 from segviz.ui.lab.view import FOUR, choose_view, legend
 from segviz.ui.live import live_curves, live_figures, live_layers
 from segviz.ui.viewer import layer_look, live_viewer
@@ -25,7 +26,7 @@ def show_running(job: Job[Trajectory], settings: Settings, picture: Picture) -> 
     label_set = model_entry(settings.model).label_set
     with side:
         live_curves(job, "lab")
-        shown = legend(label_set)
+        shown = legend(label_set, tab().look)
         st.caption("Tick classes to see only those in the maps. The IoU of each class comes with the result.")
     with pictures:
         names = list(BASIC)
@@ -33,8 +34,8 @@ def show_running(job: Job[Trajectory], settings: Settings, picture: Picture) -> 
             names.append("Label map")
         if settings.goal not in ("break", "class"):
             names.append("Target map")
-        six, left, right, on_photo = choose_view(names)
-        look = layer_look(label_set.palette, shown, on_photo, draw.full_scale(settings.eps, settings.norm))
+        six, left, right, chosen = choose_view(names)
+        look = layer_look(label_set, shown, chosen, draw.full_scale(settings.eps, settings.norm))
         if six:
             live_layers(job, "lab_six", {name: layer_title(name, settings) for name in SIX}, look, columns=3)
             return

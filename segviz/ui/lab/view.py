@@ -15,6 +15,7 @@ from segviz.attacks.transforms import TRANSFORMS
 from segviz.data.label_sets import LabelSet
 from segviz.data.samples import samples
 from segviz.defences.titles import short_title
+from segviz.draw import MapLook
 from segviz.export import json_of
 from segviz.records import Frame, Picture, Report, Trajectory, figures_of_frame
 from segviz.results import attack_result
@@ -24,6 +25,7 @@ from segviz.ui.kit.beside import show_warnings
 from segviz.ui.kit.charts import run_curves
 from segviz.ui.kit.export import File, download_buttons
 from segviz.ui.kit.layers import SIX, label_set_of, layer_title, layers_of, read_out
+from segviz.ui.kit.look import choose_look
 from segviz.ui.kit.pictures import data_url
 from segviz.ui.kit.session import first_trajectory
 from segviz.ui.kit.state import tab
@@ -284,7 +286,7 @@ def show_legend(trajectory: Trajectory, frame: Frame, label_set: LabelSet) -> se
     """Class table with colour and IoU before and after; returns the classes chosen in it, None for all of them."""
     after = figures_of_frame(frame, trajectory.reference, len(label_set.classes)).iou
     shares = [float((frame.prediction == index).mean()) for index in range(len(label_set.classes))]
-    chosen = legend(label_set, in_percent(trajectory.clean.iou), in_percent(after), in_percent(shares))
+    chosen = legend(label_set, tab().look, in_percent(trajectory.clean.iou), in_percent(after), in_percent(shares))
     st.caption(
         "Tick classes to see only those in the maps. IoU before is that of the clean picture; the rest is of the iteration on screen."
     )
@@ -294,11 +296,11 @@ def show_legend(trajectory: Trajectory, frame: Frame, label_set: LabelSet) -> se
 Column = Sequence[float | None] | None
 
 
-def legend(label_set: LabelSet, before: Column = None, after: Column = None, shares: Column = None) -> set[int] | None:
+def legend(label_set: LabelSet, look: MapLook, before: Column = None, after: Column = None, shares: Column = None) -> set[int] | None:
     """The table of classes, with figures in percent as far as there are any; returns the classes chosen in it, None for all of them."""
     empty = [None] * len(label_set.classes)
     table = {
-        "": [data_url(np.full((16, 16, 3), colour, np.uint8)) for colour in label_set.palette],
+        "": [data_url(np.full((16, 16, 3), colour, np.uint8)) for colour in look.palette(label_set)],
         "class": label_set.classes,
         "IoU before": before or empty,
         "IoU after": after or empty,
@@ -318,26 +320,27 @@ def legend(label_set: LabelSet, before: Column = None, after: Column = None, sha
     return set(chosen["selection"]["rows"]) or None
 
 
-def choose_view(names: Sequence[str]) -> tuple[bool, str, str, bool]:
-    """Whether six pictures are to be seen, the left and the right layer of the viewer, and whether maps lie over the photo."""
+def choose_view(names: Sequence[str]) -> tuple[bool, str, str, MapLook]:
+    """Whether six pictures are to be seen, the left and the right layer of the viewer, and how maps look."""
     bar = st.container(horizontal=True, vertical_alignment="center")
     views = ("Compare", "Six pictures")
     view = bar.segmented_control(
         "View", views, default=views[0], required=True, key="view", label_visibility="collapsed", persist_state="session"
     )
-    on_photo = bar.toggle("Maps over the photo", True, key="on_photo", persist_state="session")
+    with bar:
+        look = choose_look("on_photo")
     if view == views[1]:
-        return True, "", "", on_photo
+        return True, "", "", look
     sides = st.columns(2)
     left = sides[0].selectbox("Left", names, index=names.index("Clean map"), key="left_layer", persist_state="session")
     right = sides[1].selectbox("Right", names, index=names.index("Adversarial map"), key="right_layer", persist_state="session")
-    return False, left, right, on_photo
+    return False, left, right, look
 
 
 def show_pictures(trajectory: Trajectory, frame: Frame, label_set: LabelSet, shown: set[int] | None) -> None:
     """The viewer with its two layers, or the plain row of six pictures."""
-    six, left, right, on_photo = choose_view(list(layers_of(trajectory, frame, label_set, shown, True)))
-    found = layers_of(trajectory, frame, label_set, shown, on_photo)
+    six, left, right, look = choose_view(list(layers_of(trajectory, frame, label_set, shown, MapLook())))
+    found = layers_of(trajectory, frame, label_set, shown, look)
     if six:
         for row in (SIX[:3], SIX[3:]):
             for column, name in zip(st.columns(3), row, strict=True):
@@ -349,7 +352,7 @@ def show_pictures(trajectory: Trajectory, frame: Frame, label_set: LabelSet, sho
         read_out(trajectory.frames[0]),
         read_out(frame),
         label_set.classes,
-        label_set.palette,
+        look.palette(label_set),
         key="viewer",
         height=400,
     )

@@ -1,13 +1,17 @@
 """A run under way, drawn by the browser from its stream: the script that puts these parts on the page is called again once it has ended."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from segviz.data.label_sets import LabelSet
+from segviz.draw import MapLook
 from segviz.engine.jobs import Job
+from segviz.ui.kit.state import tab
 
 HERE = Path(__file__).parent
 
@@ -50,10 +54,22 @@ def live_curves(job: Job[Any], key: str, height: int = 400) -> None:
     _part(job, "curves", key, {"height": height})
 
 
-def live_run(job: Job[Any], key: str, palette: Sequence[Sequence[int]] = (), columns: int = 4) -> None:
-    """Figures, table, curves and pictures of a run, as far as it has them; maps in the colours (R,G,B), 0..255, of the palette."""
-    colours = [list(map(int, colour)) for colour in palette]
-    _part(job, "all", key, {"palette": colours, "height": 320, "columns": columns})
+def map_look(look: MapLook, label_set: LabelSet | None) -> dict[str, Any]:
+    """How the browser draws maps of the label set, None where there are none."""
+    palette = look.palette(label_set) if label_set is not None else ()
+    return {
+        "palette": [list(map(int, colour)) for colour in palette],
+        "onPhoto": look.on_photo,
+        "opacity": look.opacity,
+        "outlines": look.outlines,
+        "patterns": look.patterns,
+    }
+
+
+def live_run(job: Job[Any], key: str, label_set: LabelSet | None = None, columns: int = 4) -> None:
+    """Figures, table, curves and pictures of a run, as far as it has them; maps look as chosen, but without the photo."""
+    look = map_look(replace(tab().look, on_photo=False), label_set)
+    _part(job, "all", key, {**look, "shown": None, "height": 320, "columns": columns})
 
 
 def live_layers(job: Job[Any], key: str, titles: Mapping[str, str], look: Mapping[str, Any], columns: int = 4) -> None:
@@ -63,7 +79,7 @@ def live_layers(job: Job[Any], key: str, titles: Mapping[str, str], look: Mappin
 
 
 def watching(
-    job: Job[Any] | None, page: str, status: DeltaGenerator | None, palette: Sequence[Sequence[int]] = (), columns: int = 4
+    job: Job[Any] | None, page: str, status: DeltaGenerator | None, label_set: LabelSet | None = None, columns: int = 4
 ) -> Callable[[], None]:
     """Draws a run that is under way when it is called: how far it is at the place `status`, or here, and below all that it has to show."""
 
@@ -71,7 +87,7 @@ def watching(
         if job is not None:
             with status or st.container():
                 live_status(job, page)
-            live_run(job, page, palette, columns)
+            live_run(job, page, label_set, columns)
 
     return watch
 

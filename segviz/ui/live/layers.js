@@ -50,16 +50,42 @@ globalThis.segvizLayers ??= (() => {
     return image;
   }
 
-  function coloured(photo, map, { palette, shown, onPhoto }) {
+  /** Whether a pixel is in the darker part of its class's pattern. */
+  function striped(label, x, y) {
+    if (label === 0 || label === VOID) return false;
+    const along = [x - y, x, y, x + y][label % 4];
+    const period = (label >> 2) % 2 ? 12 : 7;
+    return ((along % period) + period) % period < 2;
+  }
+
+  /** Where classes meet: black on one side, white on the other. Rows come before columns. */
+  function outline(image, { data, width, height }) {
+    const set = (i, level) => image.data.fill(level, i, i + 3);
+    for (const [right, down] of [[0, 1], [1, 0]]) {
+      const next = 4 * (right + down * width);
+      const black = [];
+      const white = [];
+      for (let y = 0; y < height - down; y++) {
+        for (let x = 0, i = 4 * y * width; x < width - right; x++, i += 4) {
+          if (data[i] !== data[i + next]) black.push(i), white.push(i + next);
+        }
+      }
+      for (const i of black) set(i, 0);
+      for (const i of white) set(i, 255);
+    }
+  }
+
+  /** A map as it is seen, over the photo if there is to be one. */
+  function coloured(photo, map, { palette, shown, onPhoto, opacity, outlines, patterns }) {
     const table = palette.map((colour, index) => (shown === null || shown.includes(index) ? colour : [255, 255, 255]));
-    return painted(map, (i, x, y) => {
+    const image = painted(map, (i, x, y) => {
       const label = map.data[i];
-      const colour = label === VOID && (x + y) % 6 < 2 ? [90, 90, 90] : (table[label] ?? VOID_COLOUR);
-      if (!onPhoto) return colour;
-      const at = [photo.data[i], photo.data[i + 1], photo.data[i + 2]];
-      if (!colour[0] && !colour[1] && !colour[2]) return at;
-      return colour.map((value, channel) => even(0.65 * value + 0.35 * at[channel]));
+      let colour = label === VOID && (x + y) % 6 < 2 ? [90, 90, 90] : (table[label] ?? VOID_COLOUR);
+      if (patterns && striped(label, x, y)) colour = colour.map((value) => value >> 1);
+      return onPhoto ? colour.map((value, channel) => even(opacity * value + (1 - opacity) * photo.data[i + channel])) : colour;
     });
+    if (outlines) outline(image, map);
+    return image;
   }
 
   function perturbation(photo, adversarial, { scale }) {
@@ -108,5 +134,5 @@ globalThis.segvizLayers ??= (() => {
     return (DRAWN[name] ?? coloured)(...sources, look);
   }
 
-  return { layer };
+  return { layer, coloured };
 })();

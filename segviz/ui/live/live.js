@@ -3,7 +3,7 @@
 
 const leaving = globalThis.segvizLeaving;
 const { watch } = globalThis.segvizLive;
-const { layer } = globalThis.segvizLayers;
+const { layer, coloured } = globalThis.segvizLayers;
 const RESULTS = 3000; // ms between calls of the script for new results
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -112,13 +112,10 @@ PARTS.all = (root, news, data, watching) =>
     }),
   );
 
-/** A picture of the stream as it is seen: a map in its colours. */
+/** A picture of the stream as it is seen: a map as `data` says. */
 async function shown(fact, view, data, stream) {
   const image = await stream.pixels(fact, view);
-  if (!image || !fact.map) return image;
-  const made = new ImageData(image.width, image.height);
-  for (let i = 0; i < image.data.length; i += 4) made.data.set([...(data.palette[image.data[i]] ?? [150, 150, 150]), 255], i);
-  return made;
+  return image && fact.map ? coloured(null, image, data) : image;
 }
 
 /** Whole-looking numbers that divide an axis. */

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -19,6 +20,7 @@ from segviz.types import UserError
 from segviz.ui.kit.models import is_here, megabytes, model_keys, model_title, show_faults
 from segviz.ui.kit.pictures import data_url
 from segviz.ui.kit.running import Running
+from segviz.ui.kit.state import tab
 from segviz.ui.kit.status import show_problem
 from segviz.ui.live import live_status
 
@@ -136,8 +138,8 @@ def show_views(state: Views) -> None:
 
 def show_view(view: PhotoView, entry: ModelEntry) -> None:
     """One model's map over the photo, the classes that it sees, and its speed."""
-    colours = draw.colour_map(view.prediction, entry.label_set)
-    st.image(data_url(draw.over_photo(colours, view.pixels)), caption=entry.title, width="stretch", alt=entry.title)
+    drawn = draw.seen_map(view.prediction, entry.label_set, view.pixels, replace(tab().look, on_photo=True))
+    st.image(data_url(drawn), caption=entry.title, width="stretch", alt=entry.title)
     height, width = view.prediction.shape
     share = np.bincount(view.prediction.ravel(), minlength=len(entry.label_set.classes)) / (height * width)
     seen = ", ".join(

@@ -1,6 +1,7 @@
 """Parts of the page of target maps: status, drawing, headline, a card per picture, curves, table, downloads."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import streamlit as st
@@ -9,6 +10,7 @@ from segviz import draw
 from segviz.attacks.catalog import iterations_of
 from segviz.attacks.rows import ATTACKS
 from segviz.data.label_sets import LabelSet
+from segviz.draw import MapLook
 from segviz.export import json_of
 from segviz.models.zoo import model_entry
 from segviz.records import Picture, gathered
@@ -18,8 +20,10 @@ from segviz.studies.targets import PASSED, Victim, mean_now
 from segviz.ui.kit.beside import show_warnings
 from segviz.ui.kit.export import File, download_buttons
 from segviz.ui.kit.layers import PERTURBATION
+from segviz.ui.kit.look import choose_look
 from segviz.ui.kit.models import is_here
 from segviz.ui.kit.pictures import COLOURS, data_url, encoded, swatch
+from segviz.ui.kit.state import tab
 from segviz.ui.kit.status import show_problem
 from segviz.ui.kit.words import MADE_BEFORE
 from segviz.ui.region import region_editor
@@ -125,7 +129,7 @@ def show_editor(state: Morph, picture: Picture, label_set: LabelSet) -> None:
     canvas, notes = st.columns([3, 2], gap="medium")
     with canvas:
         region_editor(
-            data_url(draw.over_photo(draw.colour_map(labels, label_set), picture.pixels)),
+            data_url(draw.seen_map(labels, label_set, picture.pixels, replace(tab().look, on_photo=True))),
             drawing.get(brush, ""),
             drawn,
             key=f"targets_editor_{brush}",
@@ -174,15 +178,16 @@ def show_cards(shown: MorphShown, active: bool) -> None:
         persist_state="session",
         label_visibility="collapsed",
     )
-    on_photo = bar.toggle("Maps over the photo", True, key="targets_on_photo", persist_state="session")
+    with bar:
+        look = choose_look("targets_on_photo")
     colours = victim_colours(shown.victims)
     with st.grid(min(max(len(shown.victims), 3), 4), min_column_width=180, gap="small"):
         for victim in shown.victims:
             with st.container(border=True):
-                show_card(victim, shown, [name for name in PICTURES if name in names], on_photo, colours[victim.picture.name], active)
+                show_card(victim, shown, [name for name in PICTURES if name in names], look, colours[victim.picture.name], active)
 
 
-def show_card(victim: Victim, shown: MorphShown, names: Sequence[str], on_photo: bool, colour: str, active: bool) -> None:
+def show_card(victim: Victim, shown: MorphShown, names: Sequence[str], look: MapLook, colour: str, active: bool) -> None:
     """One picture: title, figures, mark of 90 %, its pictures; until its attack has ended the changing ones are small JPEG previews."""
     head = st.container(horizontal=True, vertical_alignment="center", gap="small")
     head.image(swatch(colour), width=16, alt="")
@@ -198,26 +203,22 @@ def show_card(victim: Victim, shown: MorphShown, names: Sequence[str], on_photo:
         st.badge(f"below {PASSED:.0%}", color="gray")
     if victim.now is not None:
         st.caption(f"target {victim.now.target_accuracy:.1%} · mIoU {victim.now.target_miou:.1%}")
-    found = pictures_of(victim, shown, on_photo)
+    found = pictures_of(victim, shown, look)
     moving = victim.result is None and active
     moment = "result" if victim.result is not None else victim.now.index if victim.now is not None else "clean"
     for name in names:
         if name in found:
-            identity = (shown.run, victim.picture.name, on_photo, name, moment if name in MOVING else victim.clean is None)
+            identity = (shown.run, victim.picture.name, look, name, moment if name in MOVING else victim.clean is None)
             st.image(encoded(identity, moving and name in MOVING, found[name]), caption=name, width="stretch", alt=name)
     st.caption(sizes(victim, shown.size))
 
 
-def pictures_of(victim: Victim, shown: MorphShown, on_photo: bool) -> dict[str, Callable[[], np.ndarray]]:
+def pictures_of(victim: Victim, shown: MorphShown, look: MapLook) -> dict[str, Callable[[], np.ndarray]]:
     """Name of each picture that there is to a function that draws it as (H,W,3) uint8."""
     photo, settings = victim.picture.pixels, shown.wish.settings
 
     def drawn_map(labels: np.ndarray) -> Callable[[], np.ndarray]:
-        def drawn() -> np.ndarray:
-            colours = draw.colour_map(labels, shown.label_set)
-            return draw.over_photo(colours, photo) if on_photo else colours
-
-        return drawn
+        return lambda: draw.seen_map(labels, shown.label_set, photo, look)
 
     found: dict[str, Callable[[], np.ndarray]] = {PHOTO: lambda: photo}
     for name, labels in ((NOW, victim.prediction), (TARGET, victim.target), (CLEAN, victim.clean), (LABELS, victim.picture.labels)):

@@ -7,18 +7,18 @@ import streamlit as st
 
 from segviz import draw
 from segviz.studies.transfer import Transfer, TransferCell, common_label_set
+from segviz.ui.kit.look import choose_look
 from segviz.ui.kit.pictures import encoded
 
 
 def show_maps(study: Transfer, job: str) -> None:
     """The clean picture and the adversarial picture of every source as each victim sees them, a column per victim."""
-    on_photo = st.toggle("Maps over the photo", True, key="transfer_on_photo", persist_state="session")
+    look = choose_look("transfer_on_photo")
     plan = study.plan
     label_set = common_label_set([*(run.settings.model for run in plan.runs), *plan.victims])
 
     def drawn(labels: np.ndarray, photo: np.ndarray) -> Callable[[], np.ndarray]:
-        colours = draw.colour_map(labels, label_set)
-        return lambda: draw.over_photo(colours, photo) if on_photo else colours
+        return lambda: draw.seen_map(labels, label_set, photo, look)
 
     shape: tuple[int, ...] = ()
     for number, (run, exhibit) in enumerate(zip(plan.runs, study.exhibits, strict=False)):
@@ -30,14 +30,14 @@ def show_maps(study: Transfer, job: str) -> None:
                 cell = study.cell(number, victim)
                 pictures[f"{plan.victims[victim]}: mIoU {cell.clean.miou:.1%}" if cell is not None else ""] = drawn(labels, photo)
             st.markdown(f"**Clean picture** at {shape[1]}x{shape[0]}")
-            row_of_maps(pictures, len(plan.victims) + 1, (job, on_photo, "clean", number))
+            row_of_maps(pictures, len(plan.victims) + 1, (job, look, "clean", number))
         pictures = {"Adversarial picture": as_it_is(exhibit.adversarial)}
         for victim, labels in enumerate(exhibit.maps):
             white = ", white box" if plan.victims[victim] == run.settings.model else ""
             ratio = f"IoU ratio {ratio_of(study.cell(number, victim))}{white}"
             pictures[f"{plan.victims[victim]}: {ratio}"] = drawn(labels, photo)
         st.markdown(f"**{run.group} on {run.settings.model}**")
-        row_of_maps(pictures, len(plan.victims) + 1, (job, on_photo, number))
+        row_of_maps(pictures, len(plan.victims) + 1, (job, look, number))
 
 
 def ratio_of(cell: TransferCell | None) -> str:

@@ -33,12 +33,12 @@ def first_studies() -> dict[str, tuple[str, Transfer]]:
 class Transfers(Running[Transfer]):
     """`studies` are on screen, by view, each with the identity of the run that made it; `job_view` is the view of the newest run.
 
-    `palette` has the colours of that run's maps.
+    `label_set` is that of that run's maps.
     """
 
     studies: dict[str, tuple[str, Transfer]] = field(default_factory=first_studies)
     job_view: str = ""
-    palette: Sequence[Sequence[int]] = ()
+    label_set: LabelSet | None = None
 
     def update(self) -> None:
         """Take over what the run has come to."""
@@ -57,5 +57,5 @@ def transfers() -> Transfers:
 
 def start_transfer(state: Transfers, plan: Plan, photos: Sequence[PhotoFile], stored: LabelSet | None, view: str) -> None:
     """Queue a study; the tab's attack goes on beside it."""
-    state.palette = common_label_set([*(run.settings.model for run in plan.runs), *plan.victims]).palette
+    state.label_set = common_label_set([*(run.settings.model for run in plan.runs), *plan.victims])
     state.job, state.job_view = queue(run_transfer, plan, photos, stored, beside="transfer"), view

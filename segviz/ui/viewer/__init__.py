@@ -11,8 +11,10 @@ import numpy as np
 import streamlit as st
 
 from segviz import draw
+from segviz.data.label_sets import LabelSet
+from segviz.draw import MapLook
 from segviz.engine.jobs import Job
-from segviz.ui.live import STREAM
+from segviz.ui.live import STREAM, map_look
 
 _HERE = Path(__file__).parent
 
@@ -93,14 +95,13 @@ def live_viewer(
     )
 
 
-def layer_look(palette: Sequence[Sequence[int]], shown: set[int] | None, on_photo: bool, scale: int) -> dict[str, Any]:
-    """How the browser draws layers: the palette of maps, the classes `shown` in them (None: all), whether they lie over the photo, and the
-    grey levels at which a perturbation has full colour.
+def layer_look(label_set: LabelSet, shown: set[int] | None, look: MapLook, scale: int) -> dict[str, Any]:
+    """How the browser draws layers: maps as `look` says with the classes `shown` in them (None: all), and the grey levels at which a
+    perturbation has full colour.
     """
     return {
-        "palette": [[int(value) for value in colour] for colour in palette],
+        **map_look(look, label_set),
         "shown": None if shown is None else sorted(shown),
-        "onPhoto": on_photo,
         "scale": scale,
         "heat": draw.heat(np.arange(256, dtype=np.uint8)[None])[0].tolist(),
     }
