@@ -399,3 +399,20 @@ def test_what_looks_misread_stands_beside_the_figures_and_can_be_put_right(tmp_p
     exec(files["attack.py"](), scope)
     assert scope["trajectory"].report.adversarial.miou == record_of(files)["adversarial"]["miou"]
     assert not any("as a mask does" in warning for warning in scope["trajectory"].warnings)
+
+
+def colours_in(app, name: str) -> set[tuple[int, ...]]:
+    """The colours of the picture of that name."""
+    return {tuple(map(int, colour)) for colour in np.unique(pictures(app, name)[0].reshape(-1, 3), axis=0)}
+
+
+def test_maps_are_in_colours_for_the_eye_and_in_the_data_set_s_own_at_a_switch():
+    app = choose(open_page(), Maps_over_the_photo=False)
+    cat = VOC7.classes.index("cat")
+    assert colours_in(app, "Clean map") == {VOC7.screen_palette[0], VOC7.screen_palette[cat]}
+    choose(app, **{"The data set's own colours": True})
+    assert colours_in(app, "Clean map") == {VOC7.palette[0], VOC7.palette[cat]}
+    choose(app, Outlines=True)
+    assert colours_in(app, "Clean map") == {VOC7.palette[0], VOC7.palette[cat], (255, 255, 255)}
+    app = choose(go_to(app, "transfer"), Maps_over_the_photo=False)
+    assert VOC7.palette[cat] in set().union(*({tuple(map(int, c)) for c in np.unique(p.reshape(-1, 3), axis=0)} for p in pictures(app)))
