@@ -1,7 +1,5 @@
 """A small residual U-Net that takes an attack's noise out of a picture, and its bundled weights."""
 
-from functools import lru_cache
-
 import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file
@@ -63,7 +61,6 @@ class Denoiser(nn.Module):
         return (x + self.noise(z)[..., :height, :width]).clamp(0, 1)
 
 
-@lru_cache(maxsize=1)
 def bundled_denoiser() -> Denoiser:
     """The bundled weights, on the CPU, frozen. Raises UserError where they are missing."""
     if not WEIGHTS.is_file():

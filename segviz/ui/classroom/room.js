@@ -1,7 +1,7 @@
 // Hears from the server that something in the room is new, and has the script called. Streamlit calls the default function at the bottom
 // again with each data update; one Ear per root element listens.
 
-const leaving = globalThis.segvizLeaving;
+const { leaving, stayed } = globalThis.segvizLeaving;
 const RETRY = 1000; // ms
 const AGAIN = 3000; // ms
 const GONE = 4404;
@@ -81,6 +81,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const element = parentElement.querySelector(".room");
   if (!ears.has(element)) ears.set(element, new Ear());
   const ear = ears.get(element);
+  stayed();
   ear.update(data, (news) => setTriggerValue("news", news));
   const call = ++ear.calls;
   return () => {

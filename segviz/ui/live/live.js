@@ -1,7 +1,7 @@
 // Draws one part of a live run from its stream: status, figures, curves, pictures or a table. Streamlit calls the default function at the
 // bottom again with each data update; the browser draws everything in between, and the script is called once, when the run has ended.
 
-const leaving = globalThis.segvizLeaving;
+const { leaving, stayed } = globalThis.segvizLeaving;
 const { watch } = globalThis.segvizLive;
 const { layer, coloured } = globalThis.segvizLayers;
 const RESULTS = 3000; // ms between calls of the script for new results
@@ -246,6 +246,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".live");
   if (!parts.has(root)) parts.set(root, new Part(root));
   const part = parts.get(root);
+  stayed();
   part.update(data, setTriggerValue);
   const call = ++part.calls;
   return () => part.calls === call && part.end(); // a late clean-up of an earlier call must not end the part
