@@ -201,9 +201,13 @@ class Later(Net):
 
 def test_a_network_that_turns_gradients_off_during_an_attack_is_told_so():
     model = loaded(Later(30))
-    with pytest.raises(UserError, match="no gradient with respect to the picture, as it switches gradients off for the whole process"):
+
+    def attack():
         for _ in range(40):
             model(X.clone().requires_grad_())
+
+    with pytest.raises(UserError, match="no gradient with respect to the picture, as it switches gradients off for the whole process"):
+        attack()
     assert torch.is_grad_enabled()
     assert "turns gradients for the whole process" in model.notices[-1]
 

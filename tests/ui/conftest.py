@@ -25,7 +25,7 @@ expect.set_options(timeout=LIMIT)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A test in a browser has two tries: Streamlit loses a click that another message of the page overtakes. pytest counts the second ones."""
+    """A test in a browser has two tries, which pytest counts: Streamlit loses a click that another message of the page overtakes."""
     for item in items:
         if "browser" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.flaky(reruns=1))
