@@ -68,6 +68,7 @@ def show() -> None:
         show_problem(state.job)
     look = choose_look("defence_on_photo")
     view.show_trial(state.trial, look, state.trial_run)
+    view.show_trial_report(state.trial)
     if state.survey is not None:
         st.subheader("All defences over the samples")
         show_survey(state.survey)

@@ -214,6 +214,11 @@ def table_of(record: type) -> dict[str, Field]:
     return table
 
 
+def parameters(values: Mapping[str, Any], table: Table) -> dict[str, str]:
+    """The parameters of a link that says these values by a table of fields; defaults are left out."""
+    return {table[name].link or name: table[name].format(value) for name, value in values.items() if value != table[name].default}
+
+
 def check_all(record: Any) -> None:
     """Raise UserError for the first field of a record of settings that has a value it cannot have."""
     for name, field in fields_of(type(record)).items():

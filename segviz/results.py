@@ -1,19 +1,21 @@
 """Finished runs as JSON values, the same for the terminal and for the page's download."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 from segviz.attacks.catalog import alpha_of, steps_of
 from segviz.data.label_sets import LabelSet
 from segviz.defences.catalog import evaluations_of
 from segviz.export import csv_of
-from segviz.records import Figures, Trajectory, figures_of_frame, gathered
+from segviz.fields import fields_of
+from segviz.records import Figures, Point, Trajectory, figures_of_frame, gathered
 from segviz.settings import Settings
 from segviz.studies.certify import Certificate, CertifiedSet, CertifySettings, root_mean_square
 from segviz.studies.compare import Entrant, by_strength
-from segviz.studies.defences import Survey
+from segviz.studies.defences import Survey, Trial
 from segviz.studies.evaluate import Evaluation, SetFigures
+from segviz.studies.scaling import Prevented, ScalerCell, ScalingSettings, ScalingStudy, agreement
 from segviz.studies.targets import RATES, Victim, mean_now
 from segviz.studies.transfer import Transfer
 
@@ -40,6 +42,11 @@ def attack_result(trajectory: Trajectory, label_set: LabelSet) -> dict[str, Any]
         "members": [{**asdict(outcome), "gradient_evaluations": outcome.gradients} for outcome in trajectory.outcomes],
         "warnings": list(trajectory.warnings),
     }
+
+
+def curve_csv(trajectory: Trajectory) -> str:
+    """The curve of a run, one row per iteration, rates as fractions of 1."""
+    return csv_of([field.name for field in fields(Point)], map(asdict, trajectory.curve))
 
 
 def comparison_result(entrants: Sequence[Entrant], budget: int, label_set: LabelSet) -> dict[str, Any]:
@@ -243,3 +250,47 @@ def survey_rows(survey: Survey) -> list[dict[str, Any]]:
 def survey_csv(survey: Survey) -> str:
     """The table of a survey of defences as CSV: `survey_rows`."""
     return csv_of([*asdict(survey.rows[0]), "naive_ratio", "adaptive_ratio"], survey_rows(survey))
+
+
+def trial_result(trial: Trial, label_set: LabelSet) -> dict[str, Any]:
+    """A defence on trial: the attack on the network alone, its pictures through the defence, the attack that goes through it."""
+    runs = {"no defence": trial.plain, "defence, attack does not know it": trial.naive, "defence, attack knows it": trial.adaptive}
+    done = {seen: run for seen, run in runs.items() if run is not None and run.report is not None}
+    return {
+        "scope": "a defence, one image",
+        "defence": trial.defence,
+        "views": trial.passes,
+        "budget": trial.budget,
+        "warnings": list(dict.fromkeys(said for run in done.values() for said in run.warnings)),
+        "attacks": [{"seen": seen, **attack_result(run, label_set)} for seen, run in done.items()],
+    }
+
+
+def scaling_result(study: ScalingStudy) -> dict[str, Any]:
+    """A scaling attack: settings and all figures."""
+    frames = study.frames
+    seen = {}
+    if "scaled" in frames:
+        seen = {
+            "full_size": agreement(frames["source"], frames["attack"]),
+            "scaled": agreement(frames["honest"], frames["scaled"]),
+            "scaled_against_hidden": agreement(frames["hidden"], frames["scaled"]),
+        }
+    return {
+        "settings": {field.parameter: getattr(study.settings, name) for name, field in fields_of(ScalingSettings).items()},
+        "attack": study.result.figures() if study.result is not None else None,
+        "same_classes": seen,
+        "grid": scaler_rows(study),
+        "prevention": [without_frame(one) for one in study.prevention],
+        "detectors": {key: {"source": of[0], "attack": of[1]} for key, of in study.scores.items()},
+    }
+
+
+def scaler_rows(study: ScalingStudy) -> list[dict[str, Any]]:
+    """What each scaler makes of the attack image, a row each."""
+    return [without_frame(cell) for cell in study.grid]
+
+
+def without_frame(record: ScalerCell | Prevented) -> dict[str, Any]:
+    """The fields of a record but its look."""
+    return {name: value for name, value in vars(record).items() if name != "frame"}

@@ -10,6 +10,7 @@ from segviz.attacks.catalog import attack_entry
 from segviz.cli.options import (
     Commands,
     add_data_set,
+    add_report,
     add_settings,
     as_read,
     data_set_from,
@@ -19,6 +20,7 @@ from segviz.cli.options import (
     say_warnings,
     settings_from,
     write_json,
+    write_report,
 )
 from segviz.data.samples import samples
 from segviz.defences.catalog import values_of
@@ -27,6 +29,7 @@ from segviz.defences.rows import DEFENCES
 from segviz.lab import open_picture, sample_picture
 from segviz.models.load import default_device
 from segviz.models.zoo import model_entry
+from segviz.report.kinds import survey_document
 from segviz.results import survey_csv, survey_result
 from segviz.studies.defences import survey
 from segviz.studies.evaluate import in_label_set
@@ -46,6 +49,7 @@ def add(commands: Commands) -> None:
     command.add_argument("--csv", type=Path, metavar="FILE", help="write the table here instead of to stdout")
     add_data_set(command, required=False)
     add_settings(command, attack_required=True)
+    add_report(command)
     command.set_defaults(command=defences_command)
 
 
@@ -62,7 +66,7 @@ def defences_command(options: argparse.Namespace) -> None:
         entry, model = in_label_set(entry, model, stored, wanted)
         entry = as_read(entry, options)
         pictures = [open_picture(photo.stem, photo, labels, entry) for photo, labels in pairs]
-    make_folders(options.csv and options.csv.parent, options.json and options.json.parent)
+    make_folders(options.csv and options.csv.parent, options.json and options.json.parent, options.report and options.report.parent)
     settings = settings_from(options, "")
     table = None
     with tqdm(unit="trial", file=sys.stderr) as bar:
@@ -74,6 +78,8 @@ def defences_command(options: argparse.Namespace) -> None:
     say_warnings(table.warnings)
     if options.json:
         write_json(survey_result(table, settings, options.budget), options.json)
+    if options.report:
+        write_report(survey_document(table, settings, options.budget, ""), options.report)
     text = survey_csv(table)
     if options.csv is None:
         if options.json is None:

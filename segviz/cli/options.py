@@ -17,6 +17,7 @@ from segviz.export import json_of
 from segviz.fields import Field, fields_of
 from segviz.models.entry import ModelEntry
 from segviz.records import LeftOut
+from segviz.report.document import Document, report_html
 from segviz.settings import Settings
 from segviz.types import UNSAID, Reading, UserError
 
@@ -160,6 +161,21 @@ def write_json(result: Any, file: Path | None) -> None:
         return
     try:
         file.write_text(text)
+    except OSError as error:
+        raise UserError(f"Cannot write {file}: {error.strerror}.") from None
+
+
+def add_report(command: argparse.ArgumentParser) -> None:
+    """The option for a report."""
+    command.add_argument(
+        "--report", type=Path, metavar="FILE", help="write a report here: one HTML file with settings, pictures, curves, figures, code"
+    )
+
+
+def write_report(document: Document, file: Path) -> None:
+    """Write a report; raises UserError where that is not possible."""
+    try:
+        file.write_text(report_html(document), encoding="utf-8")
     except OSError as error:
         raise UserError(f"Cannot write {file}: {error.strerror}.") from None
 

@@ -10,10 +10,12 @@ from tqdm import tqdm
 
 from segviz import draw
 from segviz.attacks.catalog import attack_entry, iterations_of
+from segviz.cli.films import add_film, film_from, save_film
 from segviz.cli.options import (
     Commands,
     add_data_set,
     add_reading,
+    add_report,
     add_settings,
     as_read,
     data_set_from,
@@ -23,6 +25,7 @@ from segviz.cli.options import (
     say_warnings,
     settings_from,
     write_json,
+    write_report,
 )
 from segviz.data.label_sets import LabelSet, label_set_named
 from segviz.data.samples import sample_of_file
@@ -31,10 +34,16 @@ from segviz.lab import attack_picture, labels_of_sample, open_picture, read_targ
 from segviz.models.load import computed_on, default_device
 from segviz.models.zoo import model_entry
 from segviz.records import Trajectory
+from segviz.report.kinds import run_document
 from segviz.results import attack_result, evaluation_result
 from segviz.settings import GIVEN, Settings
 from segviz.studies.evaluate import evaluate, in_label_set
 from segviz.types import UserError
+
+ADDRESS = "http://localhost:8501/"
+"""Where the lab is once the command `app` has started it."""
+OWN = "own"
+"""The picture of a link that is not a sample."""
 
 
 def add(commands: Commands) -> None:
@@ -47,6 +56,8 @@ def add(commands: Commands) -> None:
     attack.add_argument("--target-map", type=Path, metavar="FILE", help="reach this map: PNG of class ids, resized by nearest neighbour")
     add_settings(attack, attack_required=True)
     attack.add_argument("--save", type=Path, metavar="FOLDER", help="write the six pictures here")
+    add_film(attack)
+    add_report(attack)
     attack.set_defaults(command=attack_command)
 
     over = commands.add_parser("evaluate", help="clean and adversarial figures over a data-set folder")
@@ -61,6 +72,7 @@ def attack_command(options: argparse.Namespace) -> None:
         entry = replace(entry, label_set=entry.label_set.for_files_of(label_set_named(options.label_ids)))
     entry = as_read(entry, options)
     attack_entry(options.attack)
+    film = film_from(options)
     settings = settings_from(options, str(options.image))
     target_map = None
     if options.target_map:
@@ -72,7 +84,7 @@ def attack_command(options: argparse.Namespace) -> None:
     labels = options.labels or (labels_of_sample(sample, entry) if sample else None)
     picture = open_picture(options.image.stem, options.image, labels, entry)
     model = load_model(options.model, default_device())
-    make_folders(options.json and options.json.parent, options.save)
+    make_folders(options.json and options.json.parent, options.save, *folders_of(options.animate, options.report))
     trajectories = attack_picture(settings, picture, model, target_map=target_map)
     trajectory = next(trajectories)
     with tqdm(total=iterations_of(settings), unit="step", file=sys.stderr) as bar:
@@ -87,9 +99,19 @@ def attack_command(options: argparse.Namespace) -> None:
         result["warnings"] += [f"Target map: {notice}" for notice in found.notices]
     if options.save:
         save_pictures(trajectory, model.label_set, options.save)
+    if options.animate:
+        save_film(trajectory, model.label_set, film, options.animate)
+    if options.report:
+        named = replace(trajectory, settings=replace(settings, image=sample.key if sample else OWN))
+        write_report(run_document(named, model.label_set, ADDRESS), options.report)
     write_json(result, options.json)
     say_warnings(result["warnings"])
     say_outcome(result)
+
+
+def folders_of(*files: Path | None) -> list[Path]:
+    """The folders of those files that are asked for."""
+    return [file.parent for file in files if file is not None]
 
 
 def say_outcome(result: dict[str, Any]) -> None:

@@ -9,8 +9,9 @@ from PIL import Image
 from tqdm import tqdm
 
 from segviz import draw
-from segviz.cli.options import Commands, make_folders, say_warnings, write_json
+from segviz.cli.options import Commands, add_report, make_folders, say_warnings, write_json, write_report
 from segviz.data.images import Photo, read_photo
+from segviz.report.kinds import scaled_document
 from segviz.scaling.attack import MAX_SIDE, Scaled, attack, check_sizes
 from segviz.scaling.kernels import LIBRARIES, SCALERS, scaler
 from segviz.types import UserError
@@ -31,6 +32,7 @@ def add(commands: Commands) -> None:
     command.add_argument("--eps", dest="slack", type=float, default=1.0, help="slack of the scaled picture in grey levels, default 1")
     command.add_argument("--out", type=Path, metavar="FILE", help="write the attack picture here, as PNG")
     command.add_argument("--json", type=Path, metavar="FILE", help="write the figures here instead of to stdout")
+    add_report(command)
     command.set_defaults(command=scale_attack)
 
 
@@ -45,7 +47,7 @@ def scale_attack(options: argparse.Namespace) -> None:
     check_sizes(source.shape[:2], size)
     if size != target.shape[:2]:
         target = np.array(Image.fromarray(target).resize(size[::-1], Image.Resampling.LANCZOS))
-    make_folders(options.out and options.out.parent, options.json and options.json.parent)
+    make_folders(options.out and options.out.parent, options.json and options.json.parent, options.report and options.report.parent)
     looks = attack(source, target, way, options.slack)
     with tqdm(unit="iteration", file=sys.stderr) as bar:
         for look in looks:
@@ -54,6 +56,8 @@ def scale_attack(options: argparse.Namespace) -> None:
     assert look.result is not None
     if options.out:
         save_scaled(look.result.pixels, options.out)
+    if options.report:
+        write_report(scaled_document(look.result, warnings), options.report)
     write_json({"source": str(options.source), "target": str(options.target), **look.result.figures(), "warnings": warnings}, options.json)
     say_warnings(warnings)
     print(outcome(look.result), file=sys.stderr)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from segviz.cli.options import Commands, make_folders, say_warnings, write_json
+from segviz.cli.options import Commands, add_report, make_folders, say_warnings, write_json, write_report
+from segviz.report.kinds import study_document
 from segviz.studies.grid import read_study
 from segviz.studies.plot import curves_html
 from segviz.studies.run import ENGINES, run
@@ -22,13 +23,14 @@ def add(commands: Commands) -> None:
     study.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="where table.csv, table.json and curves.html go")
     study.add_argument("--store", type=Path, metavar="FOLDER", help="where results are kept; default: SEGVIZ_STUDIES, or the cache folder")
     study.add_argument("--engine", choices=ENGINES, default="local", help="ray: spread over the workers of Ray (pip install ray)")
+    add_report(study)
     study.set_defaults(command=study_command)
 
 
 def study_command(options: argparse.Namespace) -> None:
     study = read_study(options.study)
     store = Store(options.store)
-    make_folders(options.out, store.folder)
+    make_folders(options.out, store.folder, options.report and options.report.parent)
     try:
         with tqdm(total=0, unit="run", file=sys.stderr) as bar:
             for progress in run(study, store, options.engine):
@@ -44,6 +46,8 @@ def study_command(options: argparse.Namespace) -> None:
         write_text(options.out / "table.csv", as_csv(rows))
         write_json(as_values(rows), options.out / "table.json")
         write_text(options.out / "curves.html", curves_html(study.name, rows))
+        if options.report:
+            write_report(study_document(study, rows, ""), options.report)
     for row in rows:
         say(row)
 

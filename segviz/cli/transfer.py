@@ -13,6 +13,7 @@ from segviz.cli.options import (
     Commands,
     add_data_set,
     add_option,
+    add_report,
     as_published,
     data_set_from,
     make_folders,
@@ -21,10 +22,12 @@ from segviz.cli.options import (
     say_left_out,
     say_warnings,
     write_json,
+    write_report,
 )
 from segviz.data.label_sets import LabelSet, label_set_named
 from segviz.data.samples import sample_of_file, samples
 from segviz.models.load import default_device
+from segviz.report.kinds import transfer_document
 from segviz.results import transfer_csv, transfer_result
 from segviz.settings import FIELDS, Settings
 from segviz.studies.transfer import (
@@ -80,6 +83,7 @@ def add(commands: Commands) -> None:
     add_data_set(command, required=False)
     command.add_argument("--csv", type=Path, metavar="FILE", help="write a row per source, victim and iteration here")
     command.add_argument("--json", type=Path, metavar="FILE", help="write the result here instead of to stdout")
+    add_report(command)
     command.set_defaults(command=transfer_command)
 
 
@@ -135,7 +139,7 @@ def photos_from(options: argparse.Namespace, plan: Plan) -> tuple[list[PhotoFile
 def transfer_command(options: argparse.Namespace) -> None:
     plan = plan_from(options)
     photos, stored, wanted = photos_from(options, plan)
-    make_folders(*(file.parent for file in (options.csv, options.json) if file is not None))
+    make_folders(*(file.parent for file in (options.csv, options.json, options.report) if file is not None))
     studies = transfer(plan, photos, default_device(), stored=stored, wanted=wanted)
     study = next(studies)
     with tqdm(total=study.budget, unit="gradient", file=sys.stderr) as bar:
@@ -147,6 +151,8 @@ def transfer_command(options: argparse.Namespace) -> None:
             options.csv.write_text(transfer_csv(study))
         except OSError as error:
             raise UserError(f"Cannot write {options.csv}: {error.strerror}.") from None
+    if options.report:
+        write_report(transfer_document(study, "", wanted), options.report)
     if options.json or not options.csv:
         write_json(transfer_result(study), options.json)
     say_left_out(study.left_out)

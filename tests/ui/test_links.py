@@ -7,13 +7,14 @@ from app_page import button, choose, control, finish, metrics, open_page, text
 from hypothesis import given
 from streamlit.testing.v1 import AppTest
 
+from segviz.fields import parameters
 from segviz.settings import Settings
 from segviz.studies.grid import AttackRow, Images
 from segviz.studies.precomputed import FIRST
 from segviz.ui.compare.controls import TABLE as COMPARE
 from segviz.ui.defences.controls import TABLE as DEFENCES
 from segviz.ui.image_scaling.controls import TABLE as SCALING
-from segviz.ui.kit.links import LINK, link_of, parameters, read_link
+from segviz.ui.kit.links import LINK, link_of, read_link
 from segviz.ui.study.controls import TABLE as GRID
 from segviz.ui.study.controls import read_grid
 from segviz.ui.targets.controls import TABLE as TARGETS

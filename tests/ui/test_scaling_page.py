@@ -9,11 +9,12 @@ import pytest
 from app_page import button, choose, control, finish, metric, press, record, table, text, upload
 from PIL import Image
 
+from segviz.results import scaling_result
 from segviz.scaling.kernels import SCALERS
 from segviz.studies.scaling import DetectionStudy, ScalingSettings
 from segviz.ui.image_scaling.controls import RATIOS, TABLE, link_of_scaling
 from segviz.ui.image_scaling.detection import detector_row
-from segviz.ui.image_scaling.files import grid_csv, scaling_figures
+from segviz.ui.image_scaling.files import grid_csv
 from segviz.ui.image_scaling.pictures import enlarged
 from segviz.ui.image_scaling.state import Scaling
 from segviz.ui.image_scaling.view import VISIBLE_PSNR
@@ -43,7 +44,7 @@ def test_the_files_hold_what_is_on_screen():
     study = record(app, Scaling).study
     lines = grid_csv(study).splitlines()
     assert [line.partition(",")[0] for line in lines] == ["key", *SCALERS]
-    told = scaling_figures(study)
+    told = scaling_result(study)
     # Files keep the names of links: eps for the slack.
     assert {name: told["settings"][name] for name in ("size", "eps", "attack_eps")} == {"size": "/8", "eps": 1, "attack_eps": 8}
     assert f"{told['attack']['max_error']}/255" == metric(app, "Error after scaling")

@@ -7,14 +7,14 @@ import streamlit as st
 from segviz.attacks.catalog import iterations_of, members_of
 from segviz.attacks.rows import ATTACKS
 from segviz.defences.catalog import evaluations_of
-from segviz.fields import setting
+from segviz.fields import parameters, setting
 from segviz.settings import Settings
 from segviz.studies import first_views
 from segviz.studies.compare import MAX_BUDGET, within_budget
 from segviz.types import UserError
 from segviz.ui.kit.attacks import attack_choices, attack_title, common_controls, eps_slider, usable_attacks, with_attack
 from segviz.ui.kit.fields import marks
-from segviz.ui.kit.links import SHARED, link_of, open_link, page_table, parameters
+from segviz.ui.kit.links import SHARED, link_of, open_link, page_table
 from segviz.ui.kit.subject import open_with, subject_controls
 
 DEFAULT_ATTACKS, DEFAULT_BUDGET = first_views.ATTACKS, first_views.BUDGET

@@ -11,6 +11,7 @@ from segviz.draw import MapLook
 from segviz.export import json_of
 from segviz.models.zoo import model_entry
 from segviz.records import Trajectory
+from segviz.report.kinds import comparison_document
 from segviz.results import comparison_result
 from segviz.settings import Settings
 from segviz.studies.compare import Entrant, by_strength
@@ -19,7 +20,7 @@ from segviz.ui.compare.state import Comparison
 from segviz.ui.kit.attacks import attack_title
 from segviz.ui.kit.beside import show_warnings
 from segviz.ui.kit.charts import QUANTITIES, comparison_curves
-from segviz.ui.kit.export import File, download_buttons
+from segviz.ui.kit.export import File, download_buttons, page_link, report_file
 from segviz.ui.kit.handover import show_in_lab
 from segviz.ui.kit.layers import FLIPPED, PERTURBATION, label_set_of, layer_title, layers_of
 from segviz.ui.kit.pictures import COLOURS, show_row, swatch
@@ -189,13 +190,15 @@ def show_rows(entrants: Sequence[Entrant], look: MapLook, active: bool, run: str
 
 
 def show_comparison_files(entrants: Sequence[Entrant], budget: int) -> None:
-    """Curves as CSV, settings and results as JSON, once the comparison has ended."""
-    label_set = model_entry(entrants[0].settings.model).label_set
+    """Curves as CSV, settings and results as JSON and as a report, once the comparison has ended."""
+    label_set, link = model_entry(entrants[0].settings.model).label_set, page_link()
+    made = any(entrant.trajectory is not None and entrant.trajectory.final is not None for entrant in entrants)
     download_buttons(
         "compare",
         [
             File("Curves (CSV)", "comparison.csv", lambda: comparison_csv(entrants)),
             File("Settings and results (JSON)", "comparison.json", lambda: json_of(comparison_result(entrants, budget, label_set))),
+            *([report_file(lambda: comparison_document(entrants, budget, label_set, link))] if made else []),
         ],
     )
 

@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from segviz.defences.titles import short_title
+from segviz.report.kinds import study_document
 from segviz.studies.grid import SAMPLES, Study
 from segviz.studies.lines import AXES, line_name
 from segviz.studies.table import Row, as_csv
@@ -17,7 +18,7 @@ from segviz.ui.curves.presets import FIGURES, PaperFigure
 from segviz.ui.curves.robustness import show_robustness
 from segviz.ui.curves.state import curves
 from segviz.ui.kit.beside import show_warnings
-from segviz.ui.kit.export import File, download_buttons
+from segviz.ui.kit.export import File, download_buttons, page_link, report_file
 from segviz.ui.kit.words import PASSES_HELP
 from segviz.ui.study.page import show_errors
 from segviz.ui.study.state import Shown
@@ -134,8 +135,10 @@ def point_values(row: Row) -> dict[str, Any] | None:
 
 
 def show_files(shown: Shown, figure: go.Figure | None) -> None:
-    """The table as CSV, and the chart on screen as a page of its own."""
+    """The table as CSV, the report, and the chart on screen as a page of its own."""
+    link = page_link()
     files = [File("Table (CSV)", "curves.csv", lambda: as_csv(shown.rows), ":material/table:")]
+    files.append(report_file(lambda: study_document(shown.study, shown.rows, link)))
     if figure is not None:
         html = partial(figure.to_html, include_plotlyjs=True, config=PICTURE)
         files.append(File("Chart (HTML)", "curves.html", html, ":material/show_chart:"))

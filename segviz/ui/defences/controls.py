@@ -9,7 +9,7 @@ import streamlit as st
 from segviz.data.label_sets import LabelSet
 from segviz.defences.catalog import name_of, values_of
 from segviz.defences.rows import DEFENCES, DefenceEntry
-from segviz.fields import setting
+from segviz.fields import parameters, setting
 from segviz.models.zoo import catalogue
 from segviz.settings import Settings
 from segviz.studies.compare import MAX_BUDGET
@@ -17,7 +17,7 @@ from segviz.types import UserError
 from segviz.ui.defences.state import DEFAULT_DEFENCE
 from segviz.ui.kit.attacks import attack_choices, attack_title, common_controls, eps_slider, usable_attacks, with_attack
 from segviz.ui.kit.fields import marks
-from segviz.ui.kit.links import SHARED, link_of, open_link, page_table, parameters
+from segviz.ui.kit.links import SHARED, link_of, open_link, page_table
 from segviz.ui.kit.models import is_here, model_keys, model_title
 from segviz.ui.kit.subject import open_with, subject_controls
 

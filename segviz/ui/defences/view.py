@@ -8,11 +8,14 @@ import streamlit as st
 from segviz import draw
 from segviz.defences.catalog import defence_entry
 from segviz.draw import MapLook
+from segviz.models.zoo import model_entry
 from segviz.records import MARGIN, Trajectory
+from segviz.report.kinds import trial_document
 from segviz.studies.defences import Ladder, Trial, signs_of_masking
 from segviz.ui.kit.attacks import attack_title
 from segviz.ui.kit.beside import show_warnings
 from segviz.ui.kit.charts import QUANTITIES, comparison_curves
+from segviz.ui.kit.export import download_buttons, page_link, report_file
 from segviz.ui.kit.layers import PERTURBATION, label_set_of, layer_title, layers_of
 from segviz.ui.kit.models import model_title
 from segviz.ui.kit.pictures import encoded, show_row
@@ -97,6 +100,13 @@ def show_columns(trial: Trial, look: MapLook, run: str) -> None:
             for layer in SHOWN:
                 drawn = encoded((*identity, layer), trajectory.final is None, found[layer])
                 st.image(drawn, caption=layer, width="stretch", alt=f"{layer}: {name}")
+
+
+def show_trial_report(trial: Trial) -> None:
+    """The report of a trial that has ended."""
+    if trial.ended and trial.settings.steps > 0:
+        link, label_set = page_link(), model_entry(trial.settings.model).label_set
+        download_buttons("trial", [report_file(lambda: trial_document(trial, label_set, link))])
 
 
 def over_draws(values: Sequence[float]) -> str:

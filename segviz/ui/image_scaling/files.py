@@ -1,12 +1,12 @@
 """What a scaling attack can be taken home as: pictures, figures, the grid of scalers."""
 
-from typing import Any
-
 from segviz import draw
 from segviz.export import csv_of, json_of
-from segviz.fields import fields_of
-from segviz.studies.scaling import Prevented, ScalerCell, ScalingSettings, ScalingStudy, agreement
-from segviz.ui.kit.export import File, download_buttons
+from segviz.models.zoo import model_entry
+from segviz.report.kinds import scaling_document
+from segviz.results import scaler_rows, scaling_result
+from segviz.studies.scaling import ScalingStudy
+from segviz.ui.kit.export import File, download_buttons, page_link, report_file
 
 
 def show_downloads(study: ScalingStudy) -> None:
@@ -14,44 +14,20 @@ def show_downloads(study: ScalingStudy) -> None:
     result, hidden = study.result, study.hidden
     if result is None or hidden is None:
         return
+    link, label_set = page_link(), model_entry(study.settings.model).label_set
     download_buttons(
         "scaling",
         [
             File("Attack image (PNG)", "attack.png", lambda: draw.png(result.pixels)),
             File("Hidden picture (PNG)", "hidden.png", lambda: draw.png(hidden), ":material/hide_image:"),
-            File("Figures (JSON)", "scaling.json", lambda: json_of(scaling_figures(study))),
+            File("Figures (JSON)", "scaling.json", lambda: json_of(scaling_result(study))),
             File("Grid (CSV)", "scalers.csv", lambda: grid_csv(study), ":material/grid_on:"),
+            report_file(lambda: scaling_document(study, label_set, link)),
         ],
     )
 
 
-def scaling_figures(study: ScalingStudy) -> dict[str, Any]:
-    """Settings and all figures, as JSON values."""
-    frames = study.frames
-    seen = {}
-    if "scaled" in frames:
-        seen = {
-            "full_size": agreement(frames["source"], frames["attack"]),
-            "scaled": agreement(frames["honest"], frames["scaled"]),
-            "scaled_against_hidden": agreement(frames["hidden"], frames["scaled"]),
-        }
-    pictures = {"frame"}
-    return {
-        "settings": {field.parameter: getattr(study.settings, name) for name, field in fields_of(ScalingSettings).items()},
-        "attack": study.result.figures() if study.result is not None else None,
-        "same_classes": seen,
-        "grid": [without(cell, pictures) for cell in study.grid],
-        "prevention": [without(one, pictures) for one in study.prevention],
-        "detectors": {key: {"source": of[0], "attack": of[1]} for key, of in study.scores.items()},
-    }
-
-
 def grid_csv(study: ScalingStudy) -> str:
     """The grid, one row per scaler."""
-    rows = [without(cell, {"frame"}) for cell in study.grid]
+    rows = scaler_rows(study)
     return csv_of(list(rows[0]) if rows else ["key"], rows)
-
-
-def without(record: ScalerCell | Prevented, names: set[str]) -> dict[str, Any]:
-    """The fields of a record but those in `names`."""
-    return {name: value for name, value in vars(record).items() if name not in names}

@@ -3,16 +3,22 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlencode
 
 import streamlit as st
 
+from segviz.report.document import Document, report_html
+
 KINDS = {
     ".csv": ("text/csv", ":material/show_chart:"),
+    ".gif": ("image/gif", ":material/animation:"),
     ".html": ("text/html", ":material/draft:"),
     ".json": ("application/json", ":material/settings:"),
+    ".mp4": ("video/mp4", ":material/movie:"),
     ".png": ("image/png", ":material/image:"),
     ".py": ("text/x-python", ":material/code:"),
     ".toml": ("application/toml", ":material/tune:"),
+    ".webp": ("image/webp", ":material/animation:"),
     ".zip": ("application/zip", ":material/folder_zip:"),
 }
 """Suffix of a file to its media type and its icon."""
@@ -26,6 +32,21 @@ class File:
     name: str
     made: Callable[[], str | bytes]
     icon: str = ""
+
+
+def report_file(made: Callable[[], Document]) -> File:
+    """The report that is to be had beside other files."""
+    return File("Report (HTML)", "report.html", lambda: report_html(made()))
+
+
+def page_address() -> str:
+    """Where the page on screen is, without parameters."""
+    return (st.context.url or "").partition("?")[0]
+
+
+def page_link() -> str:
+    """The link of the page as its widgets are."""
+    return f"{page_address()}?{urlencode(st.query_params.to_dict())}"
 
 
 def download_buttons(page: str, files: Sequence[File]) -> None:

@@ -12,7 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 from segviz.attacks.rows import ATTACKS
 from segviz.attacks.transforms import TRANSFORMS
 from segviz.defences.titles import WRAPPER_TITLES
-from segviz.fields import WORDS, Field, Table, fields_of, parts_of
+from segviz.fields import WORDS, Field, Table, fields_of, parameters, parts_of
 from segviz.models.zoo import catalogue, model_entry
 from segviz.settings import FIELDS, Settings
 from segviz.types import UserError
@@ -198,8 +198,3 @@ def link_refused() -> bool:
 def link_of(settings: Settings) -> dict[str, str]:
     """The parameters of a link that reproduces the settings; defaults are left out."""
     return parameters(asdict(settings), LINK)
-
-
-def parameters(values: Mapping[str, Any], table: Table) -> dict[str, str]:
-    """The parameters of a link that says these values by a table of fields, the inverse of `read_link`; defaults are left out."""
-    return {table[name].link or name: table[name].format(value) for name, value in values.items() if value != table[name].default}

@@ -18,12 +18,14 @@ from segviz.defences.titles import short_title
 from segviz.draw import MapLook
 from segviz.export import json_of
 from segviz.records import Frame, Picture, Report, Trajectory, figures_of_frame
-from segviz.results import attack_result
+from segviz.report.code import snippet
+from segviz.report.kinds import run_document
+from segviz.results import attack_result, curve_csv
 from segviz.settings import Settings
 from segviz.types import THRESHOLDS, UserError
 from segviz.ui.kit.beside import show_warnings
 from segviz.ui.kit.charts import run_curves
-from segviz.ui.kit.export import File, download_buttons
+from segviz.ui.kit.export import File, download_buttons, page_address, report_file
 from segviz.ui.kit.layers import SIX, label_set_of, layer_title, layers_of, read_out
 from segviz.ui.kit.look import choose_look
 from segviz.ui.kit.pictures import data_url
@@ -32,7 +34,7 @@ from segviz.ui.kit.state import tab
 from segviz.ui.kit.status import problem_of_job
 from segviz.ui.kit.words import PASSES_HELP, REGIONS, basis, in_percent, in_points, where_of
 from segviz.ui.lab.controls import NOTHING_DRAWN
-from segviz.ui.lab.files import curve_csv, snippet
+from segviz.ui.lab.film import show_film
 from segviz.ui.lab.state import Lab
 from segviz.ui.region import region_editor
 from segviz.ui.viewer import Layer, viewer
@@ -371,16 +373,19 @@ def show_run_curves(trajectory: Trajectory, cursor: int | None) -> None:
 
 
 def show_run_files(trajectory: Trajectory) -> None:
-    """Adversarial picture, settings, curve and code of a finished run."""
+    """Adversarial picture, settings, curve, code, report and animation of a finished run."""
     if trajectory.final is None or trajectory.settings.steps == 0:
         return
+    address, label_set = page_address(), label_set_of(trajectory)
     final, sample = trajectory.final, trajectory.settings.image in samples()
     download_buttons(
         "lab",
         [
             File("Adversarial PNG", "adversarial.png", lambda: draw.png(final.pixels)),
-            File("Settings and result", "settings.json", lambda: json_of(attack_result(trajectory, label_set_of(trajectory)))),
+            File("Settings and result", "settings.json", lambda: json_of(attack_result(trajectory, label_set))),
             File("Curve", "curve.csv", lambda: curve_csv(trajectory)),
             File("Python", "attack.py", lambda: snippet(trajectory, sample)),
+            report_file(lambda: run_document(trajectory, label_set, address)),
         ],
     )
+    show_film(trajectory, label_set)

@@ -7,14 +7,14 @@ from typing import Any
 from segviz.attacks.rows import ATTACKS
 from segviz.attacks.transforms import TRANSFORMS
 from segviz.defences.titles import WRAPPER_TITLES
-from segviz.fields import Field, Table
+from segviz.fields import Field, Table, parameters
 from segviz.models.keys import split_key
 from segviz.models.zoo import catalogue, model_entry
 from segviz.settings import FIELDS, Settings
 from segviz.studies.first_transfer import EACH, MODELS
 from segviz.types import UserError
 from segviz.ui.kit.attacks import attack_choices
-from segviz.ui.kit.links import LINK, SHARED, link_of, parameters
+from segviz.ui.kit.links import LINK, SHARED, link_of
 from segviz.ui.kit.models import is_here
 
 VIEWS = {

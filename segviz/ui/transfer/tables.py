@@ -8,10 +8,11 @@ import streamlit as st
 from segviz.attacks.catalog import steps_of
 from segviz.attacks.transforms import TRANSFORMS
 from segviz.defences.catalog import evaluations_of
+from segviz.report.kinds import transfer_document
 from segviz.results import transfer_csv
 from segviz.studies import arnab
 from segviz.studies.transfer import SCALES, Transfer, TransferCell
-from segviz.ui.kit.export import File, download_buttons
+from segviz.ui.kit.export import File, download_buttons, page_link, report_file
 from segviz.ui.kit.words import PASSES_HELP
 from segviz.ui.transfer.charts import heat_table, transfer_curves
 from segviz.ui.transfer.words import miou_name
@@ -135,5 +136,7 @@ def cell_values(study: Transfer, cell: TransferCell) -> dict[str, Any]:
 
 
 def show_download(study: Transfer) -> None:
-    """The figures as CSV."""
-    download_buttons("transfer", [File("Figures (CSV)", "transfer.csv", lambda: transfer_csv(study), ":material/table:")])
+    """The figures as CSV and as a report."""
+    link = page_link()
+    csv = File("Figures (CSV)", "transfer.csv", lambda: transfer_csv(study), ":material/table:")
+    download_buttons("transfer", [csv, report_file(lambda: transfer_document(study, link))])
