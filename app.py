@@ -8,11 +8,14 @@ from contextlib import asynccontextmanager
 from importlib import import_module
 
 import streamlit as st
+from starlette.middleware import Middleware
 
 from segviz.engine.jobs import engine
 from segviz.live.deep_links import deep_link_routes
+from segviz.live.password import PasswordGate, chosen_password
 from segviz.live.rooms import LiveRooms
 from segviz.live.routes import Live
+from segviz.live.service import Service
 from segviz.places import ASSETS
 from segviz.settings import Settings
 from segviz.types import UserError
@@ -34,7 +37,11 @@ if __name__ != "__main__":
     for module in ("pandas", "plotly.graph_objects", "cv2", "segviz.live.views", "segviz.results", "segviz.studies.plot"):
         import_module(module)
     base = st.get_option("server.baseUrlPath")
-    app = st.App(__file__, routes=[*LiveRooms().routes(base), *Live().routes(base), *deep_link_routes(base)], lifespan=lifespan)
+    live = Live()
+    routes = [*Service(live.streams).routes(base), *LiveRooms().routes(base), *live.routes(base), *deep_link_routes(base)]
+    password = chosen_password()
+    gate = [Middleware(PasswordGate, password=password, base=base)] if password else []
+    app = st.App(__file__, routes=routes, middleware=gate, lifespan=lifespan)
 else:
     from segviz.ui.classroom.news import show_banner
 

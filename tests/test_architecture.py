@@ -11,7 +11,8 @@ FLOORS = (
     ("segviz.__main__",),
     ("segviz.training", "segviz.ui", "segviz.cli"),
     ("segviz.live",),
-    ("segviz.results", "segviz.classroom"),
+    ("segviz.report",),
+    ("segviz.results", "segviz.classroom", "segviz.animation"),
     ("segviz.studies",),
     ("segviz.engine", "segviz.lab"),
     ("segviz.defences",),
@@ -20,7 +21,7 @@ FLOORS = (
     ("segviz.data",),
     ("segviz.records",),
     ("segviz.settings",),
-    ("segviz.fields",),
+    ("segviz.fields", "segviz.limits"),
     ("segviz.deferred", "segviz.export", "segviz.places", "segviz.types"),
 )
 

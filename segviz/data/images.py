@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
+from segviz.limits import PICTURE_PIXELS
 from segviz.types import UserError
 
 MAX_BYTES = 10 * 2**20
-MAX_PIXELS = 40_000_000
 MIN_SIDE = 32
 FORMATS = ("PNG", "JPEG", "WEBP")
 
@@ -144,7 +144,7 @@ def opened(source: Path | bytes, formats: tuple[str, ...]) -> Image.Image:
         raise UserError(f"This is not a picture in {expected} format.") from None
     except (OSError, SyntaxError, ValueError) as error:
         raise UserError(f"The picture cannot be opened ({error}). Save it again as {expected}.") from None
-    if image.width * image.height > MAX_PIXELS:
+    if image.width * image.height > PICTURE_PIXELS.value:
         raise UserError(too_many_pixels(image.size))
     return image
 
@@ -152,7 +152,7 @@ def opened(source: Path | bytes, formats: tuple[str, ...]) -> Image.Image:
 def too_many_pixels(size: tuple[int, int] | None = None) -> str:
     """Message for a picture of too many pixels."""
     shown = f"{size[0]}x{size[1]}" if size else "far too many pixels"
-    return f"The picture has {shown}; at most {MAX_PIXELS // 10**6} megapixels are allowed. Scale it down first."
+    return f"The picture has {shown}; at most {PICTURE_PIXELS.value / 10**6:g} megapixels are allowed. Scale it down first."
 
 
 def file_size(path: Path) -> int:

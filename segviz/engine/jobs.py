@@ -14,7 +14,7 @@ import secrets
 import threading
 import time
 import weakref
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -100,6 +100,7 @@ class SharedRun:
         if snapshot:
             self._fetched = -1, None
         self.state = state
+        self.engine.ended[state] += 1
         # The run lives from here on as long as somebody holds a job of it.
         self.jobs.clear()
         self.touch()
@@ -203,6 +204,14 @@ class Job(Generic[T]):
 
 
 @dataclass
+class StepTimes:
+    """How many steps all runs have taken, and the seconds of all of them."""
+
+    count: int = 0
+    seconds: float = 0.0
+
+
+@dataclass
 class Device:
     """An engine process and what it has to do; `turn` is the run whose step began at `since`."""
 
@@ -237,6 +246,8 @@ class Engine:
         self._ticker: threading.Thread | None = None
         self._closed = False
         self._warm = ""
+        self.ended: Counter[State] = Counter()
+        self.steps = StepTimes()
         atexit.register(self.close)
 
     def start(self, warm: str = "") -> None:
@@ -332,6 +343,15 @@ class Engine:
     def active(self) -> int:
         """Number of runs that wait or run."""
         return len(self.runs())
+
+    def in_line(self) -> int:
+        """Number of runs that wait for a place on a device."""
+        return len(self._line)
+
+    def alive(self) -> bool:
+        """Whether runs can be made: there is a process, or there will be one with the first run."""
+        with self._lock:
+            return not self._closed and (self._ticker is None or any(not device.gone for device in self._devices))
 
     def memory(self) -> tuple[Memory, ...]:
         """What each device said last of the models in its memory."""
@@ -435,6 +455,7 @@ class Engine:
             if run is None:
                 return
             if isinstance(message, Turn):
+                self._count_step(device)
                 device.turn, device.since = run, time.monotonic()
                 if run.state is State.WAITING:
                     run.state = State.RUNNING
@@ -452,9 +473,16 @@ class Engine:
         del device.runs[run.id]
         run.device = None
         if device.turn is run:
+            self._count_step(device)
             device.turn = None
         run.finish(state, error, snapshot)
         self._dispatch()
+
+    def _count_step(self, device: Device) -> None:
+        """The step at turn, if any, is over."""
+        if device.turn is not None:
+            self.steps.count += 1
+            self.steps.seconds += time.monotonic() - device.since
 
     def _renew(self, device: Device) -> None:
         """End a process and have a new one; what else it was computing begins again, which gives the same result."""

@@ -74,6 +74,18 @@ def test_run_shows_a_live_result(files):
     assert record_of(files)["attack"] == "ifgsm"
 
 
+def test_the_run_on_screen_is_animated_as_chosen(files):
+    app = open_page()
+    with Image.open(io.BytesIO(files["run.gif"]())) as gif:
+        assert gif.n_frames == 10
+    choose(app, Format=".webp", Frames_per_second=10)
+    control(app, "Length, in seconds").set_value(1.0).run()
+    with Image.open(io.BytesIO(files["run.webp"]())) as webp:
+        assert webp.n_frames == 8
+    control(app, "Side by side").set_value([]).run()
+    assert "shows one or more of" in text(app)
+
+
 def test_link_reproduces_the_view(files):
     """A link with settings of its own runs at once and twice the same."""
     query = {"image": "horses", "attack": "pgd", "eps": "2.0", "steps": "2", "seed": "7", "norm": "l2"}

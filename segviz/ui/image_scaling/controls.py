@@ -7,7 +7,7 @@ import streamlit as st
 
 from segviz.attacks.rows import ATTACKS
 from segviz.data.samples import samples
-from segviz.fields import Table, fields_of
+from segviz.fields import Table, fields_of, parameters
 from segviz.models.zoo import catalogue
 from segviz.records import Picture
 from segviz.scaling.kernels import LIBRARIES, SCALERS
@@ -15,8 +15,9 @@ from segviz.studies.scaling import HIDDEN, MAX_SIDE, ScalingSettings, open_full_
 from segviz.types import UserError
 from segviz.ui.image_scaling.state import scaling
 from segviz.ui.kit.fields import marks, slider
-from segviz.ui.kit.links import LINK, open_link, parameters
+from segviz.ui.kit.links import LINK, open_link
 from segviz.ui.kit.models import download_panel, model_facts, model_keys, model_title
+from segviz.ui.kit.session import uploaded
 from segviz.ui.kit.subject import open_with
 from segviz.ui.kit.words import OWN, image_keys, image_title
 
@@ -137,7 +138,7 @@ def upload_full_size(name: str) -> None:
     kept = scaling().own
     if photo is not None:
         try:
-            kept[name] = open_full_size(photo.name, photo.getvalue())
+            kept[name] = open_full_size(photo.name, uploaded(photo))
         except UserError as error:
             st.error(str(error))
     if name in kept:

@@ -1,6 +1,7 @@
 """The run of a page: its buttons, what asks for it, and the part of the page that follows it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -8,8 +9,10 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from segviz.engine.jobs import Job
+from segviz.types import UserError
 from segviz.ui.kit.links import link_refused
 from segviz.ui.kit.presenter import key_for
+from segviz.ui.kit.session import check_may_run
 from segviz.ui.kit.state import tab
 
 T = TypeVar("T")
@@ -64,13 +67,17 @@ def run_bar(
             "Run", type="primary", icon=":material/play_arrow:", key=f"{page}_run", disabled=start is None, shortcut=key_for("run")
         )
         if start is not None and (clicked or (running.asked and not link_refused())):
-            start()
+            with told_here():
+                check_may_run(running.job)
+                start()
         elif otherwise is not None:
             otherwise()
         running.asked = False
         taken = again is not None and running.job is not None and running.job.before
         if again is not None and taken and st.button("Run again", icon=":material/replay:", key=f"{page}_again", disabled=start is None):
-            again()
+            with told_here():
+                check_may_run()
+                again()
         job = running.job
         st.button(
             "Stop",
@@ -81,6 +88,15 @@ def run_bar(
             shortcut=key_for("stop"),
         )
     return status
+
+
+@contextmanager
+def told_here() -> Iterator[None]:
+    """What the user can put right is said where it happens, and the rest of the page is drawn."""
+    try:
+        yield
+    except UserError as error:
+        st.error(str(error))
 
 
 def follow(show: Callable[[], object], *jobs: Job[Any] | None, live: Callable[[], object]) -> None:

@@ -8,11 +8,13 @@ from typing import Any, TypeVar
 import streamlit as st
 from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from segviz.engine.jobs import Job
 from segviz.engine.jobs import engine as engine
 from segviz.engine.keys import content_key, texts_in
 from segviz.engine.view import plain
+from segviz.limits import Uploads, check_runs
 from segviz.live.views import VIEWS
 from segviz.models import uploads
 from segviz.models.keys import split_key
@@ -40,6 +42,37 @@ def session_id() -> str:
     return context.session_id
 
 
+def visitor() -> str:
+    """Who uses this tab, as far as limits go: the address that the nearest proxy tells, or that of the connection, else the tab."""
+    forwarded = st.context.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
+    return forwarded or st.context.ip_address or session_id()
+
+
+@st.cache_resource
+def visitors() -> dict[str, str]:
+    """Who uses each tab that has queued a run."""
+    return {}
+
+
+def check_may_run(*replaced: Job[Any] | None) -> None:
+    """Raise UserError where the visitor has as many runs under way as the server allows; those `replaced` end with the new one."""
+    others = [run.jobs[0].owner for run in engine().runs() if run.jobs and not any(job in run.jobs for job in replaced)]
+    check_runs(sum(visitors().get(owner) == visitor() for owner in others))
+
+
+@st.cache_resource
+def uploads_seen() -> Uploads:
+    """What all visitors have uploaded."""
+    return Uploads()
+
+
+def uploaded(file: UploadedFile) -> bytes:
+    """What an uploader was given; raises UserError where the visitor has uploaded too much in the last hour."""
+    data = file.getvalue()
+    uploads_seen().check(visitor(), data)
+    return data
+
+
 def is_present(owner: str) -> Callable[[], bool]:
     """Says, whenever it is asked, whether a browser tab is still open."""
     return lambda: not runtime.exists() or runtime.get_instance().is_active_session(owner)
@@ -53,6 +86,7 @@ def queue(function: Callable[..., Iterator[T]], *arguments: Any, beside: str = "
     as somebody else shares his run. The result is kept if `keep`, and one that was kept is taken instead of a run unless `again`.
     """
     owner, models = session_id(), stamp(texts_in(arguments))
+    visitors()[owner] = visitor()
     return engine().submit(
         owner,
         function,

@@ -17,6 +17,8 @@ from segviz.types import Reading, UserError
 from segviz.ui.kit.beside import show_warnings
 from segviz.ui.kit.links import SHARED
 from segviz.ui.kit.models import download_panel, is_here, mention_faults, model_facts, model_keys, model_title
+from segviz.ui.kit.running import told_here
+from segviz.ui.kit.session import uploaded
 from segviz.ui.kit.state import tab
 from segviz.ui.kit.words import GOAL_TITLES, OWN, REGIONS, image_keys, image_title
 
@@ -132,12 +134,13 @@ def upload_controls(entry: ModelEntry) -> None:
     if labels is not None:
         here.own_reading = reading_controls(entry)
     kept = here.own
-    if taken is not None:
-        kept = ("camera", taken, labels.getvalue() if labels else None)
-    elif photo is not None:
-        kept = (photo.name, photo.getvalue(), labels.getvalue() if labels else None)
-    elif kept is not None and labels is not None:
-        kept = (*kept[:2], labels.getvalue())
+    with told_here():
+        if taken is not None:
+            kept = ("camera", taken, uploaded(labels) if labels else None)
+        elif photo is not None:
+            kept = (photo.name, uploaded(photo), uploaded(labels) if labels else None)
+        elif kept is not None and labels is not None:
+            kept = (*kept[:2], uploaded(labels))
     if kept is None:
         if labels is not None:
             st.error("Upload the photo that this label map belongs to as well.")

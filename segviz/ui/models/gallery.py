@@ -20,6 +20,7 @@ from segviz.types import UserError
 from segviz.ui.kit.models import is_here, megabytes, model_keys, model_title, show_faults
 from segviz.ui.kit.pictures import data_url
 from segviz.ui.kit.running import Running
+from segviz.ui.kit.session import uploaded
 from segviz.ui.kit.state import tab
 from segviz.ui.kit.status import show_problem
 from segviz.ui.live import live_status
@@ -89,7 +90,7 @@ def upload_weights() -> None:
     channels, input_range = feeding_controls()
     known = set(catalogue())
     try:
-        entry = upload(catalogue()[base], file.name, file.getvalue(), channels, input_range)
+        entry = upload(catalogue()[base], file.name, uploaded(file), channels, input_range)
     except UserError as error:
         st.error(str(error))
     else:

@@ -11,7 +11,7 @@ from segviz.attacks.catalog import alpha_of
 from segviz.attacks.rows import ATTACKS
 from segviz.data.samples import samples
 from segviz.defences.catalog import evaluations_of
-from segviz.fields import Field, Table
+from segviz.fields import Field, Table, parameters
 from segviz.lab import open_picture, read_target_map, sample_picture
 from segviz.models.zoo import ModelEntry, model_entry
 from segviz.records import Picture
@@ -23,7 +23,9 @@ from segviz.types import UserError
 from segviz.ui.kit.attacks import eps_slider
 from segviz.ui.kit.beside import show_warnings
 from segviz.ui.kit.fields import OTHERS, choice, marks, number, other_controls
-from segviz.ui.kit.links import LINK, all_classes, check_class, open_link, parameters
+from segviz.ui.kit.links import LINK, all_classes, check_class, open_link
+from segviz.ui.kit.running import told_here
+from segviz.ui.kit.session import uploaded
 from segviz.ui.kit.state import page_state, put
 from segviz.ui.kit.subject import camera_control, model_controls, open_with
 from segviz.ui.kit.words import NORM_TITLES
@@ -220,8 +222,9 @@ def victims_control(entry: ModelEntry) -> None:
             "Photos", ["png", "jpg", "jpeg", "webp"], accept_multiple_files=True, max_upload_size=10, key="targets_upload"
         )
         taken = camera_control("targets_camera")
-        for name, data in [(file.name, file.getvalue()) for file in files] + ([] if taken is None else [(CAMERA, taken)]):
-            take_photo(name, data, entry)
+        with told_here():
+            for name, data in [(file.name, uploaded(file)) for file in files] + ([] if taken is None else [(CAMERA, taken)]):
+                take_photo(name, data, entry)
         st.caption(
             f"PNG, JPEG or WebP up to 10 MB each; the longer side is brought to at most {entry.working_size} px. They have no label map "
             "here and stay on this server only while this tab is open."
@@ -314,7 +317,7 @@ def map_upload(entry: ModelEntry) -> None:
     )
     if file is not None:
         try:
-            found = read_target_map(file.getvalue(), entry)
+            found = read_target_map(uploaded(file), entry)
         except UserError as error:
             st.error(str(error))
         else:
