@@ -14,6 +14,7 @@ from segviz.ui.kit.session import through_app
 from segviz.ui.kit.subject import chosen_picture
 from segviz.ui.lab import view
 from segviz.ui.lab.controls import settings_controls
+from segviz.ui.lab.history import remember_run, show_run_strip
 from segviz.ui.lab.running import show_running
 from segviz.ui.lab.state import PAGE, lab, look_or_run, run_again, run_in_view
 from segviz.ui.live import live_status, looking
@@ -65,6 +66,8 @@ def show() -> None:
         view.show_run_files(trajectory)
     with curves:
         view.show_run_curves(trajectory, cursor)
+    remember_run(state, trajectory)
+    show_run_strip()
 
 
 def watch() -> None:

@@ -12,7 +12,7 @@ FLOORS = (
     ("segviz.training", "segviz.ui", "segviz.cli"),
     ("segviz.live",),
     ("segviz.report",),
-    ("segviz.results", "segviz.classroom", "segviz.animation"),
+    ("segviz.results", "segviz.classroom", "segviz.animation", "segviz.history"),
     ("segviz.studies",),
     ("segviz.engine", "segviz.lab"),
     ("segviz.defences",),

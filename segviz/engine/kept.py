@@ -165,6 +165,12 @@ def from_bytes(data: bytes, known: Sequence[np.ndarray] = ()) -> Any:
     return unpack(head["tree"], arrays)
 
 
+def size_when_read(data: bytes) -> int:
+    """Bytes that the arrays of such a file take once it is read, as it says itself; raises as `from_bytes` for what is none."""
+    head = json.loads(data.partition(b"\n")[0])
+    return sum(abs(math.prod(fact["shape"])) * np.dtype(fact["kind"]).itemsize for fact in head["arrays"])
+
+
 def write(file: Path, value: Any) -> None:
     """Keep a result, and give up the oldest ones beyond the limit. What cannot be kept is not: that costs a later run, nothing else."""
     try:

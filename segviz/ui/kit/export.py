@@ -17,6 +17,7 @@ KINDS = {
     ".mp4": ("video/mp4", ":material/movie:"),
     ".png": ("image/png", ":material/image:"),
     ".py": ("text/x-python", ":material/code:"),
+    ".runs": ("application/octet-stream", ":material/inventory_2:"),
     ".toml": ("application/toml", ":material/tune:"),
     ".webp": ("image/webp", ":material/animation:"),
     ".zip": ("application/zip", ":material/folder_zip:"),
