@@ -42,7 +42,7 @@ def report_file(made: Callable[[], Document]) -> File:
 
 def page_address() -> str:
     """Where the page on screen is, without parameters."""
-    return (st.context.url or "").partition("?")[0]
+    return str(st.context.url or "").partition("?")[0]
 
 
 def page_link() -> str:

@@ -44,8 +44,8 @@ def session_id() -> str:
 
 def visitor() -> str:
     """Who uses this tab, as far as limits go: the address that the nearest proxy tells, or that of the connection, else the tab."""
-    forwarded = st.context.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
-    return forwarded or st.context.ip_address or session_id()
+    forwarded = str(st.context.headers.get("X-Forwarded-For", "")).rpartition(",")[2].strip()
+    return forwarded or str(st.context.ip_address or session_id())
 
 
 @st.cache_resource

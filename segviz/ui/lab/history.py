@@ -38,7 +38,7 @@ _remember = st.components.v2.component(
 
 def token_of_browser() -> str:
     """The secret that the browser keeps, or a new one."""
-    kept = st.context.cookies.get(COOKIE, "")
+    kept = str(st.context.cookies.get(COOKIE, ""))
     return kept if is_token(kept) else new_token()
 
 
