@@ -46,7 +46,7 @@ def token_of_browser() -> str:
 class RunStrip:
     """The runs of the browser of this tab; `token` finds them, `remembered` is the run kept last, `said` what came of a click."""
 
-    token: str = field(default_factory=token_of_browser)
+    token: str
     remembered: str = ""
     said: str = ""
     history: History = field(init=False)
@@ -55,9 +55,14 @@ class RunStrip:
         self.history = History(self.token)
 
 
+def strip_of_tab() -> RunStrip:
+    """The record of this tab."""
+    return page_state(RunStrip, lambda: RunStrip(token_of_browser()))
+
+
 def remember_run(state: Lab, trajectory: Trajectory) -> None:
     """Keep the run that has just ended."""
-    strip = page_state(RunStrip)
+    strip = strip_of_tab()
     job = state.job
     if job is None or job.id == strip.remembered or trajectory is not job.latest:
         return
@@ -77,7 +82,7 @@ def show_run_strip() -> None:
     """The runs with what can be done with them."""
     if not limit():
         return
-    strip = page_state(RunStrip)
+    strip = strip_of_tab()
     _remember(key="remember_browser", data={"token": strip.token})
     runs = strip.history.runs()
     with st.expander(f"Your runs ({len(runs)})", icon=":material/history:", key="history"):
