@@ -100,7 +100,7 @@ def frame_of_film(trajectory: Trajectory, label_set: LabelSet, parts: tuple[str,
     made: dict[str, Callable[[], np.ndarray]] = {
         "picture": lambda: frame.pixels,
         "perturbation": lambda: draw.perturbation(frame.pixels, photo, scale),
-        "map": lambda: draw.colour_map(frame.prediction, label_set),
+        "map": lambda: draw.colour_map(frame.prediction, label_set.screen_palette),
     }
     pictures = [np.pad(made[part](), ((0, 0), (0, MARGIN), (0, 0))) for part in parts]
     row = np.concatenate(pictures, 1)[:, :-MARGIN]

@@ -66,7 +66,7 @@ def test_frames_are_the_stored_iterations_and_the_result(trajectory, kind, off):
         parts = (
             stored.pixels,
             draw.perturbation(stored.pixels, trajectory.picture.pixels, 4),
-            draw.colour_map(stored.prediction, VOC7),
+            draw.colour_map(stored.prediction, VOC7.screen_palette),
         )
         for place, part in enumerate(parts):
             left = place * (WIDTH + MARGIN)

@@ -54,11 +54,11 @@ def run_document(trajectory: Trajectory, label_set: LabelSet, address: str) -> D
     assert final is not None
     settings, photo = trajectory.settings, trajectory.picture.pixels
     shots = [Shot("Input", photo), *shots_of(trajectory, final, label_set)]
-    shots.insert(2, Shot("Clean map", draw.colour_map(trajectory.frames[0].prediction, label_set)))
+    shots.insert(2, Shot("Clean map", draw.colour_map(trajectory.frames[0].prediction, label_set.screen_palette)))
     if not trajectory.own_prediction:
-        shots.append(Shot("Label map", draw.colour_map(trajectory.reference, label_set)))
+        shots.append(Shot("Label map", draw.colour_map(trajectory.reference, label_set.screen_palette)))
     if trajectory.target is not None:
-        shots.append(Shot("Target map", draw.colour_map(trajectory.target, label_set)))
+        shots.append(Shot("Target map", draw.colour_map(trajectory.target, label_set.screen_palette)))
     return Document(
         title=f"{ATTACKS[settings.attack].title} against {short_title(settings.model)}",
         result=attack_result(trajectory, label_set),
@@ -90,7 +90,7 @@ def shots_of(run: Trajectory, frame: Frame, label_set: LabelSet, prefix: str = "
     scale = draw.full_scale(settings.eps, settings.norm)
     return [
         Shot(f"{prefix}Adversarial", frame.pixels),
-        Shot(f"{prefix}Adversarial map", draw.colour_map(frame.prediction, label_set)),
+        Shot(f"{prefix}Adversarial map", draw.colour_map(frame.prediction, label_set.screen_palette)),
         Shot(f"{prefix}Perturbation, blue -{scale} to red +{scale} of 255", draw.perturbation(frame.pixels, photo, scale)),
         Shot(f"{prefix}Flipped pixels", draw.flipped(run.frames[0].prediction, frame.prediction, photo)),
     ]
@@ -120,7 +120,7 @@ def comparison_document(entrants: Sequence[Entrant], budget: int, label_set: Lab
     }
     done = {name: one.trajectory for name, one in runs.items() if one.trajectory is not None and one.trajectory.final is not None}
     first = next(iter(done.values()))
-    shots = [Shot("Input", first.picture.pixels), Shot("Clean map", draw.colour_map(first.frames[0].prediction, label_set))]
+    shots = [Shot("Input", first.picture.pixels), Shot("Clean map", draw.colour_map(first.frames[0].prediction, label_set.screen_palette))]
     for name, run in done.items():
         if run.final is not None:
             shots += shots_of(run, run.final, label_set, f"{name}: ")[:3]
@@ -162,7 +162,7 @@ def trial_document(trial: Trial, label_set: LabelSet, link: str) -> Document:
     shots = [Shot("Input", first.picture.pixels)]
     for name, run in done.items():
         assert run.final is not None
-        shots.append(Shot(f"{name}: Clean map", draw.colour_map(run.frames[0].prediction, label_set)))
+        shots.append(Shot(f"{name}: Clean map", draw.colour_map(run.frames[0].prediction, label_set.screen_palette)))
         shots += shots_of(run, run.final, label_set, f"{name}: ")[:3]
     return Document(
         title=f"{trial.defence} on trial against {ATTACKS[trial.settings.attack].title}",
@@ -205,7 +205,7 @@ def transfer_document(study: Transfer, link: str, wanted: LabelSet | None = None
         hashed[f"result of {name}"] = exhibit.adversarial
         shots.append(Shot(f"{name}: adversarial", exhibit.adversarial))
         for victim, labels in zip(study.plan.victims, exhibit.maps, strict=False):
-            shots.append(Shot(f"{name}: as {short_title(victim)} sees it", draw.colour_map(labels, palette)))
+            shots.append(Shot(f"{name}: as {short_title(victim)} sees it", draw.colour_map(labels, palette.screen_palette)))
     if study.exhibits:
         shots.insert(0, Shot("Input", study.exhibits[0].pixels))
         hashed["input"] = study.exhibits[0].pixels
@@ -233,7 +233,7 @@ def scaling_document(study: ScalingStudy, label_set: LabelSet, link: str) -> Doc
         Shot("Hidden picture", hidden),
         Shot("Attack image, scaled", result.scaled),
         Shot("Source, scaled", study.honest),
-        *(Shot(f"Map of: {name}", draw.colour_map(frame.prediction, label_set)) for name, frame in study.frames.items()),
+        *(Shot(f"Map of: {name}", draw.colour_map(frame.prediction, label_set.screen_palette)) for name, frame in study.frames.items()),
     ]
     return Document(
         title=f"A picture hidden from {study.settings.scaler}",

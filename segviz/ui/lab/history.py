@@ -102,7 +102,7 @@ def show_kept_run(strip: RunStrip, run: KeptRun) -> bool:
     assert found.report is not None
     assert final is not None
     with st.container(width=150):
-        shown = encoded((run.key, "strip"), True, lambda: draw.colour_map(final.prediction, label_set_of(found)))
+        shown = encoded((run.key, "strip"), True, lambda: draw.colour_map(final.prediction, label_set_of(found).screen_palette))
         told = f"{image_title(found.settings.image)}, mIoU {found.report.adversarial.miou:.1%}"
         st.image(shown, caption=told, width="stretch", alt=f"Map of {run.name}")
         ticked = st.checkbox(run.name, key=f"tick-{run.key}")
@@ -173,7 +173,7 @@ def show_side_by_side(ticked: Sequence[KeptRun]) -> None:
 
 def map_of(trajectory: Trajectory, prediction: np.ndarray) -> Callable[[], np.ndarray]:
     """A function that draws a label map of a run."""
-    return lambda: draw.colour_map(prediction, label_set_of(trajectory))
+    return lambda: draw.colour_map(prediction, label_set_of(trajectory).screen_palette)
 
 
 def unlike_names(runs: Sequence[KeptRun]) -> list[str]:
