@@ -163,7 +163,7 @@ def show_side_by_side(ticked: Sequence[KeptRun]) -> None:
         if run.trajectory.final is not None:
             maps[name] = map_of(run.trajectory, run.trajectory.final.prediction)
     show_row(maps, ("history", *(run.key for run in ticked)))
-    differing = differences([run.trajectory for run in ticked])
+    differing = unlike_settings([run.trajectory for run in ticked])
     if differing:
         columns = {name: [values[number] for values in differing.values()] for number, name in enumerate(names)}
         st.dataframe({"setting": list(differing), **columns}, hide_index=True, alt="Settings that differ between the ticked runs")
@@ -182,7 +182,7 @@ def unlike_names(runs: Sequence[KeptRun]) -> list[str]:
     return [f"{name} ({number})" if names.count(name) > 1 else name for number, name in enumerate(names, 1)]
 
 
-def differences(runs: Sequence[Trajectory]) -> dict[str, list[str]]:
+def unlike_settings(runs: Sequence[Trajectory]) -> dict[str, list[str]]:
     """By label the settings that are not the same in all runs, as text, run by run."""
     told = [{name: FIELDS[name].format(value) for name, value in asdict(run.settings).items()} for run in runs]
     found = {name: [one[name] for one in told] for name in told[0] if len({one[name] for one in told}) > 1}
