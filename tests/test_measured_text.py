@@ -1,11 +1,13 @@
 """Numbers in texts are those of the file that they were measured into."""
 
+import json
 import re
 
 import pytest
 
 from segviz.places import ASSETS, HOME
 from segviz.studies.twins import KEPT, Measured, read
+from segviz.ui.defences.presets import PRESETS
 
 PAGE = (HOME / "docs" / "models.md").read_text()
 
@@ -51,3 +53,16 @@ def test_the_card_of_the_denoiser_has_the_same_network_without_it():
     alone = measured("voc7-lraspp", "PGD-20", 4.0)
     row = f"| without the denoiser | {100 * alone.clean_miou:.1f} | {100 * alone.miou:.1f} |"
     assert row in (ASSETS / "models" / "denoiser.md").read_text()
+
+
+def test_what_the_denoiser_leaves():
+    beside, behind = json.loads((HOME / "benchmarks" / "denoiser.json").read_text())["rows"]
+    assert behind["defence"] == "denoiser"
+    clean, naive, adaptive = (f"{100 * behind[figure]:.1f}" for figure in ("clean", "naive", "adaptive"))
+    card = (ASSETS / "models" / "denoiser.md").read_text()
+    assert f"| with the denoiser | {clean} | {naive} | {adaptive} |" in card
+    assert f"it came out as {100 * beside['clean']:.1f} and {100 * beside['naive']:.1f}" in card
+    page = " ".join((HOME / "docs" / "app.md").read_text().split())
+    assert f"leaves {naive} % of {clean} % mIoU; one that knows of it leaves {adaptive} %" in page
+    (claim,) = [preset.text for preset in PRESETS if preset.values["defence"] == "denoiser"]
+    assert f"{naive} % where it does not and {adaptive} % where it does ({clean} % without an attack)" in claim
