@@ -173,7 +173,8 @@ def transfer_result(study: Transfer) -> dict[str, Any]:
 def transfer_rows(study: Transfer) -> list[dict[str, Any]]:
     """A row per run, victim and iteration looked at; `iteration` is "result" for the 8-bit result, rates are fractions of 1.
 
-    mIoU is that of the one image or of the data set, as `scope` says; an iteration has no other rate than its mIoU.
+    mIoU is that of the one image or of the data set, as `scope` says; an iteration has no other rate than its mIoU. `low_draw` and
+    `high_draw` as in `TransferCell`.
     """
     rows = []
     for cell in study.cells:
@@ -195,9 +196,11 @@ def transfer_rows(study: Transfer) -> list[dict[str, Any]]:
         }
         for iteration, miou in cell.curve:
             ratio = miou / cell.clean.miou if cell.clean.miou > 0 else None
-            rows.append({**common, "iteration": iteration, "miou": miou, "iou_ratio": ratio, "pixel_accuracy": None})
+            nothing = {"pixel_accuracy": None, "low_draw": None, "high_draw": None}
+            rows.append({**common, "iteration": iteration, "miou": miou, "iou_ratio": ratio, **nothing})
         if cell.adversarial is not None:
-            rates = asdict(cell.adversarial)
+            low, high = cell.draws or (None, None)
+            rates = asdict(cell.adversarial) | {"low_draw": low, "high_draw": high}
             rows.append({**common, "iteration": "result", **rates, "iou_ratio": cell.iou_ratio})
     return rows
 

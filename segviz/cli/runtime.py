@@ -9,7 +9,7 @@ import numpy as np
 
 from segviz import draw
 from segviz.attacks.catalog import attack_entry
-from segviz.cli.options import Commands, add_settings, make_folders, photo, settings_from, write_json
+from segviz.cli.options import Commands, add_settings, make_folders, photo, say_warnings, settings_from, write_json
 from segviz.data.images import read_photo
 from segviz.data.samples import sample_of_file
 from segviz.defences.load import load_model
@@ -67,8 +67,10 @@ def verify_runtime(options: argparse.Namespace) -> None:
         "eps": options.eps,
         "person_iou": {name: {"segviz": person_iou(ours[name], truth), "mediapipe": person_iou(theirs[name], truth)} for name in seen},
         "agreement": {name: float((ours[name] == theirs[name]).mean()) for name in seen},
+        "warnings": list(trajectory.warnings),
     }
     write_json(result, options.json)
+    say_warnings(trajectory.warnings)
     for name in seen:
         both = ", ".join(f"{person_iou(masks[name], truth):.1%} in {by}" for by, masks in (("segviz", ours), ("MediaPipe", theirs)))
         print(f"{name}: IoU of the person {both}; the masks agree on {result['agreement'][name]:.1%} of the pixels", file=sys.stderr)

@@ -187,6 +187,9 @@ def scores_of(output: Any, name: str = "") -> Tensor:
         found = getattr(output, name or "logits", None)
     if isinstance(found, Tensor):
         return found
+    if found is not None and found is not output:
+        kind = type(found).__name__
+        raise UserError(f"What the network returned as '{name or 'out'}' is a {kind}, no tensor of class scores. Return the scores alone.")
     if isinstance(output, Mapping):
         known = ", ".join(f"'{key}'" for key in output)
         wanted = f"but nothing called '{name}'" if name else "and nothing called 'out' or 'logits'"

@@ -138,7 +138,7 @@ def weights_in(found: object, name: str, part: str) -> dict[str, Tensor]:
         return dict(found)
     dicts = {key: value for key, value in found.items() if isinstance(value, dict) and isinstance(key, str)}
     within = next((dicts[key] for key in CONTAINERS if key in dicts), None)
-    holding = [key for key, value in dicts.items() if value and all(isinstance(tensor, Tensor) for tensor in value.values())]
+    holding = [key for key, value in dicts.items() if leads_to_tensors(value)]
     if within is None and len(holding) == 1:
         within = dicts[holding[0]]
     if within is not None:
@@ -149,6 +149,13 @@ def weights_in(found: object, name: str, part: str) -> dict[str, Tensor]:
         raise UserError(f"{name} holds {', '.join(holding)}. Say in segviz.toml which are the weights: checkpoint_part = '{holding[0]}'.")
     odd = next((key for key, value in found.items() if not isinstance(value, Tensor)), "")
     raise UserError(f"{name} holds no state_dict of tensors ('{odd}' is none). Save model.state_dict().")
+
+
+def leads_to_tensors(found: dict[str, object]) -> bool:
+    """Whether a dict holds tensors alone, or in it one of `CONTAINERS` does."""
+    if found and all(isinstance(value, Tensor) for value in found.values()):
+        return True
+    return any(isinstance(value, dict) and leads_to_tensors(value) for value in map(found.get, CONTAINERS))
 
 
 def part_of(found: object, name: str, part: str) -> dict[str, object]:

@@ -1,8 +1,9 @@
-"""Switches of the whole process that other people's code may turn, and how they are put back."""
+"""Switches of the whole process that other people's code may turn, and how they are put back; what it prints is no result."""
 
 import os
+import sys
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -44,11 +45,15 @@ def what_it_raised(error: BaseException) -> str:
 
 @contextmanager
 def contained() -> Iterator[list[str]]:
-    """Put back the switches that are turned meanwhile; yields a list that their names are put into at the end."""
+    """Put back the switches that are turned meanwhile; yields a list that their names are put into at the end.
+
+    What is printed meanwhile goes to stderr, as stdout may be where a result is written.
+    """
     before = {name: read() for name, (read, _) in SWITCHES.items()}
     turned: list[str] = []
     try:
-        yield turned
+        with redirect_stdout(sys.stderr):
+            yield turned
     finally:
         for name, (read, write) in SWITCHES.items():
             if read() != before[name]:

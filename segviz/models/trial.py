@@ -86,7 +86,7 @@ def outputs_of(model: Segmenter, x: Tensor, key: str) -> Iterator[str]:
             found = scores_of(output, model.output)
     except UserError as error:
         raise UserError(f"The model {key} does not fit: {error}") from None
-    if isinstance(output, list | tuple) and not model.output:
+    if isinstance(output, list | tuple) and len(output) > 1 and not model.output:
         yield f"The network returns {len(output)} outputs; the first was taken. State output = '1' and so on for another one."
     if not found.is_floating_point() or found.ndim != 4 or not found.numel():
         return

@@ -65,6 +65,7 @@ def transfer_of(facts: dict[str, Any]) -> Transfer:
     runs = tuple(Run(run["group"], run["name"], Settings(**run["settings"])) for run in facts["plan"]["runs"])
     plan = Plan(runs, tuple(facts["plan"]["victims"]), tuple(facts["plan"]["looks"]))
     cells = tuple(
+        # Nothing in them is random.
         TransferCell(one["run"], one["victim"], Rates(**one["clean"]), Rates(**one["adversarial"]), tuple(map(tuple, one["curve"])))
         for one in facts["cells"]
     )

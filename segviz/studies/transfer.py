@@ -20,7 +20,18 @@ from segviz.data.samples import samples
 from segviz.defences.catalog import evaluations_of
 from segviz.defences.load import load_model
 from segviz.deferred import torch
-from segviz.lab import Task, counts_by_draw, frame_of, judges_of, maps_by_draw, nothing_left, open_picture, prepare, stored_iterations
+from segviz.lab import (
+    DRAWS,
+    Task,
+    counts_by_draw,
+    frame_of,
+    judges_of,
+    maps_by_draw,
+    nothing_left,
+    open_picture,
+    prepare,
+    stored_iterations,
+)
 from segviz.models.zoo import ModelEntry, model_entry
 from segviz.records import LeftOut, Picture, gathered
 from segviz.settings import Settings
@@ -90,7 +101,8 @@ class TransferCell:
 
     `clean` is measured on the very pictures, at the very size, that were attacked. `adversarial` is measured on the 8-bit results, None
     before there are any. `curve` holds the victim's mIoU after the iterations that it looked at, 0 being the clean picture; each iterate
-    is rounded to 8 bits within the ball before.
+    is rounded to 8 bits within the ball before. `draws` are the lowest and the highest adversarial mIoU over the draws of a victim that
+    draws at random, which are counted together in all figures; None where nothing is random.
     """
 
     run: int
@@ -98,6 +110,7 @@ class TransferCell:
     clean: Rates
     adversarial: Rates | None
     curve: tuple[tuple[int, float], ...]
+    draws: tuple[float, float] | None = None
 
     @property
     def iou_ratio(self) -> float | None:
@@ -159,7 +172,7 @@ RESULT = -1
 """Stands for the 8-bit result where else there is an iteration."""
 
 Counts: TypeAlias = "dict[tuple[int, int, int], Tensor]"
-"""Run, victim and iteration (0: clean) to a confusion matrix (C,C)."""
+"""Run, victim and iteration (0: clean) to confusion matrices (draws,C,C)."""
 
 
 def transfer(
@@ -193,6 +206,11 @@ def transfer(
     keys = dict.fromkeys([*(run.settings.model for run in plan.runs), *plan.victims])
     of_models = tuple(f"{key}: {notice}" for key in keys for notice in loaded(key)[1].notices)
     of_models += tuple(dict.fromkeys(notice for run in plan.runs for notice in rounding_notice(run.settings)))
+    of_models += tuple(
+        f"{key} draws at random. Its figures are over {DRAWS} draws; the lowest and the highest of them stand beside them."
+        for key in plan.victims
+        if len(judges_of(loaded(key)[1])) > 1
+    )
     total: Counts = {}
     passes: list[list[int]] = [[] for _ in plan.runs]
     spent = finished = 0
@@ -304,8 +322,8 @@ class Audience:
                     self._clean[place] = maps_by_draw(judges, model(x).argmax(1), x)
                 clean, attacked = self._clean[place], maps_by_draw(judges, model(x_adv).argmax(1), x_adv)
             reference = confined(clean[0] if labels is None else labels, judged)
-            self.counts[run, victim, 0] = counts_by_draw(clean, reference, classes).sum((0, 1))
-            self.counts[run, victim, iteration] = counts_by_draw(attacked, reference, classes).sum((0, 1))
+            self.counts[run, victim, 0] = counts_by_draw(clean, reference, classes).sum(1)
+            self.counts[run, victim, iteration] = counts_by_draw(attacked, reference, classes).sum(1)
             yield clean[0], attacked[0]
 
 
@@ -316,7 +334,8 @@ def as_map(maps: Tensor) -> np.ndarray:
 
 def cells_of(plan: Plan, counts: Counts) -> tuple[TransferCell, ...]:
     """The cells that have been looked at, run by run."""
-    rates = {place: Rates(metrics.mean_iou(of).item(), metrics.pixel_accuracy(of).item()) for place, of in counts.items()}
+    total = {place: of.sum(0) for place, of in counts.items()}
+    rates = {place: Rates(metrics.mean_iou(of).item(), metrics.pixel_accuracy(of).item()) for place, of in total.items()}
     return tuple(
         TransferCell(
             run,
@@ -324,11 +343,20 @@ def cells_of(plan: Plan, counts: Counts) -> tuple[TransferCell, ...]:
             clean=rates[run, victim, 0],
             adversarial=rates.get((run, victim, RESULT)),
             curve=tuple((at, rates[run, victim, at].miou) for at in (0, *plan.looks) if (run, victim, at) in rates) if plan.looks else (),
+            draws=range_of(counts.get((run, victim, RESULT))),
         )
         for run in range(len(plan.runs))
         for victim in range(len(plan.victims))
         if (run, victim, 0) in rates
     )
+
+
+def range_of(counts: Tensor | None) -> tuple[float, float] | None:
+    """The lowest and the highest mIoU of the draws in confusion matrices (draws,C,C); None for less than two."""
+    if counts is None or len(counts) < 2:
+        return None
+    by_draw = metrics.mean_iou(counts)
+    return by_draw.min().item(), by_draw.max().item()
 
 
 def batches(photos: Sequence[PhotoFile], size: int) -> Iterator[list[PhotoFile]]:

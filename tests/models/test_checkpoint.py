@@ -52,6 +52,12 @@ def test_weights_of_what_a_network_wraps(weights):
     assert same(outer.inside.state_dict(), weights)
 
 
+def test_containers_within_containers(weights, tmp_path):
+    for found in ({"checkpoint": {"model": weights}, "epoch": 1}, {"state": {"model": {"state_dict": weights}}}):
+        torch.save(found | {"optimizer": {"state": {0: {"exp_avg": torch.ones(3)}}}}, tmp_path / "run.pt")
+        assert same(put(read_checkpoint(tmp_path / "run.pt")), weights)
+
+
 def test_a_network_and_its_average_have_to_be_told_apart(weights, tmp_path):
     both = {f"model.{name}": value for name, value in weights.items()} | {f"ema.{name}": value + 1 for name, value in weights.items()}
     with pytest.raises(UserError, match=r"hold the network 2 times, under ema\. and model\.\. .*checkpoint_part = 'ema'"):

@@ -222,6 +222,13 @@ def test_a_network_that_ends_the_process_does_not(tmp_path):
         loaded(Leaving())
 
 
+def test_what_a_network_prints_is_no_result(capsys):
+    loaded(Net(before=lambda x: (print("hello"), x)[1]))
+    out, err = capsys.readouterr()
+    assert "hello" not in out
+    assert "hello" in err
+
+
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
 def test_other_precisions_run_in_float32(dtype):
     model = loaded(Net().to(dtype))
@@ -241,6 +248,7 @@ def test_one_of_several_outputs():
     with pytest.raises(UserError, match="'7' is none of their numbers, 0 to 1"):
         loaded(several, output="7")
     assert "returns 2 outputs" in said(Net(lambda scores: [scores, scores]))
+    assert loaded(Net(lambda scores: (scores,))).notices == ()
 
 
 def test_scores_by_name():
@@ -250,6 +258,8 @@ def test_scores_by_name():
         loaded(named)
     with pytest.raises(UserError, match="nothing called 'nope'"):
         loaded(named, output="nope")
+    with pytest.raises(UserError, match="returned as 'out' is a list, no tensor of class scores"):
+        loaded(Net(lambda scores: {"out": [scores, scores]}))
     record = type("Record", (), {"seg": torch.zeros(1)})()
     assert scores_of(record, "seg") is record.seg
 

@@ -228,3 +228,16 @@ def test_samples_have_labels_where_they_can_be_read():
     assert all(file.labels is None for file in sample_files(list(samples()), CITYSCAPES19))
     with pytest.raises(UserError, match="Unknown sample"):
         sample_files(["zebra"], VOC7)
+
+
+def test_a_victim_that_draws_at_random_has_a_range_and_one_that_does_not_has_none(files):
+    plan = by_source([Settings(attack="fgsm", eps=4)], [LRASPP], [LRASPP, f"{LRASPP}+random-noise"])
+    study = result(plan, files[:1])
+    assert study.cell(0, 0).draws is None
+    low, high = study.cell(0, 1).draws
+    assert low < high
+    assert low <= study.cell(0, 1).adversarial.miou <= high
+    alone, random = transfer_rows(study)
+    assert (alone["low_draw"], alone["high_draw"]) == (None, None)
+    assert (random["low_draw"], random["high_draw"]) == (low, high)
+    assert any(f"{LRASPP}+random-noise draws at random. Its figures are over 8 draws" in said for said in study.warnings)

@@ -100,7 +100,7 @@ def show_numbers(study: Transfer) -> None:
     rows = [cell_values(study, cell) for cell in study.cells]
     if not rows:
         return
-    columns = [name for name in rows[0] if name != "transforms" or any(row["transforms"] for row in rows)]
+    columns = [name for name in rows[0] if name not in ("transforms", "draws") or any(row[name] for row in rows)]
     percent = st.column_config.NumberColumn(format="%.1f %%")
     st.dataframe(
         {name: [row[name] for row in rows] for name in columns},
@@ -108,6 +108,9 @@ def show_numbers(study: Transfer) -> None:
         placeholder="–",
         column_config={
             **{name: percent for name in columns if "mIoU" in name or "accuracy" in name},
+            "draws": st.column_config.TextColumn(
+                help="Adversarial mIoU in per cent over the draws of a random victim, which count together."
+            ),
             "IoU ratio": st.column_config.NumberColumn(format="%.3f", help="Adversarial over clean mIoU of the victim (Arnab et al.)."),
             "gradients": st.column_config.NumberColumn(format="%d", help="Gradient evaluations per picture."),
             "passes": st.column_config.NumberColumn(format="%.0f", help=PASSES_HELP),
@@ -129,6 +132,7 @@ def cell_values(study: Transfer, cell: TransferCell) -> dict[str, Any]:
         "victim": study.plan.victims[cell.victim],
         f"clean {name}": 100 * cell.clean.miou,
         f"adversarial {name}": None if adversarial is None else 100 * adversarial.miou,
+        "draws": None if cell.draws is None else f"{100 * cell.draws[0]:.1f} to {100 * cell.draws[1]:.1f}",
         "IoU ratio": cell.iou_ratio,
         "clean accuracy": 100 * cell.clean.pixel_accuracy,
         "adversarial accuracy": None if adversarial is None else 100 * adversarial.pixel_accuracy,
