@@ -99,6 +99,11 @@ def three_hundred(eps: float) -> Mapping[str, Any]:
     return {"norm": "linf", "alpha": None, "steps": 300, "against": "truth"}
 
 
+def one_hundred(eps: float) -> Mapping[str, Any]:
+    """100 iterations with the radius eps throughout, as on classifiers (2003.01690)."""
+    return {**three_hundred(eps), "steps": 100, "variant": "constant"}
+
+
 def three_hundred_at_eps(eps: float) -> Mapping[str, Any]:
     """300 iterations with the radius eps throughout (2407.09150)."""
     return {**three_hundred(eps), "variant": "constant"}
@@ -330,7 +335,7 @@ ROWS = (
         None,
         r"x_{t+1} = P\big(x_t + \tfrac34 (z_t - x_t) + \tfrac14 (x_t - x_{t-1})\big),\quad z_t = P(x_t + \eta_t\,\mathrm{sign}\,\nabla L)",
         red=False,
-        published={SEA: three_hundred},
+        published={SEA: three_hundred, "Croce & Hein, 2020": one_hundred},
     ),
     apgd(
         "apgd-mce",
