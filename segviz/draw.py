@@ -142,6 +142,28 @@ def heat(confidence: np.ndarray) -> np.ndarray:
     return cv2.cvtColor(cv2.applyColorMap(confidence, cv2.COLORMAP_VIRIDIS), cv2.COLOR_BGR2RGB)
 
 
+def flip_times(clean: np.ndarray, looks: Sequence[tuple[float, np.ndarray]], photo: np.ndarray) -> np.ndarray:
+    """When each pixel first had another class than in the map `clean` (H,W), over the darkened photo, (H,W,3) uint8.
+
+    `looks` are maps (H,W) in the order of the run, each with its place in it in [0,1]: viridis, dark for the start and yellow for the end.
+    """
+    picture = grey(photo) // 2
+    colours = heat(np.arange(256, dtype=np.uint8)[None])[0]
+    for place, prediction in reversed(looks):
+        picture[prediction != clean] = colours[round(255 * place)]
+    return picture
+
+
+def spectrum(x_adv: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Spectrum of the change (mean of the channels) between photos (H,W,3) uint8, low frequencies in the middle, (H,W,3) uint8.
+
+    log(1 + magnitude) of the discrete Fourier transform on the viridis scale, yellow for the strongest; all dark without a change.
+    """
+    change = (x_adv.astype(np.float32) - x).mean(2)
+    level = np.log1p(np.abs(np.fft.fftshift(np.fft.fft2(change))))
+    return heat((255 * level / max(level.max(), 1e-9)).round().astype(np.uint8))
+
+
 def png(picture: np.ndarray) -> bytes:
     """Lossless PNG of a picture (H,W,3) RGB or (H,W) grey, uint8."""
     channels = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR) if picture.ndim == 3 else picture

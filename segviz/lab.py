@@ -21,7 +21,19 @@ from segviz.data.samples import Sample, samples
 from segviz.deferred import torch
 from segviz.models.load import computed_on
 from segviz.models.zoo import ModelEntry
-from segviz.records import Figures, Frame, LeftOut, Outcome, Picture, Point, Report, Trajectory, figures_of_counts, signs_of_no_gradient
+from segviz.records import (
+    Doubt,
+    Figures,
+    Frame,
+    LeftOut,
+    Outcome,
+    Picture,
+    Point,
+    Report,
+    Trajectory,
+    figures_of_counts,
+    signs_of_no_gradient,
+)
 from segviz.settings import Settings
 from segviz.types import UNSAID, VOID, Goal, Step, StepKind, UserError
 
@@ -337,8 +349,24 @@ def figures_of(prediction: Tensor, reference: Tensor, classes: int) -> Figures:
 def frame_of(step: Step) -> Frame:
     """The first image of a Step in 8-bit values."""
     pixels = (step.x_adv[0] * 255).round().byte().permute(1, 2, 0).cpu().numpy()
-    confidence = (step.logits[0].softmax(0).amax(0) * 255).round().byte().cpu().numpy()
-    return Frame(step.index, pixels, step.prediction[0].byte().cpu().numpy(), confidence)
+    probabilities = step.logits[0].softmax(0)
+    confidence = eight_bit(probabilities.amax(0))
+    return Frame(step.index, pixels, step.prediction[0].byte().cpu().numpy(), confidence, doubt_of(probabilities))
+
+
+def doubt_of(probabilities: Tensor) -> Doubt | None:
+    """How sure a network is, from the probabilities (C,H,W) of its classes; None where it has one class alone."""
+    classes = probabilities.shape[0]
+    if classes < 2:
+        return None
+    highest, which = probabilities.topk(2, 0)
+    entropy = torch.special.entr(probabilities).sum(0) / math.log(classes)
+    return Doubt(which[1].byte().cpu().numpy(), eight_bit(highest[0] - highest[1]), eight_bit(entropy.clamp(max=1)))
+
+
+def eight_bit(share: Tensor) -> np.ndarray:
+    """A map (H,W) in [0,1] as uint8 with 255 for 1."""
+    return (share * 255).round().byte().cpu().numpy()
 
 
 def point_of(step: Step, figures: Figures) -> Point:

@@ -51,13 +51,30 @@ class Figures:
 
 
 @dataclass(frozen=True)
+class Doubt:
+    """How sure a network is of each pixel, maps (H,W) uint8.
+
+    `second` is the class of the second highest probability, `margin` by how much the first one's is higher (255 = 1), `entropy` that of all
+    probabilities as a share of the largest possible one, the logarithm of the number of classes (255 = 1).
+    """
+
+    second: np.ndarray
+    margin: np.ndarray
+    entropy: np.ndarray
+
+
+@dataclass(frozen=True)
 class Frame:
-    """What is on screen at one iteration: `pixels` (H,W,3) uint8, `prediction` (H,W) uint8, `confidence` (H,W) uint8 (255 = 1)."""
+    """What is on screen at one iteration: `pixels` (H,W,3) uint8, `prediction` (H,W) uint8, `confidence` (H,W) uint8 (255 = 1).
+
+    `doubt` says more of how sure the network was; None of looks that were kept before it was asked for.
+    """
 
     index: int
     pixels: np.ndarray
     prediction: np.ndarray
     confidence: np.ndarray
+    doubt: Doubt | None = None
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,8 @@ BASIC = (*SIX[:3], PERTURBATION_RGB, *SIX[3:], "Clean confidence", "Adversarial 
 """The layers that every run has."""
 
 IN_A_CALL = "Video call"
+FLIP_TIME, SPECTRUM = "Flip time", "Spectrum of the perturbation"
+ENTROPY, MARGIN_OF_CLASS, SECOND = "entropy", "margin", "second-best class"
 
 
 def layers_of(
@@ -59,10 +61,35 @@ def layers_of(
         for name, back in (("blurred", draw.out_of_focus), ("replaced", draw.blue_wall)):
             found[f"{IN_A_CALL}, {name}"] = partial(in_a_call, photo, clean, back)
             found[f"{IN_A_CALL}, {name}, attacked"] = partial(in_a_call, frame.pixels, frame, back)
+    found |= doubt_layers(clean, frame, drawn_map)
+    if trajectory.settings.steps > 0:
+        found[FLIP_TIME] = partial(drawn_flip_times, trajectory)
+        found[SPECTRUM] = lambda: draw.spectrum(frame.pixels, photo)
     target = trajectory.target
     if target is not None:
         found["Target map"] = lambda: drawn_map(target)
     return found
+
+
+def doubt_layers(clean: Frame, frame: Frame, drawn_map: Callable[[np.ndarray], np.ndarray]) -> dict[str, Callable[[], np.ndarray]]:
+    """How sure the network was, before and after, as far as it was asked."""
+    found: dict[str, Callable[[], np.ndarray]] = {}
+    for name, doubt in (("Clean", clean.doubt), ("Adversarial", frame.doubt)):
+        if doubt is not None:
+            found[f"{name} {ENTROPY}"] = partial(draw.heat, doubt.entropy)
+            found[f"{name} {MARGIN_OF_CLASS}"] = partial(draw.heat, doubt.margin)
+            found[f"{name} {SECOND}"] = partial(drawn_map, doubt.second)
+    return found
+
+
+def drawn_flip_times(trajectory: Trajectory) -> np.ndarray:
+    """When each pixel first left its class, as far as iterations are stored."""
+    clean, *others = trajectory.frames
+    last = trajectory.curve[-1].index
+    looks = [(frame.index / max(last, 1), frame.prediction) for frame in others]
+    if trajectory.final is not None:
+        looks.append((1.0, trajectory.final.prediction))
+    return draw.flip_times(clean.prediction, looks, trajectory.picture.pixels)
 
 
 def in_a_call(picture: np.ndarray, frame: Frame, back: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
@@ -82,6 +109,14 @@ def layer_title(layer: str, settings: Settings) -> str:
         return f"{layer}: blue −{scale} … white 0 … red +{scale} of 255, mean of RGB"
     if layer == FLIPPED:
         return f"{layer}: orange where the class is not that of the clean map"
+    if layer == FLIP_TIME:
+        return f"{layer}: dark at the first iterations … yellow at the last; grey photo: never"
+    if layer == SPECTRUM:
+        return f"{layer}: low frequencies in the middle, log scale, yellow strongest"
+    if layer.endswith(ENTROPY):
+        return f"{layer}: dark sure … yellow as unsure as possible"
+    if layer.endswith(MARGIN_OF_CLASS):
+        return f"{layer}: dark 0 … yellow 1, first class less second"
     if layer == PERTURBATION_RGB:
         return f"{layer}: ×{127.5 / scale:.3g} about grey"
     return layer
