@@ -43,8 +43,9 @@ class Uploads:
         if not most or any(mark == other for _, other in files):
             return
         if len(files) >= most:
+            told = "one upload" if most == 1 else f"{most} uploads"
             minutes = max(round((HOUR - (now - files[0][0])) / 60), 1)
-            raise UserError(f"This server takes {most} uploads per hour from you, and you have made them. Try again in {minutes} min.")
+            raise UserError(f"This server takes {told} per hour from you. Try again in {minutes} min.")
         files.append((now, mark))
 
 
