@@ -1,7 +1,11 @@
 """The strip of the lab's runs, driven by AppTest: kept over a reload, pinned, compared, deleted, taken along."""
 
+import io
+
+import numpy as np
 import pytest
-from app_page import button, choose, control, finish, open_page, press, text
+from app_page import button, choose, control, finish, open_page, press, text, upload
+from PIL import Image
 
 from segviz.history import new_token
 from segviz.ui.lab import history
@@ -14,6 +18,18 @@ def browser(monkeypatch, tmp_path):
     monkeypatch.setenv("SEGVIZ_CACHE", str(tmp_path))
     monkeypatch.setenv("SEGVIZ_RUNS_MB", "100")
     monkeypatch.setattr(history, "token_of_browser", lambda: token)
+
+
+def test_a_run_on_ones_own_picture_is_kept_only_if_asked(tmp_path):
+    app = open_page(image="own", attack="fgsm")
+    data = io.BytesIO()
+    Image.fromarray(np.full((64, 96, 3), 120, np.uint8)).save(data, "PNG")
+    upload(app, "Photo", ("mine.png", data.getvalue(), "image/png"))
+    finish(press(finish(app), "Run"))
+    assert not list(tmp_path.rglob("*.run"))
+    press(app, "Keep this run")
+    assert [box.label for box in ticks(app)] == ["FGSM, ε 4"]
+    assert list(tmp_path.rglob("*.run"))
 
 
 def ticks(app):

@@ -22,10 +22,11 @@ from segviz.ui.kit.pictures import COLOURS, encoded, show_row
 from segviz.ui.kit.running import told_here
 from segviz.ui.kit.session import uploaded
 from segviz.ui.kit.state import page_state
-from segviz.ui.kit.words import image_title
+from segviz.ui.kit.words import OWN, image_title
 from segviz.ui.lab.state import Lab
 
 COOKIE = "segviz_runs"
+KEEPING = "A run on your own picture is kept on this server, with the picture, only if you press this. Delete it below at any time."
 
 _remember = st.components.v2.component(
     "segviz_remember",
@@ -61,15 +62,15 @@ def strip_of_tab() -> RunStrip:
 
 
 def remember_run(state: Lab, trajectory: Trajectory) -> None:
-    """Keep the run that has just ended."""
-    strip = strip_of_tab()
-    job = state.job
-    if job is None or job.id == strip.remembered or trajectory is not job.latest:
+    """Keep the run that has just ended; one on the user's own picture only if he says so."""
+    strip, job = strip_of_tab(), state.job
+    if not limit() or job is None or job.id == strip.remembered or trajectory is not job.latest:
         return
     if trajectory.report is None or trajectory.settings.steps == 0:
         return
-    strip.remembered = job.id
-    strip.history.remember(trajectory, name_of_run(trajectory))
+    if trajectory.settings.image != OWN or st.button("Keep this run", icon=":material/save:", help=KEEPING, key="history_keep"):
+        strip.remembered = job.id
+        strip.history.remember(trajectory, name_of_run(trajectory))
 
 
 def name_of_run(trajectory: Trajectory) -> str:

@@ -9,6 +9,7 @@ from segviz.ui.kit.links import link_refused
 from segviz.ui.kit.running import Running
 from segviz.ui.kit.session import first_trajectory, identity, look_only, queue
 from segviz.ui.kit.state import asked_by_link, page_state, tab
+from segviz.ui.kit.words import OWN
 from segviz.ui.lab.controls import NOTHING_DRAWN
 
 PAGE = "pages/attack_lab.py"
@@ -49,8 +50,9 @@ def lab() -> Lab:
 
 
 def start_run(state: Lab, settings: Settings, picture: Picture, again: bool = False) -> None:
-    """Queue a run, or take the result of one like it that is kept, unless it is to be made `again`."""
-    state.job, state.wanted = queue(run_attack, settings, picture, keep=True, again=again), (settings, picture)
+    """Queue a run, or take the result of one like it that is kept, unless it is to be made `again`; of one's own picture none is kept."""
+    job = queue(run_attack, settings, picture, keep=settings.image != OWN, again=again)
+    state.job, state.wanted = job, (settings, picture)
 
 
 def run_in_view(state: Lab, settings: Settings, picture: Picture) -> None:
