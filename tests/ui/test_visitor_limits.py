@@ -28,6 +28,7 @@ def test_a_visitor_makes_so_many_runs_at_a_time(monkeypatch):
 def test_a_visitor_uploads_so_much_in_an_hour(monkeypatch):
     monkeypatch.setenv("SEGVIZ_UPLOADS_PER_HOUR", "1")
     seen = Uploads()
+    monkeypatch.setattr(session, "visitor", lambda: "me")
     monkeypatch.setattr(session, "uploads_seen", lambda: seen)
     app = open_page(image="own")
     for number in (1, 2):

@@ -1,12 +1,13 @@
 """The strip of the last and the pinned runs: names, pins, comparison, one file."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 import streamlit as st
 
 from segviz import draw
+from segviz.attacks.catalog import steps_of
 from segviz.attacks.rows import ATTACKS
 from segviz.defences.titles import short_title
 from segviz.engine.kept import limit
@@ -185,7 +186,10 @@ def unlike_names(runs: Sequence[KeptRun]) -> list[str]:
 
 def unlike_settings(runs: Sequence[Trajectory]) -> dict[str, list[str]]:
     """By label the settings that are not the same in all runs, as text, run by run."""
-    told = [{name: FIELDS[name].format(value) for name, value in asdict(run.settings).items()} for run in runs]
+    told = [
+        {name: FIELDS[name].format(value) for name, value in asdict(replace(run.settings, steps=steps_of(run.settings))).items()}
+        for run in runs
+    ]
     found = {name: [one[name] for one in told] for name in told[0] if len({one[name] for one in told}) > 1}
     named = {FIELDS[name].label or name: values for name, values in found.items()}
     if "Model" in named:
