@@ -350,7 +350,7 @@ def frame_of(step: Step) -> Frame:
     """The first image of a Step in 8-bit values."""
     pixels = (step.x_adv[0] * 255).round().byte().permute(1, 2, 0).cpu().numpy()
     probabilities = step.logits[0].softmax(0)
-    confidence = eight_bit(probabilities.amax(0))
+    confidence = share_map(probabilities.amax(0))
     return Frame(step.index, pixels, step.prediction[0].byte().cpu().numpy(), confidence, doubt_of(probabilities))
 
 
@@ -361,10 +361,10 @@ def doubt_of(probabilities: Tensor) -> Doubt | None:
         return None
     highest, which = probabilities.topk(2, 0)
     entropy = torch.special.entr(probabilities).sum(0) / math.log(classes)
-    return Doubt(which[1].byte().cpu().numpy(), eight_bit(highest[0] - highest[1]), eight_bit(entropy.clamp(max=1)))
+    return Doubt(which[1].byte().cpu().numpy(), share_map(highest[0] - highest[1]), share_map(entropy.clamp(max=1)))
 
 
-def eight_bit(share: Tensor) -> np.ndarray:
+def share_map(share: Tensor) -> np.ndarray:
     """A map (H,W) in [0,1] as uint8 with 255 for 1."""
     return (share * 255).round().byte().cpu().numpy()
 
