@@ -57,6 +57,7 @@ else:
                 st.Page("pages/transfer.py", title="Transfer"),
                 st.Page("pages/image_scaling.py", title="Image scaling"),
                 st.Page("pages/defences.py", title="Defences"),
+                st.Page("pages/certificate.py", title="Certificate"),
             ],
             "Studies": [st.Page("pages/curves.py", title="Curves"), st.Page("pages/leaderboard.py", title="Leaderboard")],
             "More": [

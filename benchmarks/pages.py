@@ -32,7 +32,7 @@ st.write("A line of text.")
 st.image(np.zeros((213, 320, 3), np.uint8))
 st.line_chart([1, 3, 2])
 """
-PAGES = ("attack_lab", "compare", "targets", "transfer", "image_scaling", "defences", "curves", "leaderboard")
+PAGES = ("attack_lab", "compare", "targets", "transfer", "image_scaling", "defences", "certificate", "curves", "leaderboard")
 """The pages that begin with pictures, a chart or a table."""
 
 FIRST_PICTURE = """() => [...document.querySelectorAll('[data-testid="stMain"] img, [data-testid="stMain"] canvas, .js-plotly-plot svg')]

@@ -4,15 +4,18 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
+from segviz import draw
 from segviz.attacks.catalog import iterations_of
 from segviz.classroom.evidence import Evidence
 from segviz.classroom.lessons import LessonRun
 from segviz.classroom.make import evidence_of_runs
 from segviz.defences.catalog import evaluations_of
 from segviz.engine.view import LivePicture, LiveView, Series
+from segviz.models.zoo import model_entry
 from segviz.records import Point, Trajectory
 from segviz.settings import Settings
 from segviz.studies import runs
+from segviz.studies.certify import Certificate, CertifySettings
 from segviz.studies.compare import Entrant
 from segviz.studies.defences import Ladder, Survey, Trial
 from segviz.studies.gallery import NoView, PhotoView
@@ -257,6 +260,26 @@ def ladder_view(ladder: Ladder, *asked: Any) -> LiveView:
     return LiveView(done, total, f"{done} of {total} runs", (), tuple(series), pictures)
 
 
+def certificate_view(found: Certificate, settings: CertifySettings, *asked: Any) -> LiveView:
+    """A certificate: its map by the looks so far, white where it abstains."""
+    label_set = model_entry(settings.model).label_set
+    done, total = found.first + found.looks, settings.first_looks + settings.looks
+    pictures = {
+        "photo": LivePicture(found.picture.pixels, caption="Input"),
+        "clean": LivePicture(found.clean, caption="Clean map, one look", often=True),
+    }
+    figures: tuple[tuple[str, str, str], ...] = ()
+    if found.first:
+        pictures["top"] = LivePicture(found.top, caption="Under noise, most looks", often=True)
+    if found.looks:
+        certified = found.certified()
+        pictures["certified"] = LivePicture(draw.certified_map(certified, label_set), caption="Certified, white: abstains", often=True)
+        accuracy = found.figures_of(certified).pixel_accuracy
+        figures = (("Certified pixel accuracy", as_percent(accuracy), ""), ("Abstains at", as_percent(found.abstained), ""))
+    doing = f"{done} of {total} noisy looks" + (", which choose the classes" if found.first < settings.first_looks else "")
+    return LiveView(done, total, doing, figures, (), pictures)
+
+
 def study_view(progress: Progress, *asked: Any) -> LiveView:
     """A study of many runs: how far it is."""
     rest = f", about {time_in_words(progress.eta)} to go" if progress.eta is not None else ""
@@ -297,6 +320,7 @@ VIEWS: dict[Callable[..., Any], Callable[..., LiveView]] = {
     runs.run_trial: trial_view,
     runs.run_survey: survey_view,
     runs.run_ladder: ladder_view,
+    runs.run_certificate: certificate_view,
     runs.run_study: study_view,
     runs.run_search: search_view,
     runs.run_views: gallery_view,

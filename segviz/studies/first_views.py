@@ -18,6 +18,7 @@ from segviz.places import ASSETS
 from segviz.records import Picture, Trajectory
 from segviz.settings import GIVEN, Settings
 from segviz.studies import runs
+from segviz.studies.certify import CertifySettings
 from segviz.studies.compare import within_budget
 from segviz.studies.first_transfer import MODELS
 from segviz.studies.scaling import ScalingSettings, sample_full_size
@@ -78,10 +79,17 @@ def one_photo_transferred() -> Work:
     return runs.run_transfer, (plan, sample_files([Settings().image], VOC7), None)
 
 
+def map_certified() -> Work:
+    """The default settings of the page of certificates."""
+    settings = CertifySettings()
+    return runs.run_certificate, (settings, sample_picture(settings.image, model_entry(settings.model)))
+
+
 FIRST: dict[str, Callable[[], Work]] = {
     "lab": attack_of_lab,
     "compare": attacks_side_by_side,
     "defences": defence_on_trial,
+    "certificate": map_certified,
     "targets": photos_to_a_map,
     "scaling": photo_in_a_photo,
     "transfer": one_photo_transferred,

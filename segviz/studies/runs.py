@@ -16,6 +16,7 @@ from segviz.models.load import default_device
 from segviz.models.zoo import model_entry
 from segviz.records import Picture, Trajectory
 from segviz.settings import Settings
+from segviz.studies.certify import Certificate, CertifySettings, certify
 from segviz.studies.compare import Entrant, compare
 from segviz.studies.defences import Ladder, Survey, Trial, growing_eps, on_trial, survey
 from segviz.studies.gallery import NoView, PhotoView, view_photo
@@ -83,6 +84,11 @@ def run_survey(settings: Settings, defences: Sequence[str], budget: int, stopped
 def run_ladder(settings: Settings, eps: Sequence[float], picture: Picture, keys: Sequence[str], stopped: Stopped) -> Iterator[Ladder]:
     """Several models, by their keys, under one attack at growing eps, as `growing_eps`."""
     return growing_eps(settings, eps, picture, {key: load_model(key, default_device()) for key in keys}, stopped)
+
+
+def run_certificate(settings: CertifySettings, picture: Picture, stopped: Stopped) -> Iterator[Certificate]:
+    """A certificate of one picture, as `certify`."""
+    return certify(settings, picture, load_model(settings.model, default_device()), stopped)
 
 
 def run_study(study: Study, results: Path, stopped: Stopped) -> Iterator[Progress]:

@@ -8,10 +8,11 @@ import pytest
 
 from segviz.engine.telling import Teller
 from segviz.lab import attack_picture
-from segviz.live.views import VIEWS, attack_view, comparison_view, morph_view, with_gaps
+from segviz.live.views import VIEWS, attack_view, certificate_view, comparison_view, morph_view, with_gaps
 from segviz.records import Picture, Point
 from segviz.settings import Settings
 from segviz.studies import first_views, runs
+from segviz.studies.certify import CertifySettings, certify
 from segviz.studies.compare import compare
 from segviz.studies.targets import Victim
 
@@ -63,6 +64,16 @@ def test_comparison_names_equal_attacks_apart(model, picture):
     assert [series.name for series in view.series] == ["pgd 1", "pgd 2"]
     assert [row[0] for row in view.table] == ["attack", "pgd 1", "pgd 2"]
     assert (view.done, view.total) == (2, 2)
+
+
+def test_a_certificate_is_told_look_by_look(model, picture):
+    settings = CertifySettings(sigma=0.05, first_looks=4, looks=64)
+    views = [certificate_view(found, settings) for found in certify(settings, picture, model)]
+    assert [view.done for view in views] == list(range(0, 69, 4))
+    assert views[1].doing == "4 of 68 noisy looks"
+    assert "certified" not in views[1].pictures
+    share = (views[-1].pictures["certified"].pixels == 255).all(2).mean()
+    assert ("Abstains at", f"{share:.1%}", "") in views[-1].figures
 
 
 def test_noise_alone_is_told_by_its_draws(model, picture):

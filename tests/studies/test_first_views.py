@@ -55,6 +55,15 @@ def test_the_comparison_and_the_trial_hold_the_run_of_the_lab():
     same_start(trial.adaptive.curve, now.adaptive.curve)
 
 
+def test_the_certificate():
+    shown, now = load("certificate"), looks("certificate", 4)
+    assert shown.settings == now.settings
+    assert (shown.ended, shown.looks) == (True, shown.settings.looks)
+    assert now.looks == 0
+    assert (shown.clean == now.clean).mean() > 0.999
+    assert (shown.top == now.top).mean() > 0.99
+
+
 def test_the_morphing_pictures_reach_the_map():
     shown, now = load("targets"), looks("targets", 4)
     for victim, today in zip(shown, now, strict=True):

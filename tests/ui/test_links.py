@@ -11,6 +11,7 @@ from segviz.fields import parameters
 from segviz.settings import Settings
 from segviz.studies.grid import AttackRow, Images
 from segviz.studies.precomputed import FIRST
+from segviz.ui.certificate.controls import TABLE as CERTIFICATE
 from segviz.ui.compare.controls import TABLE as COMPARE
 from segviz.ui.defences.controls import TABLE as DEFENCES
 from segviz.ui.image_scaling.controls import TABLE as SCALING
@@ -21,7 +22,15 @@ from segviz.ui.targets.controls import TABLE as TARGETS
 from segviz.ui.transfer.links import TABLE as TRANSFER
 from tests.cases import invalid, quick, valid
 
-TABLES = {"attack_lab": LINK, "compare": COMPARE, "targets": TARGETS, "transfer": TRANSFER, "image_scaling": SCALING, "defences": DEFENCES}
+TABLES = {
+    "attack_lab": LINK,
+    "compare": COMPARE,
+    "targets": TARGETS,
+    "transfer": TRANSFER,
+    "image_scaling": SCALING,
+    "defences": DEFENCES,
+    "certificate": CERTIFICATE,
+}
 
 # What was shared before there was one codec, with what it opens.
 SHARED_LINKS = [
@@ -106,6 +115,11 @@ SHARED_LINKS = [
         {"defence": "median=5", "attack": "apgd-js", "variant": "constant"},
         {"defence": "median=5", "attack": "apgd-js", "variant": "constant"},
     ),
+    (
+        "certificate",
+        {"image": "dog", "sigma": "0.1", "tau": "0.9", "n0": "5", "n": "300", "alpha": "0.01", "seed": "3"},
+        {"image": "dog", "sigma": 0.1, "tau": 0.9, "first_looks": 5, "looks": 300, "alpha": 0.01, "seed": 3},
+    ),
 ]
 
 
@@ -180,6 +194,7 @@ def test_the_lab_says_what_it_did_not_take_and_runs_nothing(query, said):
         ("image_scaling", {"size": "wide"}, "size: 'wide' is no target size."),
         ("targets", {"target": "class:road", "victims": "dog"}, "target is 'class:road'; of the classes of this model it must be one of"),
         ("defences", {"defence": "jpeg=1000"}, "defence: "),
+        ("certificate", {"sigma": "0.1", "tau": "0.2"}, "tau is 0.2; it must be a number between 0.5 and 0.99"),
         (
             "defences",
             {"defence": "jpeg", "attack": "cospgd", "variant": "constant"},

@@ -8,7 +8,14 @@ from segviz.engine.keys import content_key
 from segviz.studies.first_views import FIRST
 from segviz.types import UserError
 
-PAGES = {"compare": "compare", "defences": "defences", "targets": "targets", "image_scaling": "scaling", "transfer": "transfer"}
+PAGES = {
+    "compare": "compare",
+    "defences": "defences",
+    "certificate": "certificate",
+    "targets": "targets",
+    "image_scaling": "scaling",
+    "transfer": "transfer",
+}
 
 
 @pytest.mark.parametrize("page", PAGES)
