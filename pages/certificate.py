@@ -43,5 +43,5 @@ def show() -> None:
     show_certificate(state.certificate, state.shown)
 
 
-palette = model_entry(settings.model).label_set.palette if settings is not None else ()
-follow(show, state.job, live=watching(state.job, "certificate", progress, palette))
+label_set = model_entry(settings.model).label_set if settings is not None else None
+follow(show, state.job, live=watching(state.job, "certificate", progress, label_set))

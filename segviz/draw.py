@@ -46,9 +46,9 @@ def colour_map(labels: np.ndarray, palette: Sequence[Colour], shown: set[int] | 
     return picture
 
 
-def certified_map(labels: np.ndarray, label_set: LabelSet) -> np.ndarray:
+def certified_map(labels: np.ndarray, palette: Sequence[Colour]) -> np.ndarray:
     """A certified map (H,W) to its colours (H,W,3) uint8; white where nothing is certified (255)."""
-    picture = colour_map(labels, label_set.palette)
+    picture = colour_map(labels, palette)
     picture[labels == VOID] = 255
     return picture
 

@@ -110,7 +110,7 @@ def save_maps(found: Certificate, label_set: LabelSet, folder: Path) -> None:
         "input": found.picture.pixels,
         "clean_map": draw.colour_map(found.clean, label_set.palette),
         "noisy_map": draw.colour_map(found.top, label_set.palette),
-        "certified_map": draw.certified_map(found.certified(), label_set),
+        "certified_map": draw.certified_map(found.certified(), label_set.palette),
     }
     for name, picture in pictures.items():
         (folder / f"{name}.png").write_bytes(draw.png(picture))

@@ -262,7 +262,7 @@ def ladder_view(ladder: Ladder, *asked: Any) -> LiveView:
 
 def certificate_view(found: Certificate, settings: CertifySettings, *asked: Any) -> LiveView:
     """A certificate: its map by the looks so far, white where it abstains."""
-    label_set = model_entry(settings.model).label_set
+    palette = model_entry(settings.model).label_set.screen_palette
     done, total = found.first + found.looks, settings.first_looks + settings.looks
     pictures = {
         "photo": LivePicture(found.picture.pixels, caption="Input"),
@@ -273,7 +273,7 @@ def certificate_view(found: Certificate, settings: CertifySettings, *asked: Any)
         pictures["top"] = LivePicture(found.top, caption="Under noise, most looks", often=True)
     if found.looks:
         certified = found.certified()
-        pictures["certified"] = LivePicture(draw.certified_map(certified, label_set), caption="Certified, white: abstains", often=True)
+        pictures["certified"] = LivePicture(draw.certified_map(certified, palette), caption="Certified, white: abstains", often=True)
         accuracy = found.figures_of(certified).pixel_accuracy
         figures = (("Certified pixel accuracy", as_percent(accuracy), ""), ("Abstains at", as_percent(found.abstained), ""))
     doing = f"{done} of {total} noisy looks" + (", which choose the classes" if found.first < settings.first_looks else "")

@@ -4,11 +4,11 @@ from dataclasses import asdict, replace
 
 import streamlit as st
 
-from segviz.fields import Table, fields_of
+from segviz.fields import Table, fields_of, parameters
 from segviz.models.zoo import catalogue
 from segviz.studies.certify import CertifySettings
 from segviz.ui.kit.fields import marks, number, slider
-from segviz.ui.kit.links import LINK, open_link, parameters
+from segviz.ui.kit.links import LINK, open_link
 from segviz.ui.kit.state import put
 from segviz.ui.kit.subject import model_controls, open_with, upload_controls
 from segviz.ui.kit.words import OWN, image_keys, image_title

@@ -1,13 +1,13 @@
 """A certificate on screen: its figures, maps, and how much is certified within which radius."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
 from segviz import draw
-from segviz.data.label_sets import LabelSet
+from segviz.data.eye import Colour
 from segviz.export import json_of
 from segviz.models.zoo import model_entry
 from segviz.results import certificate_result
@@ -28,6 +28,7 @@ INTRODUCTION = (
 def show_certificate(found: Certificate, run: str) -> None:
     """What it is of, its figures, its maps and the chart."""
     settings = found.settings
+    label_set = model_entry(settings.model).label_set
     height, width = found.picture.pixels.shape[:2]
     before = MADE_BEFORE if run == "precomputed" else ""
     image = "your own picture" if settings.image == OWN else image_title(settings.image)
@@ -41,7 +42,7 @@ def show_certificate(found: Certificate, run: str) -> None:
     columns[2].metric("Abstains at", f"{found.abstained:.1%}")
     columns[3].metric("Pixel accuracy, network alone", f"{clean.pixel_accuracy:.1%}", help="One look without noise, nothing certified.")
     columns[4].metric("Radius, L2", f"{255 * settings.radius:.1f}/255", help="σ·Φ⁻¹(τ), in grey levels: the length of the whole change.")
-    show_row(maps_of(found, model_entry(settings.model).label_set), (run, found.looks, settings.tau))
+    show_row(maps_of(found, label_set.screen_palette), (run, found.looks, settings.tau))
     measured = "the network's own clean map" if found.own_prediction else "the label map"
     st.caption(
         f"Everything is at {width}x{height} pixels, figures are against {measured}. The radius is the length (L2 norm) of the change: one "
@@ -51,26 +52,25 @@ def show_certificate(found: Certificate, run: str) -> None:
         "not about the network's single look."
     )
     show_radii(found)
-    label_set = model_entry(settings.model).label_set
     download_buttons(
         "certificate",
         [
-            File("Certified map (PNG)", "certified.png", lambda: draw.png(draw.certified_map(found.certified(), label_set))),
+            File("Certified map (PNG)", "certified.png", lambda: draw.png(draw.certified_map(found.certified(), label_set.palette))),
             File("Settings and result (JSON)", "certificate.json", lambda: json_of(certificate_result(found, label_set))),
         ],
     )
 
 
-def maps_of(found: Certificate, label_set: LabelSet) -> dict[str, Callable[[], np.ndarray]]:
+def maps_of(found: Certificate, palette: Sequence[Colour]) -> dict[str, Callable[[], np.ndarray]]:
     """The picture and its maps by title, with functions that draw them."""
     maps: dict[str, Callable[[], np.ndarray]] = {
         "Input": lambda: found.picture.pixels,
-        "Clean map, one look": lambda: draw.colour_map(found.clean, label_set),
-        "Under noise, most looks": lambda: draw.colour_map(found.top, label_set),
-        "Certified, white: abstains": lambda: draw.certified_map(found.certified(), label_set),
+        "Clean map, one look": lambda: draw.colour_map(found.clean, palette),
+        "Under noise, most looks": lambda: draw.colour_map(found.top, palette),
+        "Certified, white: abstains": lambda: draw.certified_map(found.certified(), palette),
     }
     if not found.own_prediction:
-        maps["Label map"] = lambda: draw.colour_map(found.reference, label_set)
+        maps["Label map"] = lambda: draw.colour_map(found.reference, palette)
     return maps
 
 
