@@ -1,21 +1,23 @@
 """Links that were shared open the same view; what a link asks for in vain is said and starts nothing."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 from app_page import button, choose, control, finish, metrics, open_page, text
 from hypothesis import given
 from streamlit.testing.v1 import AppTest
 
+from segviz.attacks.catalog import check_settings
 from segviz.fields import parameters
 from segviz.settings import Settings
 from segviz.studies.grid import AttackRow, Images
 from segviz.studies.precomputed import FIRST
+from segviz.types import UserError
 from segviz.ui.certificate.controls import TABLE as CERTIFICATE
 from segviz.ui.compare.controls import TABLE as COMPARE
 from segviz.ui.defences.controls import TABLE as DEFENCES
 from segviz.ui.image_scaling.controls import TABLE as SCALING
-from segviz.ui.kit.links import LINK, link_of, read_link
+from segviz.ui.kit.links import LINK, OF_THE_ATTACK, link_of, read_link
 from segviz.ui.study.controls import TABLE as GRID
 from segviz.ui.study.controls import read_grid
 from segviz.ui.targets.controls import TABLE as TARGETS
@@ -145,9 +147,12 @@ def test_links_of_studies_open_the_same_grid():
 @given(valid())
 def test_the_link_of_settings_brings_them_back(wanted):
     link = read_link(link_of(wanted))
-    assert [
-        line for line in link.refused if not line.startswith(("region is", "break_region is", "target is", "other is", "variant is"))
-    ] == []
+    unfit = ["region is", "break_region is", "target is", "other is", "variant is"]
+    try:
+        check_settings(replace(wanted, variant=""))
+    except UserError:
+        unfit += [f"{name} is" for name in OF_THE_ATTACK]
+    assert [line for line in link.refused if not line.startswith(tuple(unfit))] == []
     if not link.refused:
         assert asdict(Settings(**link.values)) == asdict(wanted)
 
@@ -172,6 +177,8 @@ def test_what_a_link_asks_for_in_vain_is_named(case):
         ({"target": "unicorn", "goal": "class"}, "target is 'unicorn'; it must be one of"),
         ({"target": "road", "goal": "class"}, "target is 'road'; of the classes of this model it must be one of background, "),
         ({"variant": "constant"}, "variant is 'constant'; of the variants of PGD there are none."),
+        ({"attack": "dag", "norm": "l2"}, "norm is 'l2'. DAG is defined for the norm linf."),
+        ({"goal": "swap", "target": "cat", "other": "cat"}, "other is 'cat'; a class cannot be swapped with itself."),
         ({"stepz": "3"}, "This page has no setting 'stepz'. Perhaps steps is meant."),
     ],
 )

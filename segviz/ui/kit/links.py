@@ -9,6 +9,7 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from segviz.attacks.catalog import check_settings
 from segviz.attacks.rows import ATTACKS
 from segviz.attacks.transforms import TRANSFORMS
 from segviz.defences.titles import WRAPPER_TITLES
@@ -105,6 +106,10 @@ def read_link(query: Mapping[str, str], table: Table = LINK, check: Check | None
     check_classes(names, values, refused)
     if table.get("variant") == LINK["variant"]:
         check_variant(values, refused)
+    if table.get("attack") == LINK["attack"]:
+        check_attack(values, refused)
+    if values.get("goal") == "swap" and None is not values.get("target") == values.get("other"):
+        refused.append(f"other is {values.pop('other')!r}; a class cannot be swapped with itself.")
     if check is not None:
         check(values, refused)
     return Link(values, tuple(refused))
@@ -159,6 +164,21 @@ def check_variant(values: dict[str, Any], refused: list[str]) -> None:
     if values.get("variant") and values["variant"] not in attack.variants:
         known = f"it must be one of {', '.join(attack.variants)}" if attack.variants else "there are none"
         refused.append(f"variant is {values.pop('variant')!r}; of the variants of {attack.title} {known}.")
+
+
+OF_THE_ATTACK = ("goal", "norm", "restarts", "layer", "q", "transforms")
+"""Settings that not every attack takes."""
+
+
+def check_attack(values: dict[str, Any], refused: list[str]) -> None:
+    """Take the settings out that the link's attack cannot do anything with."""
+    attack = values.get("attack", FIELDS["attack"].default)
+    for name in OF_THE_ATTACK:
+        if name in values:
+            try:
+                check_settings(Settings(attack=attack, **{name: values[name]}))
+            except UserError as error:
+                refused.append(f"{name} is {FIELDS[name].format(values.pop(name))!r}. {error}")
 
 
 def open_link(page: str, table: Table, check: Check | None = None) -> dict[str, Any]:
