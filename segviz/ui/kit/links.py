@@ -172,11 +172,11 @@ OF_THE_ATTACK = ("goal", "norm", "restarts", "layer", "q", "transforms")
 
 def check_attack(values: dict[str, Any], refused: list[str]) -> None:
     """Take the settings out that the link's attack cannot do anything with."""
-    attack = values.get("attack", FIELDS["attack"].default)
+    plain = Settings(attack=values.get("attack", FIELDS["attack"].default), target="any", other="another")
     for name in OF_THE_ATTACK:
         if name in values:
             try:
-                check_settings(Settings(attack=attack, **{name: values[name]}))
+                check_settings(replace(plain, **{name: values[name]}))
             except UserError as error:
                 refused.append(f"{name} is {FIELDS[name].format(values.pop(name))!r}. {error}")
 
