@@ -125,6 +125,7 @@ def certified_set_result(found: CertifiedSet, settings: CertifySettings, label_s
         "pictures": found.pictures,
         "certified": named(found.figures, label_set),
         "abstained": found.abstained,
+        "warnings": list(found.warnings),
     }
 
 

@@ -234,12 +234,16 @@ def test_certify_writes_json_and_pictures(small_photo, tmp_path, capsys):
     assert (pictures["certified_map"] == pictures["noisy_map"])[~white].all()
 
 
-def test_certify_adds_up_a_data_set(small_data, monkeypatch, capsys):
+def test_certify_adds_up_a_data_set(small_data, tmp_path, monkeypatch, capsys):
     monkeypatch.delenv("SEGVIZ_DATA", raising=False)
-    command = ["certify", "--data", str(small_data), "--limit", "2", "--sigma", "0.02", "--n0", "1", "--n", "70"]
+    data = shutil.copytree(small_data, tmp_path / "data")
+    void = sorted((data / "labels").iterdir())[0]
+    Image.fromarray(np.full_like(np.asarray(Image.open(void)), 255)).save(void)
+    command = ["certify", "--data", str(data), "--limit", "3", "--sigma", "0.02", "--n0", "1", "--n", "70"]
     assert main(command) == 0
     result = json.loads(capsys.readouterr().out)
-    assert (result["scope"], result["pictures"]) == ("data set", 2)
+    assert (result["scope"], result["pictures"], result["warnings"]) == ("data set", 2, [])
+    assert [lacking["picture"] for lacking in result["left_out"]] == [void.stem]
     assert 0.3 < result["certified"]["pixel_accuracy"] < 1
     assert result["certified"]["pixel_accuracy"] + result["abstained"] < 1.05
 

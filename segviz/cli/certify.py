@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections import deque
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from segviz.cli.options import (
     data_set_from,
     make_folders,
     photo,
+    say_left_out,
     say_warnings,
     terminal_fields,
     write_json,
@@ -24,9 +26,10 @@ from segviz.cli.options import (
 from segviz.data.label_sets import LabelSet
 from segviz.data.samples import sample_of_file
 from segviz.defences.load import load_model
-from segviz.lab import labels_of_sample, open_picture
+from segviz.lab import check_label_map, labels_of_sample, nothing_left, open_picture
 from segviz.models.load import default_device
 from segviz.models.zoo import model_entry
+from segviz.records import LeftOut
 from segviz.results import certificate_result, certified_set_result
 from segviz.studies.certify import Certificate, CertifySettings, added_up, certify
 from segviz.studies.evaluate import in_label_set
@@ -85,12 +88,23 @@ def whole_set(options: argparse.Namespace, settings: CertifySettings) -> None:
     make_folders(options.json and options.json.parent)
     entry, model = in_label_set(model_entry(settings.model), load_model(settings.model, default_device()), stored, wanted)
     entry = as_read(entry, options)
-    found = []
+    certificates, left_out = [], list[LeftOut]()
     for image, labels in tqdm(pairs, unit="image", file=sys.stderr):
         picture = open_picture(image.stem, image, labels, entry)
-        found.append(deque(certify(settings, picture, model), maxlen=1).pop())
-    result = certified_set_result(added_up(found), settings, model.label_set) | {"data": str(options.data)}
+        try:
+            check_label_map(picture)
+        except UserError as error:
+            left_out.append(LeftOut(picture.name, str(error)))
+            continue
+        certificates.append(deque(certify(settings, picture, model), maxlen=1).pop())
+    if not certificates:
+        raise nothing_left(left_out)
+    found = added_up(certificates)
+    result = certified_set_result(found, settings, model.label_set)
+    result |= {"data": str(options.data), "left_out": [asdict(lacking) for lacking in left_out]}
     write_json(result, options.json)
+    say_left_out(left_out)
+    say_warnings(found.warnings)
     say_certified(result)
 
 

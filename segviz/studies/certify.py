@@ -19,7 +19,7 @@ from segviz.deferred import torch
 from segviz.fields import check_all, like, setting
 from segviz.lab import check_label_map, label_tensor, to_tensor
 from segviz.models.load import computed_on
-from segviz.records import Figures, Picture
+from segviz.records import Figures, Picture, gathered
 from segviz.settings import FIELDS
 from segviz.types import VOID, UserError
 
@@ -289,6 +289,7 @@ class CertifiedSet:
     pictures: int
     counts: np.ndarray
     abstained: float
+    warnings: tuple[str, ...] = ()
 
     @property
     def figures(self) -> Figures:
@@ -301,4 +302,5 @@ def added_up(certificates: Sequence[Certificate]) -> CertifiedSet:
     maps = [one.certified() for one in certificates]
     tables = [table_with_abstention(one, other.reference, other.classes) for one, other in zip(maps, certificates, strict=True)]
     pixels = sum(one.size for one in maps)
-    return CertifiedSet(len(maps), np.sum(tables, 0), sum(int((one == ABSTAINED).sum()) for one in maps) / pixels)
+    abstained = sum(int((one == ABSTAINED).sum()) for one in maps) / pixels
+    return CertifiedSet(len(maps), np.sum(tables, 0), abstained, gathered((one.picture.name, one.warnings) for one in certificates))

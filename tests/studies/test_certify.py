@@ -2,6 +2,7 @@
 
 import math
 from collections import deque
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -155,6 +156,9 @@ def test_pixels_at_which_it_abstains_count_as_missed():
     assert found.abstained == 2 / 8
     both = added_up([found, found])
     assert both.pictures == 2
+    assert both.warnings == ()
+    said = added_up([replace(found, warnings=("odd",)), found]).warnings
+    assert said == (f"1 of 2 pictures ({found.picture.name}): odd",)
     assert both.figures == figures
     radii, accuracies = zip(*found.accuracy_by_radius(), strict=True)
     assert radii[0] == 0
