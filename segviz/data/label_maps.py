@@ -25,11 +25,14 @@ class LabelMap:
 
 
 class Stored(NamedTuple):
-    """The ids (H,W) uint8 that a file holds, what is to be said of that, and whether the label set's own colours confirm them."""
+    """The ids (H,W) uint8 that a file holds, what is to be said of that, and what of the label set confirms them, if anything.
+
+    That is "colours" where they were read by its colours, "palette" where the file's indices have its colours.
+    """
 
     ids: np.ndarray
     notices: tuple[str, ...] = ()
-    painted: bool = False
+    confirmed: str = ""
 
 
 def read_label_map(source: Path | bytes, photo: Photo, label_set: LabelSet) -> LabelMap:
@@ -48,7 +51,7 @@ def read_label_map(source: Path | bytes, photo: Photo, label_set: LabelSet) -> L
                 f"The label map is {ids.shape[1]}x{ids.shape[0]}, the photo {photo.original[0]}x{photo.original[1]}. "
                 "They must have the same size."
             )
-        found = understood(ids, label_set, stored.painted)
+        found = understood(ids, label_set, stored.confirmed)
     height, width = photo.pixels.shape[:2]
     indices = np.array(Image.fromarray(found.indices).resize((width, height), Image.Resampling.NEAREST))
     return LabelMap(indices, moving(image) + stored.notices + turned + found.notices)
@@ -59,7 +62,7 @@ def read_map(source: Path | bytes, label_set: LabelSet) -> LabelMap:
     with naming(source):
         image = decode(source, ("PNG",))
         stored = stored_ids(image, source, label_set)
-        found = understood(np.array(upright(Image.fromarray(stored.ids), orientation_of(image)[0])), label_set, stored.painted)
+        found = understood(np.array(upright(Image.fromarray(stored.ids), orientation_of(image)[0])), label_set, stored.confirmed)
     return LabelMap(found.indices, moving(image) + stored.notices + found.notices)
 
 
@@ -143,7 +146,7 @@ def ids_of_palette(indices: np.ndarray, palette: list[Colour], label_set: LabelS
     own = label_set.painted
     agreeing = bool(named) and all(palette[i] in own.get(i, ()) for i in named)
     if agreeing or label_set.reading.by == "ids" or all(palette[i] == (i, i, i) for i in named):
-        return Stored(indices, painted=agreeing)
+        return Stored(indices, confirmed="palette" if agreeing else "")
     if not label_set.reading.by and label_set.colours:
         refuse_palette_of_another(palette, named, label_set)
     known = all(palette[i] in label_set.colours or i == VOID for i in used)
@@ -156,7 +159,7 @@ def ids_of_palette(indices: np.ndarray, palette: list[Colour], label_set: LabelS
             f"The label map's palette is not in the order of {label_set.name}'s ids; it was read by its colours, which are all "
             f"{label_set.name}'s."
         )
-        return Stored(table[indices], (said,), painted=True)
+        return Stored(table[indices], (said,), "colours")
     if all(len(set(palette[i])) == 1 for i in used):
         said = "The label map's palette is grey, and not in the order of its levels; the grey levels were taken for the ids."
         return Stored(np.array([colour[0] for colour in palette], np.uint8)[indices], (said,))
@@ -202,7 +205,7 @@ def ids_of_colours(pixels: np.ndarray, label_set: LabelSet) -> Stored:
         return Stored(pixels[..., 0].copy())
     refuse_colours(colours, label_set)
     table = np.array([label_set.colours[colour] for colour in colours], np.uint8)
-    return Stored(table[places.reshape(packed.shape)], painted=True)
+    return Stored(table[places.reshape(packed.shape)], confirmed="colours")
 
 
 def refuse_colours(colours: list[Colour], label_set: LabelSet) -> None:
@@ -222,10 +225,10 @@ def refuse_colours(colours: list[Colour], label_set: LabelSet) -> None:
     )
 
 
-def understood(ids: np.ndarray, label_set: LabelSet, painted: bool) -> LabelMap:
+def understood(ids: np.ndarray, label_set: LabelSet, confirmed: str) -> LabelMap:
     """Ids (H,W) as classes of the label set, with what makes them look misread; raises UserError for ids that it does not have.
 
-    `painted`: the label set's own colours confirm the ids.
+    `confirmed` as in `Stored`.
     """
     values = np.unique(ids)
     thin = thin_rims(ids)
@@ -239,8 +242,8 @@ def understood(ids: np.ndarray, label_set: LabelSet, painted: bool) -> LabelMap:
         elif len(values) <= 2 and not label_set.reading.mask_class:
             hint = f" If it is a mask, say what {values[-1]} stands for (--mask-class CLASS)."
         raise UserError(f"{error}{hint}") from None
-    said = [] if label_set.reading.mask_class else [*of_void(values, indices, label_set, painted)]
-    if not painted:
+    said = [] if label_set.reading.mask_class else [*of_void(values, indices, label_set, confirmed)]
+    if not confirmed:
         said += of_ids(ids, values, label_set)
     if len(thin):
         said.append(
@@ -250,19 +253,21 @@ def understood(ids: np.ndarray, label_set: LabelSet, painted: bool) -> LabelMap:
     return LabelMap(indices, tuple(said))
 
 
-def of_void(values: np.ndarray, indices: np.ndarray, label_set: LabelSet, painted: bool) -> Iterator[str]:
+def of_void(values: np.ndarray, indices: np.ndarray, label_set: LabelSet, confirmed: str) -> Iterator[str]:
     """What is to be said of class indices (H,W) of which many are void or all the same; `values` are those stored."""
     void, counted = (indices == VOID).mean(), [value for value in values.tolist() if label_set.class_of(value) != VOID]
-    if not counted:
+    if values.tolist() == [VOID]:
+        yield "Every pixel of the label map is 255, void. If 255 is a class, say which (--mask-class CLASS)."
+    elif not counted:
         yield f"Every pixel of the label map is void in {label_set.name}. If it is a mask, say of which class (--mask-class CLASS)."
     elif len(counted) == 1 and not void:
         yield f"Every pixel of the label map is {label_set.meaning(counted[0])}."
-    elif len(counted) == 1 and values.tolist() == [*counted, VOID] and not painted:
+    elif len(counted) == 1 and values.tolist() == [*counted, VOID] and not confirmed:
         yield (
             f"The label map holds 255 and {counted[0]} alone, as a mask does, but 255 is void here: {void:.0%} of the pixels do not count, "
             f"and those that do are {label_set.meaning(counted[0])}. If 255 is a class, say which (--mask-class CLASS)."
         )
-    elif len(counted) == 1:
+    elif len(counted) == 1 and confirmed != "palette":
         yield (
             f"All that counts in the label map is {label_set.meaning(counted[0])}; {void:.0%} of it is void. "
             "If it is a mask of another class, say of which (--mask-class CLASS)."

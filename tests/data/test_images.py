@@ -119,8 +119,7 @@ def test_an_orientation_that_does_not_exist_is_none(gradient):
 
 
 def test_an_orientation_that_is_no_number_is_damage(gradient):
-    exif = Image.Exif()
-    exif[0x0112] = "abc"
+    exif = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x02\0\x04\0\0\0abc\0\0\0\0\0"
     assert "EXIF data are damaged" in read_photo(encoded(gradient, exif=exif), 320).notices[0]
 
 
