@@ -14,7 +14,9 @@ from segviz.ui.kit.session import through_app
 from segviz.ui.kit.subject import chosen_picture
 from segviz.ui.lab import view
 from segviz.ui.lab.controls import settings_controls
+from segviz.ui.lab.glance import show_purpose
 from segviz.ui.lab.history import remember_run, show_run_strip
+from segviz.ui.lab.lens import show_lens
 from segviz.ui.lab.running import show_running
 from segviz.ui.lab.state import PAGE, lab, look_or_run, run_again, run_in_view
 from segviz.ui.live import live_status, looking
@@ -30,6 +32,7 @@ with st.sidebar:
     except UserError as error:
         st.error(str(error))
 
+show_purpose()
 bar = st.container()
 if settings is not None and picture is not None:
     look_or_run(state, settings, picture)
@@ -53,6 +56,7 @@ def show() -> None:
             st.caption("The settings on the left have changed since this run. Press **Run** to use them.")
     label_set = label_set_of(trajectory)
     frame, cursor = view.frame_on_screen(trajectory, state.run_name)
+    glance, lens = st.container(), st.container()
     view.show_run_figures(trajectory, frame, cursor)
     view.show_outcomes(trajectory)
     pictures, side = st.columns([3, 2], gap="medium")
@@ -62,8 +66,10 @@ def show() -> None:
         shown = view.show_legend(trajectory, frame, label_set)
     # The picture first: charts take the browser longest.
     with pictures:
-        view.show_pictures(trajectory, frame, label_set, shown)
+        view.show_pictures(trajectory, frame, label_set, shown, glance)
         view.show_run_files(trajectory)
+    with lens:
+        show_lens(trajectory, frame)
     with curves:
         view.show_run_curves(trajectory, cursor)
     remember_run(state, trajectory)

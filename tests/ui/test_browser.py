@@ -45,6 +45,7 @@ def test_run_swipe_and_download(page, address, model):
 
     divider = page.get_by_test_id("segviz-divider")
     before = float(divider.get_attribute("aria-valuenow") or "nan")
+    divider.scroll_into_view_if_needed()
     box = divider.bounding_box()
     assert box is not None
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
@@ -103,3 +104,22 @@ def test_closed_tab_gives_its_run_up(browser, page, address):
     expect(page.locator(STOP)).to_be_enabled()
     page.locator(STOP).click()
     wait_for_end(page)
+
+
+@pytest.mark.parametrize(("width", "height"), [(1920, 1080), (1280, 720)])
+def test_nothing_is_cut_on_a_projector_nor_enlarged_by_half(page, address, width, height):
+    """A window of 1280 x 720 is what one of 1920 x 1080 is at 150 %."""
+    page.set_viewport_size({"width": width, "height": height})
+    open_lab(page, address)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    pictures = page.locator(".st-key-glance img")
+    expect(pictures).to_have_count(4)
+    boxes = [pictures.nth(number).bounding_box() for number in range(4)]
+    assert all(box["x"] >= 0 and box["x"] + box["width"] <= width for box in boxes)
+    # Photos beside one another, the maps right below them.
+    assert boxes[0]["y"] == boxes[1]["y"] < boxes[2]["y"] == boxes[3]["y"]
+    assert min(box["width"] for box in boxes) > 250
+    if height == 1080:
+        assert boxes[3]["y"] + boxes[3]["height"] <= height
+    cut = "(element) => element.scrollWidth > element.clientWidth + 1"
+    assert not any(figure.evaluate(cut) for figure in page.get_by_test_id("stMetricValue").all())

@@ -9,13 +9,15 @@ from segviz.records import Picture, Trajectory
 from segviz.settings import Settings
 from segviz.ui.kit.layers import BASIC, SIX, layer_title
 from segviz.ui.kit.state import tab
-from segviz.ui.lab.view import FOUR, choose_view, legend
+from segviz.ui.lab.glance import show_glance_live
+from segviz.ui.lab.view import choose_view, legend
 from segviz.ui.live import live_curves, live_figures, live_layers
 from segviz.ui.viewer import layer_look, live_viewer
 
 
 def show_running(job: Job[Trajectory], settings: Settings, picture: Picture) -> None:
     """Figures, pictures, curves and legend of a run with these settings."""
+    glance = st.container()
     live_figures(job, "lab")
     height, width = picture.pixels.shape[:2]
     st.caption(
@@ -36,10 +38,10 @@ def show_running(job: Job[Trajectory], settings: Settings, picture: Picture) -> 
             names.append("Target map")
         six, left, right, chosen = choose_view(names)
         look = layer_look(label_set, shown, chosen, draw.full_scale(settings.eps, settings.norm))
+        with glance:
+            show_glance_live(job, picture.pixels, look)
         if six:
             live_layers(job, "lab_six", {name: layer_title(name, settings) for name in SIX}, look, columns=3)
             return
         sides = (left, layer_title(left, settings)), (right, layer_title(right, settings))
         live_viewer(job, *sides, label_set.classes, look, key="viewer", height=400)
-        titles = {name: f"{name} (preview)" if name == "Adversarial" else name for name in FOUR}
-        live_layers(job, "lab_four", titles, look | {"preview": True})

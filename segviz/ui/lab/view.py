@@ -35,12 +35,12 @@ from segviz.ui.kit.status import problem_of_job
 from segviz.ui.kit.words import PASSES_HELP, REGIONS, basis, in_percent, in_points, where_of
 from segviz.ui.lab.controls import NOTHING_DRAWN
 from segviz.ui.lab.film import show_film
+from segviz.ui.lab.glance import show_glance
 from segviz.ui.lab.state import Lab
 from segviz.ui.region import region_editor
 from segviz.ui.viewer import Layer, viewer
 
 RESULT = "result"
-FOUR = ("Input", "Clean map", "Adversarial", "Adversarial map")
 
 
 def describe_run(settings: Settings) -> str:
@@ -339,10 +339,12 @@ def choose_view(names: Sequence[str]) -> tuple[bool, str, str, MapLook]:
     return False, left, right, look
 
 
-def show_pictures(trajectory: Trajectory, frame: Frame, label_set: LabelSet, shown: set[int] | None) -> None:
-    """The viewer with its two layers, or the plain row of six pictures."""
+def show_pictures(trajectory: Trajectory, frame: Frame, label_set: LabelSet, shown: set[int] | None, glance: DeltaGenerator) -> None:
+    """The viewer with its two layers, or the plain row of six pictures; at the place `glance` the two photos and maps."""
     six, left, right, look = choose_view(list(layers_of(trajectory, frame, label_set, shown, MapLook())))
     found = layers_of(trajectory, frame, label_set, shown, look)
+    with glance:
+        show_glance(trajectory, frame, found)
     if six:
         for row in (SIX[:3], SIX[3:]):
             for column, name in zip(st.columns(3), row, strict=True):
@@ -358,8 +360,6 @@ def show_pictures(trajectory: Trajectory, frame: Frame, label_set: LabelSet, sho
         key="viewer",
         height=400,
     )
-    for column, name in zip(st.columns(4), FOUR, strict=True):
-        column.image(data_url(found[name]()), caption=name, width="stretch", alt=name)
 
 
 def show_run_curves(trajectory: Trajectory, cursor: int | None) -> None:
