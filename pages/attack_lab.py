@@ -66,7 +66,7 @@ def show() -> None:
         shown = view.show_legend(trajectory, frame, label_set)
     # The picture first: charts take the browser longest.
     with pictures:
-        view.show_pictures(trajectory, frame, label_set, shown, glance)
+        view.show_pictures(trajectory, frame, label_set, shown, glance, state.run_name)
         view.show_run_files(trajectory)
     with lens:
         show_lens(trajectory, frame)

@@ -164,6 +164,24 @@ def spectrum(x_adv: np.ndarray, x: np.ndarray) -> np.ndarray:
     return heat((255 * level / max(level.max(), 1e-9)).round().astype(np.uint8))
 
 
+def lit(weights: np.ndarray, photo: np.ndarray) -> np.ndarray:
+    """The dark photo (H,W,3) uint8 without colour, lit where `weights` (H,W), 0 or more, are large: full at their 99th percentile.
+
+    What single pixels weigh is too rough to be seen, so weights are smoothed first, by a Gaussian of a hundredth of the longer side.
+    """
+    smooth = cv2.GaussianBlur(weights.astype(np.float32), (0, 0), max(max(weights.shape) / 100, 0.1))
+    share = (smooth / max(float(np.percentile(smooth, 99)), 1e-12)).clip(0, 1)
+    return mixed(heat((255 * share).round().astype(np.uint8)), grey(photo) // 2, share)
+
+
+def marked(picture: np.ndarray, x: int, y: int) -> np.ndarray:
+    """A picture (H,W,3) uint8 with a ring, white in black, about the pixel (x, y)."""
+    found = picture.copy()
+    radius = max(max(picture.shape[:2]) // 40, 3)
+    cv2.circle(found, (x, y), radius, (0, 0, 0), 3, cv2.LINE_AA)
+    return cv2.circle(found, (x, y), radius, (255, 255, 255), 1, cv2.LINE_AA)
+
+
 def png(picture: np.ndarray) -> bytes:
     """Lossless PNG of a picture (H,W,3) RGB or (H,W) grey, uint8."""
     channels = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR) if picture.ndim == 3 else picture

@@ -29,6 +29,7 @@ from segviz.studies.store import Store
 from segviz.studies.target_maps import TargetMap
 from segviz.studies.targets import Victim, morph
 from segviz.studies.transfer import PhotoFile, Plan, Transfer, transfer
+from segviz.studies.why import Reason, why
 
 Stopped = Callable[[], bool]
 
@@ -36,6 +37,11 @@ Stopped = Callable[[], bool]
 def run_attack(settings: Settings, picture: Picture, stopped: Stopped) -> Iterator[Trajectory]:
     """One attack on one picture, as `attack_picture`."""
     return attack_picture(settings, picture, load_model(settings.model, default_device()), stopped)
+
+
+def run_why(key: str, pictures: tuple[np.ndarray, ...], x: int, y: int, stopped: Stopped) -> Iterator[tuple[Reason, ...]]:
+    """Why the model of that key gives the pixel (x, y) of each picture its class, as `why`."""
+    return why(load_model(key, default_device()), pictures, x, y, stopped)
 
 
 def run_comparison(runs: Sequence[Settings], picture: Picture, stopped: Stopped) -> Iterator[tuple[Entrant, ...]]:

@@ -429,3 +429,18 @@ def test_maps_are_in_colours_for_the_eye_and_in_the_data_set_s_own_at_a_switch()
     assert colours_in(app, "Clean map") == {VOC7.palette[0], VOC7.palette[cat], (255, 255, 255)}
     app = choose(go_to(app, "transfer"), Maps_over_the_photo=False)
     assert VOC7.palette[cat] in set().union(*({tuple(map(int, c)) for c in np.unique(p.reshape(-1, 3), axis=0)} for p in pictures(app)))
+
+
+def test_a_pixel_is_explained_before_and_after_the_attack():
+    app = open_page()
+    run = first_trajectory()
+    control(app, "x").set_value(150)
+    control(app, "y").set_value(100).run()
+    press(app, "Explain it")
+    until(app, lambda: any("Half of the gradient" in one.value for one in app.markdown))
+    for title, frame in (("Before", run.frames[0]), ("After", run.final)):
+        name = VOC7.classes[frame.prediction[100, 150]]
+        assert pictures(app, f"{title}: {name}")[0].shape == run.picture.pixels.shape
+        assert f"Pixel 150, 100 is **{name}**" in text(app)
+    choose(app, Method="Integrated gradients")
+    assert "on the way from a black picture" in text(app)

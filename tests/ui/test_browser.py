@@ -55,6 +55,11 @@ def test_run_swipe_and_download(page, address, model):
     assert float(divider.get_attribute("aria-valuenow") or "nan") < before - 5
     expect(page.get_by_test_id("segviz-readout")).to_contain_text(re.compile("before.*after", re.DOTALL))
 
+    stage = page.get_by_test_id("segviz-viewer").locator(".stage")
+    box = stage.bounding_box()
+    stage.click(position={"x": 0.6 * box["width"], "y": 0.4 * box["height"]})
+    expect(page.get_by_text("Half of the gradient lies within")).to_have_count(2)
+
 
 def test_live_curve_grows_and_stop_stops(page, address):
     open_lab(page, f"{address}/?steps=300")

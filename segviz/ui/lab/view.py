@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import streamlit as st
@@ -37,6 +38,7 @@ from segviz.ui.lab.controls import NOTHING_DRAWN
 from segviz.ui.lab.film import show_film
 from segviz.ui.lab.glance import show_glance
 from segviz.ui.lab.state import Lab
+from segviz.ui.lab.why import ask_by_click, show_why
 from segviz.ui.region import region_editor
 from segviz.ui.viewer import Layer, viewer
 
@@ -339,8 +341,10 @@ def choose_view(names: Sequence[str]) -> tuple[bool, str, str, MapLook]:
     return False, left, right, look
 
 
-def show_pictures(trajectory: Trajectory, frame: Frame, label_set: LabelSet, shown: set[int] | None, glance: DeltaGenerator) -> None:
-    """The viewer with its two layers, or the plain row of six pictures; at the place `glance` the two photos and maps."""
+def show_pictures(
+    trajectory: Trajectory, frame: Frame, label_set: LabelSet, shown: set[int] | None, glance: DeltaGenerator, run: str
+) -> None:
+    """The viewer with its two layers, or the plain row of six pictures; the two photos and maps at the place `glance`."""
     six, left, right, look = choose_view(list(layers_of(trajectory, frame, label_set, shown, MapLook())))
     found = layers_of(trajectory, frame, label_set, shown, look)
     with glance:
@@ -359,7 +363,9 @@ def show_pictures(trajectory: Trajectory, frame: Frame, label_set: LabelSet, sho
         look.palette(label_set),
         key="viewer",
         height=400,
+        on_pixel=partial(ask_by_click, trajectory, frame, run),
     )
+    show_why(trajectory, frame, run)
 
 
 def show_run_curves(trajectory: Trajectory, cursor: int | None) -> None:

@@ -2,7 +2,7 @@
 
 import base64
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,18 +44,25 @@ def viewer(
     *,
     key: str,
     height: int = 480,
+    on_pixel: Callable[[int, int], None] | None = None,
 ) -> None:
     """Show `left` against `right` on a stage `height` CSS pixels high and as wide as its column.
 
     `before` and `after` are RGB PNGs (H,W) of the clean and of the adversarial prediction for the read-out: R is the class, an index into
     `classes` and `palette`, and G is round(255 * confidence). `palette` holds one (R,G,B) in 0..255 per class. All four pictures have
     the same size. Zoom, pan, divider and mode live in the browser and stay as they are when a viewer of the same `key` gets new pictures.
+    `on_pixel` gets the place (x, y) of a pixel that is clicked, before the script runs again.
     """
     sizes = [_size(png) for png in (left.png, right.png, before, after)]
     if len(set(sizes)) > 1:
         raise ValueError(f"the viewer's pictures differ in size: {sizes}")
     if len(classes) != len(palette):
         raise ValueError(f"{len(classes)} class names but {len(palette)} colours")
+
+    def clicked() -> None:
+        if on_pixel is not None and (place := st.session_state[key]["pixel"]) is not None:
+            on_pixel(int(place["x"]), int(place["y"]))
+
     _mount(
         key=key,
         data={
@@ -66,7 +73,9 @@ def viewer(
             "classes": list(classes),
             "palette": [[int(value) for value in colour] for colour in palette],
             "height": height,
+            "clickable": on_pixel is not None,
         },
+        on_pixel_change=clicked,
     )
 
 

@@ -87,6 +87,7 @@ class Viewer {
   centre = { x: 0, y: 0 }; // the picture point in the middle of a pane
   pressed = new Map(); // pointer id -> stage point
   hover = null; // stage point of a pointer that drags nothing
+  still = null; // stage point of a press on the picture that may become a click
   drag = "pan"; // or "divider": what a single pressed pointer moves
   ended = new AbortController(); // removes the listeners
 
@@ -115,6 +116,7 @@ class Viewer {
     on(this.stage, "wheel", this.onWheel, { passive: false });
     on(this.stage, "pointerdown", this.onPress);
     on(this.stage, "pointermove", this.onMove);
+    on(this.stage, "pointerup", this.onRelease);
     on(this.stage, "lostpointercapture", (event) => this.pressed.delete(event.pointerId));
     on(this.stage, "pointerleave", () => this.showHover(null));
     on(this.stage, "dblclick", () => this.zoomBy(0));
@@ -222,7 +224,16 @@ class Viewer {
     this.pressed.set(event.pointerId, point);
     this.drag = onDivider || (this.mode === "swipe" && this.zoom === 1) ? "divider" : "pan";
     this.grip = onDivider ? point.x - this.splitX() : 0;
+    this.still = onDivider ? null : point;
     this.showHover(point);
+  }
+
+  /** A press that moved nothing is a click on a pixel. */
+  onRelease(event) {
+    const point = this.toStage(event);
+    if (!this.still || !this.data?.clickable || this.data.live || distance(point, this.still) > 3) return;
+    const { x, y } = this.toPicture(this.toPane(point));
+    if (x >= 0 && y >= 0 && x < this.picture.width && y < this.picture.height) this.tell("pixel", { x, y });
   }
 
   onMove(event) {
@@ -381,10 +392,11 @@ class Viewer {
 
 const viewers = new WeakMap(); // root element -> its Viewer
 
-export default function ({ data, parentElement }) {
+export default function ({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".viewer");
   if (!viewers.has(root)) viewers.set(root, new Viewer(root));
   const viewer = viewers.get(root);
+  viewer.tell = setTriggerValue;
   viewer.update(data);
   const call = ++viewer.calls;
   return () => viewer.calls === call && viewer.end(); // a late clean-up of an earlier call must not end the viewer
