@@ -71,7 +71,7 @@ def show() -> None:
     view.show_trial_report(state.trial)
     if state.survey is not None:
         st.subheader("All defences over the samples")
-        show_survey(state.survey)
+        show_survey(state.survey, state.survey_of)
     if state.ladder is not None:
         st.subheader("Models side by side at growing eps")
         view.show_ladder(state.ladder, look, state.ladder_run)

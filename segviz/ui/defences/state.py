@@ -22,12 +22,15 @@ LADDER_EPS = (1.0, 2.0, 4.0, 8.0)
 class Trials(Running[Trial | Survey | Ladder]):
     """On screen are the `trial`, of the run `trial_run`, the `survey` and the `ladder`, of the run `ladder_run`, if there are such.
 
-    `text` says what to look at in a preset. `ladder_asked` says whether a ladder is asked for.
+    `survey_of` are attack and budget of the survey, `survey_asked` those of
+    the newest one. `text` says what to look at in a preset. `ladder_asked` says whether a ladder is asked for.
     """
 
     trial: Trial = field(default_factory=lambda: first_view("defences"))
     trial_run: str = "precomputed"
     survey: Survey | None = None
+    survey_of: tuple[Settings, int] | None = None
+    survey_asked: tuple[Settings, int] | None = None
     ladder: Ladder | None = None
     ladder_run: str = ""
     ladder_asked: bool = False
@@ -41,7 +44,7 @@ class Trials(Running[Trial | Survey | Ladder]):
         if isinstance(latest, Trial):
             self.trial, self.trial_run = latest, self.job.id
         elif isinstance(latest, Survey):
-            self.survey = latest
+            self.survey, self.survey_of = latest, self.survey_asked
         elif isinstance(latest, Ladder):
             self.ladder, self.ladder_run = latest, self.job.id
 
@@ -60,6 +63,7 @@ def try_defence(state: Trials, settings: Settings, defence: str, picture: Pictur
 
 def fill_table(state: Trials, settings: Settings, defences: Sequence[str], budget: int) -> None:
     """Queue several defences over the samples."""
+    state.survey_asked = settings, budget
     state.job = queue(run_survey, settings, list(defences), budget)
 
 

@@ -3,11 +3,13 @@
 import streamlit as st
 
 from segviz.defences.catalog import defence_entry
+from segviz.report.kinds import survey_document
 from segviz.results import survey_csv
+from segviz.settings import Settings
 from segviz.studies.defences import Survey
 from segviz.ui.defences.charts import entropy_roc
 from segviz.ui.kit.beside import show_left_out, show_warnings
-from segviz.ui.kit.export import File, download_buttons
+from segviz.ui.kit.export import File, download_buttons, page_link, report_file
 from segviz.ui.kit.words import PASSES_HELP
 
 PERCENT = st.column_config.NumberColumn(format="%.1f %%")
@@ -30,7 +32,7 @@ COLUMNS = {
 }
 
 
-def show_survey(survey: Survey) -> None:
+def show_survey(survey: Survey, of: tuple[Settings, int] | None) -> None:
     """The table over the samples, its CSV, and how well uncertainty tells attacked pictures from clean ones."""
     show_warnings(survey.warnings)
     show_left_out(survey.left_out)
@@ -61,7 +63,11 @@ def show_survey(survey: Survey) -> None:
         "mIoU over all pictures of a row together. Naive: the attack does not know the defence. Adaptive: it goes through it, at the same "
         "number of gradient evaluations."
     )
-    download_buttons("survey", [File("Table (CSV)", "defences.csv", lambda: survey_csv(survey), ":material/table:")])
+    files = [File("Table (CSV)", "defences.csv", lambda: survey_csv(survey), ":material/table:")]
+    if of is not None:
+        link = page_link()
+        files.append(report_file(lambda: survey_document(survey, *of, link)))
+    download_buttons("survey", files)
     if len(survey.clean_entropy) > 1:
         show_uncertainty(survey)
 
