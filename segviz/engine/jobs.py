@@ -353,6 +353,11 @@ class Engine:
         with self._lock:
             return not self._closed and (self._ticker is None or any(not device.gone for device in self._devices))
 
+    def process(self) -> int | None:
+        """The number in the system of the first engine process, None where there is none."""
+        with self._lock:
+            return next((getattr(device.channel, "pid", None) for device in self._devices), None)
+
     def memory(self) -> tuple[Memory, ...]:
         """What each device said last of the models in its memory."""
         with self._lock:

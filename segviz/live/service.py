@@ -54,6 +54,7 @@ class Service:
         self._registry = CollectorRegistry()
         self._registry.register(ServerFigures(engine_of, streams))
         ProcessCollector(registry=self._registry)
+        ProcessCollector(namespace="segviz_engine", pid=lambda: str(engine_of().process()), registry=self._registry)
 
     def routes(self, base: str = "") -> list[BaseRoute]:
         """The routes below the path that the server is told to be at."""
