@@ -78,7 +78,7 @@ APART = ("warnings", "left_out", "scope")
 def is_rate(name: str) -> bool:
     """Whether a figure is a rate in [0,1]."""
     parts = name.split(".")
-    return parts[-1].endswith(RATES) or "iou" in parts
+    return parts[-1].endswith(RATES) or bool({"iou", "same_classes"} & set(parts))
 
 
 def as_text(name: str, value: Any) -> str:
@@ -116,7 +116,7 @@ def in_words(name: str) -> str:
     """The name of a figure or a setting for people."""
     if name in FIELDS and FIELDS[name].label:
         return FIELDS[name].label
-    return ", ".join(TITLES.get(part, part.replace("_", " ")) for part in name.split("."))
+    return ", ".join(TITLES.get(part, part.replace("_", " ")) for part in name.removeprefix("settings.").split("."))
 
 
 def settings_of(result: Mapping[str, Any]) -> dict[str, Any]:

@@ -37,6 +37,15 @@ from segviz.studies.scaling import ScalingStudy
 from segviz.studies.table import Row, as_values
 from segviz.studies.transfer import Transfer, common_label_set
 
+LOOKS = {
+    "source": "the source",
+    "honest": "the source, scaled",
+    "hidden": "the hidden picture",
+    "attack": "the attack image",
+    "scaled": "the attack image, scaled",
+}
+"""What the looks of a scaling attack are of."""
+
 Points = list[tuple[float, float | None]]
 
 
@@ -233,7 +242,10 @@ def scaling_document(study: ScalingStudy, label_set: LabelSet, link: str) -> Doc
         Shot("Hidden picture", hidden),
         Shot("Attack image, scaled", result.scaled),
         Shot("Source, scaled", study.honest),
-        *(Shot(f"Map of: {name}", draw.colour_map(frame.prediction, label_set.screen_palette)) for name, frame in study.frames.items()),
+        *(
+            Shot(f"Map of {LOOKS[name]}", draw.colour_map(frame.prediction, label_set.screen_palette))
+            for name, frame in study.frames.items()
+        ),
     ]
     return Document(
         title=f"A picture hidden from {study.settings.scaler}",
