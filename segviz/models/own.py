@@ -15,8 +15,9 @@ from torch import nn
 from segviz.data.label_sets import LabelSet, plain_label_set, read_label_file
 from segviz.models.adapt import scores_of
 from segviz.models.checkpoint import load_weights, read_checkpoint
+from segviz.models.configuration import FIELDS
 from segviz.models.contained import TURNED_FOR, contained, what_it_raised
-from segviz.models.entry import CHANNELS, IMAGENET_MEAN, IMAGENET_STD, OUTPUTS, ModelEntry, Triple
+from segviz.models.entry import IMAGENET_MEAN, IMAGENET_STD, ModelEntry, Triple
 from segviz.types import UserError
 
 WORKING_SIZE = 320
@@ -46,6 +47,10 @@ class OwnModel:
     input_range: float = 1.0
     output: str = ""
     outputs: str = ""
+
+
+STATEMENTS = ("mean", "std", "input_size", "working_size", "multiple", "channels", "input_range", "output", "outputs")
+"""What a factory says of how its network is fed and read."""
 
 
 def split_factory(text: str, folder: Path = Path()) -> tuple[Path, str]:
@@ -132,11 +137,15 @@ def made_entry(key: str, path: Path, name: str, changed: tuple[int, ...]) -> Mod
 
 def described_entry(key: str, path: Path, name: str, made: OwnModel) -> ModelEntry:
     """Entry of a model with what its factory says of it; raises UserError for label files and statements that cannot be used."""
-    for field, value, known in (("channels", made.channels, CHANNELS), ("outputs", made.outputs, OUTPUTS)):
-        if value not in known:
-            raise UserError(f"{field} = {value!r} of {path}:{name} is none of {', '.join(filter(None, known))}.")
-    if not (0 <= min(made.mean) <= max(made.mean) <= 1 and 0 < min(made.std) <= max(made.std) <= 1):
-        raise UserError(f"The statistics of {path}:{name} are not those of images in [0,1]; divide those of grey levels by 255.")
+    for field in STATEMENTS:
+        value = getattr(made, field)
+        if value == getattr(OwnModel, field):
+            continue
+        read, wanted = FIELDS[field]
+        try:
+            read(list(value) if isinstance(value, tuple) else value)
+        except (TypeError, ValueError):
+            raise UserError(f"{field} = {value!r} of {path}:{name} is not {wanted}.") from None
     return ModelEntry(
         key=key,
         title=f"{path.stem}:{name}",

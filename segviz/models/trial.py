@@ -1,6 +1,6 @@
 """A network that someone brought, tried once: what it is refused for, and what has to be said beside its figures."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -47,7 +47,9 @@ def check_network(model: Segmenter, key: str) -> tuple[str, ...]:
             ) from None
         check_cover(model, scores, larger, key)
     x, scores = x.detach(), scores.detach()
-    notices += [*of_gradient(model, x, scores, torch.cat(gradients)), *of_flat_picture(model, key), *of_repetition(model, x)]
+    notices += [*of_gradient(model, x, scores, torch.cat(gradients)), *of_flat_picture(model, key)]
+    # Scores that differ by themselves say nothing of where the gradient leads.
+    notices += list(of_repetition(model, x)) or of_direction(model, gradients)
     if isinstance(model, AdaptedSegmenter):
         with torch.no_grad():
             choose_layer(model, x, key)
@@ -150,11 +152,15 @@ def check_cover(model: Segmenter, scores: Tensor, larger: Tensor, key: str) -> N
             )
 
 
+def combined(scores: Tensor) -> Tensor:
+    """A random combination of all scores, always the same."""
+    return (scores * torch.randn(scores.shape, generator=torch.Generator().manual_seed(0)).to(scores)).sum()
+
+
 def gradient_of(scores: Tensor, x: Tensor, key: str) -> Tensor:
     """The gradient (1,3,H,W) of a random combination of all scores; raises UserError where there is none."""
-    weights = torch.randn(scores.shape, generator=torch.Generator().manual_seed(0)).to(scores)
     try:
-        return torch.autograd.grad((scores * weights).sum(), x)[0]
+        return torch.autograd.grad(combined(scores), x)[0]
     except torch.OutOfMemoryError:
         raise
     except Exception as error:
@@ -183,6 +189,31 @@ def of_gradient(model: Segmenter, x: Tensor, scores: Tensor, gradients: Tensor) 
 
 
 MASKED = "attacks that follow gradients fail then, which is no robustness (masked gradients). Look for rounding, argmax or one-hot inside."
+
+
+@torch.no_grad()
+def of_direction(model: Segmenter, gradients: Sequence[Tensor]) -> list[str]:
+    """What is to be said of gradients (1,3,H,W) of the first pictures where a step along them does not change the scores as they say.
+
+    The step is of at most one grey level. Rounding that is given the gradient of a straight line passes, as it changes them so in the mean.
+    """
+    foretold, seen = 0.0, 0.0
+    for seed, gradient in enumerate(gradients):
+        if not gradient.isfinite().all() or not gradient.any():
+            return []
+        x, step = noise(*PICTURE, seed=seed).to(gradient), gradient / gradient.abs().max() / 255
+        foretold += (gradient * step).sum().item()
+        seen += (combined(scores_of_trial(model, x + step)) - combined(scores_of_trial(model, x))).item()
+    if seen > LEAST_OF_FORETOLD * foretold:
+        return []
+    return [
+        f"The gradient is not that of the scores: a small step along it changes them by {seen / foretold:.0%} of what it foretells. "
+        "Attacks that follow gradients are misled then, which is no robustness. Look for backward functions and hooks of its own."
+    ]
+
+
+LEAST_OF_FORETOLD = 0.1
+"""Share of the change that a gradient foretells that must come true."""
 
 
 def of_flat_picture(model: Segmenter, key: str) -> Iterator[str]:

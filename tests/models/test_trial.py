@@ -212,6 +212,46 @@ def test_a_network_that_turns_gradients_off_during_an_attack_is_told_so():
     assert "turns gradients for the whole process" in model.notices[-1]
 
 
+def with_gradient_of(scale: float):
+    def hooked(scores: Tensor) -> Tensor:
+        scores.register_hook(lambda gradient: scale * gradient) if scores.requires_grad else None
+        return scores
+
+    return hooked
+
+
+def test_a_gradient_that_leads_elsewhere():
+    assert "is not that of the scores: a small step along it changes them by -100%" in said(Net(with_gradient_of(-1.0)))
+    # A stand-in for rounding leads where the scores go, and so does any part of the gradient.
+    assert loaded(Net(before=lambda x: x + ((16 * x).round() / 16 - x).detach())).notices == ()
+    assert loaded(Net(with_gradient_of(0.5))).notices == ()
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [
+        {"input_size": (0, 0)},
+        {"input_size": (96,)},
+        {"multiple": 0},
+        {"working_size": 0.5},
+        {"input_range": -1},
+        {"input_range": "255"},
+        {"mean": (0.5,)},
+        {"mean": (124.0, 116.0, 104.0)},
+        {"std": (0.0, 0.2, 0.2)},
+        {"std": 0.5},
+        {"channels": "grb"},
+        {"outputs": "logits"},
+        {"output": 1},
+    ],
+    ids=str,
+)
+def test_what_a_factory_states_is_checked(stated):
+    ((field, value),) = stated.items()
+    with pytest.raises(UserError, match=re.escape(f"{field} = {value!r} of net.py:net is not ")):
+        described_entry("net", Path("net.py"), "net", OwnModel(Net(), THREE, **stated))
+
+
 class Leaving(Net):
     def forward(self, x):
         raise SystemExit(3)
