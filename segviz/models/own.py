@@ -15,9 +15,9 @@ from torch import nn
 from segviz.data.label_sets import LabelSet, plain_label_set, read_label_file
 from segviz.models.adapt import scores_of
 from segviz.models.checkpoint import load_weights, read_checkpoint
-from segviz.models.configuration import FIELDS
 from segviz.models.contained import TURNED_FOR, contained, what_it_raised
 from segviz.models.entry import IMAGENET_MEAN, IMAGENET_STD, ModelEntry, Triple
+from segviz.models.statements import FIELDS
 from segviz.types import UserError
 
 WORKING_SIZE = 320
