@@ -18,6 +18,7 @@ from segviz.ui.lab.glance import show_purpose
 from segviz.ui.lab.history import remember_run, show_run_strip
 from segviz.ui.lab.lens import show_lens
 from segviz.ui.lab.running import show_running
+from segviz.ui.lab.second import show_second
 from segviz.ui.lab.state import PAGE, lab, look_or_run, run_again, run_in_view
 from segviz.ui.live import live_status, looking
 
@@ -56,7 +57,7 @@ def show() -> None:
             st.caption("The settings on the left have changed since this run. Press **Run** to use them.")
     label_set = label_set_of(trajectory)
     frame, cursor = view.frame_on_screen(trajectory, state.run_name)
-    glance, lens = st.container(), st.container()
+    glance, second, lens = st.container(), st.container(), st.container()
     view.show_run_figures(trajectory, frame, cursor)
     view.show_outcomes(trajectory)
     pictures, side = st.columns([3, 2], gap="medium")
@@ -68,6 +69,8 @@ def show() -> None:
     with pictures:
         view.show_pictures(trajectory, frame, label_set, shown, glance, state.run_name)
         view.show_run_files(trajectory)
+    with second:
+        show_second(trajectory)
     with lens:
         show_lens(trajectory, frame)
     with curves:
@@ -84,6 +87,7 @@ def watch() -> None:
                 st.error(state.error)
             live_status(state.job, "lab")
         show_running(state.job, *state.wanted)
+        show_second(None)
 
 
 look_on = looking(state.job, "lab", progress, show)

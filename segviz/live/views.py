@@ -312,6 +312,7 @@ def time_in_words(seconds: float) -> str:
 
 VIEWS: dict[Callable[..., Any], Callable[..., LiveView]] = {
     runs.run_attack: attack_view,
+    runs.run_seen_by: attack_view,
     runs.run_comparison: comparison_view,
     runs.run_morph: morph_view,
     runs.run_transfer: transfer_view,

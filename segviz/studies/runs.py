@@ -24,6 +24,7 @@ from segviz.studies.grid import Study
 from segviz.studies.ledger import Progress
 from segviz.studies.run import run
 from segviz.studies.scaling import DetectionStudy, ScalingSettings, ScalingStudy, detection_study, sample_full_size, scaling_study
+from segviz.studies.second import as_seen_by
 from segviz.studies.smallest import Damage, Search, search
 from segviz.studies.store import Store
 from segviz.studies.target_maps import TargetMap
@@ -37,6 +38,11 @@ Stopped = Callable[[], bool]
 def run_attack(settings: Settings, picture: Picture, stopped: Stopped) -> Iterator[Trajectory]:
     """One attack on one picture, as `attack_picture`."""
     return attack_picture(settings, picture, load_model(settings.model, default_device()), stopped)
+
+
+def run_seen_by(key: str, settings: Settings, picture: Picture, stopped: Stopped) -> Iterator[Trajectory]:
+    """An attack as `run_attack`, whose pictures the model of that key sees, as `as_seen_by`."""
+    return as_seen_by(key, load_model(key, default_device()), run_attack(settings, picture, stopped))
 
 
 def run_why(key: str, pictures: tuple[np.ndarray, ...], x: int, y: int, stopped: Stopped) -> Iterator[tuple[Reason, ...]]:

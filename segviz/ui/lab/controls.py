@@ -8,6 +8,7 @@ from segviz.attacks.catalog import alpha_of
 from segviz.attacks.rows import ATTACKS
 from segviz.attacks.transforms import TRANSFORMS
 from segviz.defences.catalog import evaluations_of
+from segviz.fields import parameters
 from segviz.models.zoo import model_entry
 from segviz.settings import FIELDS, Settings
 from segviz.ui.kit.attacks import eps_slider
@@ -17,6 +18,7 @@ from segviz.ui.kit.links import LINK, link_of, open_link, write_link
 from segviz.ui.kit.state import tab
 from segviz.ui.kit.subject import open_with, subject_controls
 from segviz.ui.kit.words import LABEL_TITLES, NORM_TITLES, REGION_TITLES, REGIONS
+from segviz.ui.lab.second import SECOND, second_controls
 
 NOTHING_DRAWN = "polygon:"
 
@@ -27,7 +29,7 @@ def settings_controls() -> Settings:
     Raises UserError where they make no valid settings.
     """
     state = st.session_state
-    open_with(open_link("attack lab", LINK), "attack lab")
+    open_with(open_link("attack lab", {**LINK, **SECOND}), "attack lab")
     settings = subject_controls()
     attack = attack_control(settings.goal)
     row = ATTACKS[attack]
@@ -47,7 +49,7 @@ def settings_controls() -> Settings:
         settings = expert_controls(settings)
     cost = evaluations_of(settings)
     st.caption(f"One run takes {cost} gradient evaluation{'s' if cost != 1 else ''}.")
-    write_link(link_of(settings))
+    write_link(link_of(settings) | parameters(second_controls(settings.model), SECOND))
     return settings
 
 

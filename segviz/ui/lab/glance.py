@@ -24,11 +24,11 @@ def show_purpose() -> None:
     st.markdown(f"### Same picture, different map\n{PURPOSE}")
 
 
-def place_for_pairs(picture: np.ndarray) -> DeltaGenerator:
+def place_for_pairs(picture: np.ndarray, key: str = "glance") -> DeltaGenerator:
     """A place for two rows of two pictures of this shape, as large as a window lets them be seen at once."""
     rows, columns = picture.shape[:2]
-    place = st.container(key="glance", gap="xsmall")
-    place.html(f"<style>.st-key-glance {{ max-width: clamp(640px, (100vh - 530px) * {columns / rows:.3f}, 1200px); }}</style>")
+    place = st.container(key=key, gap="xsmall")
+    place.html(f"<style>.st-key-{key} {{ max-width: clamp(640px, (100vh - 530px) * {columns / rows:.3f}, 1200px); }}</style>")
     return place
 
 
@@ -65,7 +65,7 @@ def verdict(trajectory: Trajectory, frame: Frame) -> tuple[str, str]:
     headline = "The network is fooled" if changed >= FOOLED else "The network holds" if changed < HOLDS else "Partly fooled"
     classes = label_set_of(trajectory).classes
     return headline, (
-        f"**{changed:.0%}** of the pixels have another class, though no colour value moved by more than **{largest} of 255**. "
+        f"**{changed:.0%}** of the pixels have another class, while no colour value moved by more than **{largest} of 255**. "
         f"Before: {shares(before, classes)}. Now: {shares(after, classes)}."
     )
 

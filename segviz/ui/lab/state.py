@@ -11,6 +11,7 @@ from segviz.ui.kit.session import first_trajectory, identity, look_only, queue
 from segviz.ui.kit.state import asked_by_link, page_state, tab
 from segviz.ui.kit.words import OWN
 from segviz.ui.lab.controls import NOTHING_DRAWN
+from segviz.ui.lab.second import start_second
 
 PAGE = "pages/attack_lab.py"
 
@@ -53,6 +54,7 @@ def start_run(state: Lab, settings: Settings, picture: Picture, again: bool = Fa
     """Queue a run, or take the result of one like it that is kept, unless it is to be made `again`; of one's own picture none is kept."""
     job = queue(run_attack, settings, picture, keep=settings.image != OWN, again=again)
     state.job, state.wanted = job, (settings, picture)
+    start_second(settings, picture, again)
 
 
 def run_in_view(state: Lab, settings: Settings, picture: Picture) -> None:
