@@ -87,7 +87,6 @@ def watch() -> None:
                 st.error(state.error)
             live_status(state.job, "lab")
         show_running(state.job, *state.wanted)
-        show_second(None)
 
 
 look_on = looking(state.job, "lab", progress, show)

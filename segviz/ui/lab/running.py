@@ -10,6 +10,7 @@ from segviz.settings import Settings
 from segviz.ui.kit.layers import BASIC, SIX, layer_title
 from segviz.ui.kit.state import tab
 from segviz.ui.lab.glance import show_glance_live
+from segviz.ui.lab.second import show_second
 from segviz.ui.lab.view import choose_view, legend
 from segviz.ui.live import live_curves, live_figures, live_layers
 from segviz.ui.viewer import layer_look, live_viewer
@@ -18,6 +19,7 @@ from segviz.ui.viewer import layer_look, live_viewer
 def show_running(job: Job[Trajectory], settings: Settings, picture: Picture) -> None:
     """Figures, pictures, curves and legend of a run with these settings."""
     glance = st.container()
+    show_second(None)
     live_figures(job, "lab")
     height, width = picture.pixels.shape[:2]
     st.caption(
