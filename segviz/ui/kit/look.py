@@ -20,7 +20,7 @@ def choose_look(key: str) -> MapLook:
                 "The data set's own colours",
                 key="map_own_colours",
                 persist_state="session",
-                help="Those of the data set's files. The usual ones are brighter on a photo, and told apart by people who are red-green blind.",
+                help="Those of its files. The usual ones are brighter on a photo, and told apart by people who are red-green blind.",
             )
             outlines = st.toggle(
                 "Outlines", key="map_outlines", persist_state="session", help="A line, black and white, where classes meet."
