@@ -75,9 +75,10 @@ else:
     show_presenter_style()
     if navigation.url_path not in ("room", "classroom"):
         show_banner()
-    try:
-        navigation.run()
-    except UserError as error:
-        # As when the model of what is on screen was taken out of segviz.toml.
-        st.error(str(error))
+    with st.container():
+        try:
+            navigation.run()
+        except UserError as error:
+            # As when the model of what is on screen was taken out of segviz.toml.
+            st.error(str(error))
     show_presenter_switch()

@@ -14,6 +14,7 @@ from segviz.ui.kit.links import write_link
 from segviz.ui.kit.models import is_here
 from segviz.ui.kit.running import follow, run_bar
 from segviz.ui.kit.session import through_app
+from segviz.ui.kit.state import tab
 from segviz.ui.live import watching
 
 through_app(PAGE)
@@ -50,11 +51,15 @@ def show() -> None:
         view.show_scaling_status(state.job, study)
         if settings is not None and study is not None and study.settings != settings:
             st.caption("The settings on the left have changed since this run. Press **Run** to use them.")
-    st.markdown(view.INTRODUCTION)
+    # For the last row the picture comes first.
+    words, shown = (st.container(), st.container())[:: -1 if tab().presenting else 1]
+    words.markdown(view.INTRODUCTION)
     if study is None:
         return
-    view.show_headline(study)
-    pictures.show_viewer(study, state.shown)
+    with words:
+        view.show_headline(study)
+    with shown:
+        pictures.show_viewer(study, state.shown)
     show_downloads(study)
     pictures.show_looks(study, state.shown)
     pictures.show_grid(study, state.shown)

@@ -10,10 +10,10 @@ from segviz.classroom.lessons import FOLDER, lesson_keys, read_lesson
 from segviz.classroom.questions import Answer
 from segviz.ui.kit.presenter import end_page, key_for
 from segviz.ui.kit.session import through_app
-from segviz.ui.kit.state import page_state
+from segviz.ui.kit.state import page_state, tab
 from segviz.ui.lessons import here, view
 from segviz.ui.lessons.state import LessonsState
-from segviz.ui.teaching.steps import show_step
+from segviz.ui.teaching.steps import ask, reveal, show_figure
 
 through_app("pages/lessons.py")
 
@@ -60,7 +60,15 @@ if str(number) != asked_for:
     st.warning(f"This lesson has no step {asked_for!r}. Its steps are 1 to {count}, and this is step {number}.")
 st.progress(number / count, f"Step {number} of {count}")
 evidence = stored(key) | {run: seen for (of, run), seen in state.ran.items() if of == key}
-show_step(lesson, number - 1, evidence, state.answers.get((key, number)), answered)
+show_figure(lesson, number - 1, evidence)
+if step.asked is not None and (key, number) in state.answers:
+    guess = state.answers[key, number]
+    reveal(lesson, number - 1, evidence, [] if guess is None else [guess])
+elif step.asked is not None:
+    ask(lesson, number - 1, evidence, answered)
+    if tab().presenting:
+        reveal_at = partial(state.answers.__setitem__, (key, number), None)
+        st.button("Reveal", icon=":material/visibility:", key="reveal", on_click=reveal_at, shortcut=key_for("reveal"))
 if step.asked is None or (key, number) in state.answers:
     here.show_run_here(lesson, step, state)
     if number == count:

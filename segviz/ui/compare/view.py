@@ -19,7 +19,7 @@ from segviz.ui.compare.files import comparison_csv
 from segviz.ui.compare.state import Comparison
 from segviz.ui.kit.attacks import attack_title
 from segviz.ui.kit.beside import show_warnings
-from segviz.ui.kit.charts import QUANTITIES, comparison_curves
+from segviz.ui.kit.charts import QUANTITIES, comparison_curves, show_chart
 from segviz.ui.kit.export import File, download_buttons, page_link, report_file
 from segviz.ui.kit.handover import show_in_lab
 from segviz.ui.kit.layers import FLIPPED, PERTURBATION, label_set_of, layer_title, layers_of
@@ -137,7 +137,7 @@ def show_comparison_curves(entrants: Sequence[Entrant], budget: int) -> None:
     )
     colours = entrant_colours(entrants)
     runs = {attack_title(one.settings): (one.trajectory, colours[one.settings]) for one in entrants if one.trajectory is not None}
-    st.plotly_chart(
+    show_chart(
         comparison_curves(runs, quantity, budget),
         key="compare_curves",
         config={"displayModeBar": False},

@@ -11,6 +11,7 @@ from segviz.studies.smallest import Damage, found_in
 from segviz.studies.table import Row
 from segviz.ui.curves.charts import class_chart, size_chart, smallest_chart
 from segviz.ui.curves.state import curves
+from segviz.ui.kit.charts import show_chart
 from segviz.ui.kit.status import show_job
 from segviz.ui.study.state import Shown
 
@@ -36,7 +37,7 @@ def show_classes(shown: Shown) -> go.Figure:
     before = rows[0].clean
     assert before is not None
     figure = class_chart(rows, model_entry(rows[0].point.settings.model).label_set)
-    st.plotly_chart(figure, key="curves_class_chart", config=PICTURE, alt="IoU of each class over eps")
+    show_chart(figure, key="curves_class_chart", config=PICTURE, alt="IoU of each class over eps")
     clean = ", ".join(f"{name} {iou:.0%}" for name, iou in zip(rows[0].classes, before.iou, strict=True) if iou is not None)
     st.caption(f"Without an attack: {clean}. Classes do not fall together: the mean hides which ones go first.")
     return figure
@@ -45,7 +46,7 @@ def show_classes(shown: Shown) -> go.Figure:
 def show_sizes(shown: Shown) -> go.Figure:
     """Accuracy over the size of the connected component, for one model and attack."""
     figure = size_chart(choose_line(shown, "curves_sizes_of"), shown.results)
-    st.plotly_chart(figure, key="curves_size_chart", config=PICTURE, alt="Accuracy over the size of the connected component")
+    show_chart(figure, key="curves_size_chart", config=PICTURE, alt="Accuracy over the size of the connected component")
     st.caption(
         "Share of the pixels that are right, in all connected components of the labels of that size; dashed: without an attack. Small "
         "objects are missed most and go first, and a mIoU over all pictures together hardly shows it. That is why Halmosi, Mohos & "
@@ -70,7 +71,7 @@ def show_smallest(shown: Shown) -> go.Figure | None:
     if figure is None:
         st.info("No picture is done at every ε yet.")
         return None
-    st.plotly_chart(figure, key="curves_smallest_chart", config=PICTURE, alt="Share of pictures broken over eps")
+    show_chart(figure, key="curves_smallest_chart", config=PICTURE, alt="Share of pictures broken over eps")
     how = "To one grey level, by bisection." if searched is not None else "Only ε of the study; **Bisect** finds it to one grey level."
     st.caption(f"Share of pictures broken at each ε. {how}")
     return figure

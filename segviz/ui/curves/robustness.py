@@ -16,6 +16,7 @@ from segviz.studies.lines import AXES, QUANTITIES, clean_values, lines_over_cost
 from segviz.studies.plot import EPS_AXIS, Axis, robustness_curves
 from segviz.ui.curves.breakdown import PICTURE
 from segviz.ui.curves.state import curves
+from segviz.ui.kit.charts import show_chart
 from segviz.ui.kit.handover import run_in_lab
 from segviz.ui.kit.words import OWN
 from segviz.ui.study.state import Shown
@@ -41,7 +42,7 @@ def show_robustness(shown: Shown) -> go.Figure:
         lines = lines_over_cost(shown.rows, shown.results, eps, axis, quantity, name)
         x = Axis(axis + (" per image" if axis != "iterations" else ""), log=True)
     figure = robustness_curves(lines, clean_values(shown.rows, quantity, name), x, Axis(title, percent=True), multiples)
-    st.plotly_chart(
+    show_chart(
         figure,
         key="curves_chart",
         on_select=lambda: note_click(shown, picture),

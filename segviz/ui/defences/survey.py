@@ -9,6 +9,7 @@ from segviz.settings import Settings
 from segviz.studies.defences import Survey
 from segviz.ui.defences.charts import entropy_roc
 from segviz.ui.kit.beside import show_left_out, show_warnings
+from segviz.ui.kit.charts import show_chart
 from segviz.ui.kit.export import File, download_buttons, page_link, report_file
 from segviz.ui.kit.words import PASSES_HELP
 
@@ -76,7 +77,7 @@ def show_uncertainty(survey: Survey) -> None:
     """The ROC curve of the mean entropy as a detector."""
     figure, area = entropy_roc(survey)
     st.markdown(f"**Detection by uncertainty**: area under the curve {area:.2f}")
-    st.plotly_chart(figure, key="roc", width="content", config={"displayModeBar": False}, alt="ROC curve of the mean entropy")
+    show_chart(figure, key="roc", width="content", config={"displayModeBar": False}, alt="ROC curve of the mean entropy")
     st.caption(
         "A picture is called attacked when the model is unsure of it: when the mean entropy of its pixels, as a share of the largest "
         f"possible, is at least a threshold. Over {len(survey.clean_entropy)} clean pictures and their attacked versions. Below 0.5 the "

@@ -4,6 +4,7 @@ import streamlit as st
 
 from segviz.studies import twins
 from segviz.ui.defences.charts import twin_curves
+from segviz.ui.kit.charts import show_chart
 
 TEXT = "**Robust twins**: the same decoder, trained on attacked pictures. Go from **PGD-3** to **SEA** and see how much of each is left."
 STEPS = {
@@ -25,7 +26,7 @@ def show_twins() -> None:
     # Some attacks were measured on more pairs as well; the curves of all are to be comparable.
     images = min(one.images for one in measured)
     rows = [one for one in measured if one.attack == attack and one.images == images]
-    st.plotly_chart(
+    show_chart(
         twin_curves(rows), key="twins_curves", config={"displayModeBar": False}, alt=f"mIoU of each twin over epsilon under {STEPS[attack]}"
     )
     st.caption(

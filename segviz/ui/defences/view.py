@@ -14,7 +14,7 @@ from segviz.report.kinds import trial_document
 from segviz.studies.defences import Ladder, Trial, signs_of_masking
 from segviz.ui.kit.attacks import attack_title
 from segviz.ui.kit.beside import show_warnings
-from segviz.ui.kit.charts import QUANTITIES, comparison_curves
+from segviz.ui.kit.charts import QUANTITIES, comparison_curves, show_chart
 from segviz.ui.kit.export import download_buttons, page_link, report_file
 from segviz.ui.kit.layers import PERTURBATION, label_set_of, layer_title, layers_of
 from segviz.ui.kit.models import model_title
@@ -72,7 +72,7 @@ def show_trial(trial: Trial, look: MapLook, run: str) -> None:
             label_visibility="collapsed",
         )
         runs = {name: (found, colour) for (name, colour), found in zip(COLUMNS, runs_of(trial), strict=True) if found is not None}
-        st.plotly_chart(
+        show_chart(
             comparison_curves(runs, quantity, trial.budget),
             key="defence_curves",
             config={"displayModeBar": False},

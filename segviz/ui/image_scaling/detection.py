@@ -9,6 +9,7 @@ from segviz.scaling.detection import DETECTORS, detector_roc, threshold_at
 from segviz.studies.scaling import DetectionStudy, ScalingStudy, detection_settings
 from segviz.ui.image_scaling.charts import roc_curves
 from segviz.ui.image_scaling.state import Scaling, measure_detectors
+from segviz.ui.kit.charts import show_chart
 from segviz.ui.kit.status import show_job
 
 
@@ -56,7 +57,7 @@ def show_scores(study: ScalingStudy, measured: DetectionStudy | None) -> None:
     if measured is not None:
         st.caption(detection_basis(measured))
         curves = {key: detector_roc(*measured.values(key)) for key in study.scores if all(measured.values(key))}
-        st.plotly_chart(
+        show_chart(
             roc_curves(curves), key="scaling_roc", config={"displayModeBar": False}, alt="ROC curve of each detector over the samples"
         )
 

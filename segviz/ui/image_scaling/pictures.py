@@ -3,7 +3,6 @@
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -17,6 +16,7 @@ from segviz.scaling.kernels import SCALERS
 from segviz.studies.scaling import ROUNDING, Prevented, ScalerCell, ScalingStudy
 from segviz.ui.kit.layers import read_out
 from segviz.ui.kit.pictures import encoded
+from segviz.ui.kit.presenter import side_by_side
 from segviz.ui.kit.state import tab
 from segviz.ui.viewer import Layer, viewer
 
@@ -81,15 +81,16 @@ def show_looks(study: ScalingStudy, run: str) -> None:
     """Pictures and maps at full size and after scaling."""
     st.subheader("What the model sees, before and after scaling")
     label_set = model_entry(study.settings.model).label_set
-    for column, (name, title) in zip(st.columns(len(LOOKS)), LOOKS, strict=True):
-        frame = study.frames.get(name)
-        if frame is None:
-            continue
-        height, width = frame.prediction.shape
-        with column:
-            show_picture((run, "look", name), partial(enlarged, frame.pixels), title)
-            show_picture((run, "map", name, over_photos()), partial(enlarged, over(frame, label_set)), alt=f"Map of {title.lower()}")
-            st.caption(f"{width}x{height}: {classes_in(frame, label_set)}")
+    with st.grid(side_by_side(len(LOOKS)), min_column_width=150):
+        for name, title in LOOKS:
+            frame = study.frames.get(name)
+            if frame is None:
+                continue
+            height, width = frame.prediction.shape
+            with st.container():
+                show_picture((run, "look", name), partial(enlarged, frame.pixels), title)
+                show_picture((run, "map", name, over_photos()), partial(enlarged, over(frame, label_set)), alt=f"Map of {title.lower()}")
+                st.caption(f"{width}x{height}: {classes_in(frame, label_set)}")
 
 
 def classes_in(frame: Frame, label_set: LabelSet) -> str:
@@ -119,7 +120,7 @@ def show_grid(study: ScalingStudy, run: str) -> None:
     )
     colours = {"✓": "green", "◐": "orange", "✗": "red"}
     draw_frame = drawing(study, on_photo)
-    with st.grid(5, min_column_width=150, gap="small"):
+    with st.grid(side_by_side(5), min_column_width=150, gap="small"):
         for cell in study.grid:
             with st.container(gap="xxsmall"):
                 title, mark = SCALERS[cell.key].title, outcome_mark(cell, adversarial)
@@ -149,7 +150,8 @@ def show_prevention(study: ScalingStudy, run: str) -> None:
     )
     for note in study.notes:
         st.info(note)
-    show_prevented(study, [one for one in study.prevention if not one.adaptive], run)
+    with st.grid(side_by_side(6), min_column_width=150):
+        show_prevented(study, [one for one in study.prevention if not one.adaptive], run)
     adaptive = [one for one in study.prevention if one.adaptive]
     if adaptive and study.adaptive is not None:
         st.markdown(
@@ -159,19 +161,19 @@ def show_prevention(study: ScalingStudy, run: str) -> None:
             "pictures."
         )
         image = study.adaptive
-        columns = st.columns(6)
-        with columns[0]:
-            show_picture((run, "adaptive"), lambda: image, "Adaptive attack image")
-            st.caption(f"{(image != study.source).any(2).mean():.0%} of its pixels are changed.")
-        show_prevented(study, adaptive, run, columns[1:])
+        with st.grid(side_by_side(6), min_column_width=150):
+            with st.container():
+                show_picture((run, "adaptive"), lambda: image, "Adaptive attack image")
+                st.caption(f"{(image != study.source).any(2).mean():.0%} of its pixels are changed.")
+            show_prevented(study, adaptive, run)
 
 
-def show_prevented(study: ScalingStudy, rows: Sequence[Prevented], run: str, columns: Sequence[Any] | None = None) -> None:
-    """What comes out at the target size, side by side."""
+def show_prevented(study: ScalingStudy, rows: Sequence[Prevented], run: str) -> None:
+    """What comes out at the target size, a container each."""
     on_photo = bool(st.session_state.get("scaling_maps"))
     draw_frame = drawing(study, on_photo)
-    for column, one in zip(columns or st.columns(6), rows, strict=False):
-        with column:
+    for one in rows:
+        with st.container():
             show_picture((run, "prevented", one.title, one.adaptive, on_photo, over_photos()), partial(draw_frame, one.frame), one.title)
             st.caption(
                 f"Mean difference {one.to_source:.1f} to the source, {one.to_hidden:.1f} to the hidden picture. "

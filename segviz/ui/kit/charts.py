@@ -1,14 +1,17 @@
-"""Curves of a run."""
+"""Curves of a run, and charts on screen."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
+from typing import Any
 
 import plotly.graph_objects as go
+import streamlit as st
 from plotly.subplots import make_subplots
 
 from segviz.live.views import with_gaps
 from segviz.records import Point, Report, Trajectory
+from segviz.ui.kit.state import tab
 
 QUANTITY_COLOURS = {"mIoU of this image": "#d9480f", "pixel accuracy": "#1971c2", "target reached": "#2f9e44", "loss": "#868e96"}
 QUANTITIES: Mapping[str, tuple[Callable[[Point], float], Callable[[Trajectory], float]]] = {
@@ -148,3 +151,22 @@ def comparison_curves(runs: Mapping[str, tuple[Trajectory, str]], quantity: str,
         uirevision="comparison",
     )
     return figure
+
+
+def show_chart(figure: go.Figure, **options: Any) -> None:
+    """A chart on screen, with the options of Streamlit; for the last row in the presenter view."""
+    st.plotly_chart(enlarged(figure) if tab().presenting else figure, **options)
+
+
+def enlarged(figure: go.Figure) -> go.Figure:
+    """A copy of a chart with letters, lines and marks that are seen from afar."""
+    large = go.Figure(figure)
+    height = large.layout.height or 450
+    large.update_layout(height=1.3 * height, font_size=20, legend_font_size=20, hoverlabel_font_size=20, title_font_size=24)
+    large.update_xaxes(tickfont_size=20, title_font_size=20)
+    large.update_yaxes(tickfont_size=20, title_font_size=20)
+    large.update_annotations(font_size=20)
+    large.update_traces(line_width=4, selector=lambda trace: trace.type == "scatter" and trace.mode != "markers" and trace.fill is None)
+    large.update_traces(marker_size=10, selector=lambda trace: trace.type == "scatter" and trace.mode == "lines+markers")
+    large.update_traces(textfont_size=20, selector={"type": "heatmap"})
+    return large

@@ -1,21 +1,36 @@
 """The presenter view: type and pictures for the last row, no side bar, and keys in place of the mouse."""
 
+from math import ceil
+from pathlib import Path
 from typing import NoReturn
 
 import streamlit as st
 
 from segviz.ui.kit.state import tab
 
-KEYS = {"run": "Alt+Enter", "stop": "Alt+S", "next": "PageDown", "back": "PageUp", "reveal": "Alt+V", "switch": "Alt+P"}
+KEYS = {"run": "Alt+Enter", "stop": "Alt+S", "next": "PageDown", "back": "PageUp", "reveal": "Alt+V"}
 """Keys by what they do: next and back are those that a remote control sends, the others leave letters to fields."""
 
-STYLE = """<style>
-html { font-size: 150%; }
-[data-testid="stSidebar"], [data-testid="stExpandSidebarButton"] { display: none; }
-.stMainBlockContainer { max-width: 100%; padding: 4rem 2rem 2rem; }
-[data-testid="stMetricLabel"] p { white-space: normal; }
-[data-testid="stCaptionContainer"] { opacity: 1; font-size: 1rem; }
+LARGER = 1.5
+"""How much larger type is."""
+
+STYLE = f"""<style>
+:root[data-presenting] {{ font-size: {LARGER:.0%}; }}
+[data-presenting] [data-testid="stSidebar"], [data-presenting] [data-testid="stExpandSidebarButton"] {{ display: none; }}
+[data-presenting] .stMainBlockContainer {{ max-width: 100%; padding: 4rem 2rem 2rem; }}
+[data-presenting] [data-testid="stMetricLabel"] p, [data-presenting] [data-testid="stMetricDelta"] div {{ white-space: normal; }}
+[data-presenting] h1 {{ font-size: 1.75rem; padding: 0; }}
+[data-presenting] h3 {{ font-size: 1.4rem; padding: 0; }}
+[data-presenting] [data-testid="stCaptionContainer"] {{ opacity: 1; font-size: 1rem; }}
 </style>"""
+
+_here = Path(__file__).parent
+_switch = st.components.v2.component(
+    "segviz_presenter",
+    html='<div class="component presenter"><button type="button"></button> <span></span></div>',
+    css=(_here.parent / "toolbar.css").read_text(encoding="utf-8") + ".presenter { font-size: 1rem; }",
+    js=(_here / "presenter.js").read_text(encoding="utf-8"),
+)
 
 
 def key_for(action: str) -> str | None:
@@ -23,24 +38,34 @@ def key_for(action: str) -> str | None:
     return KEYS[action] if tab().presenting else None
 
 
+def side_by_side(most: int) -> int:
+    """How many pictures stand side by side where there are `most` of them: fewer in the presenter view, so that each is larger."""
+    return ceil(most / 2) if tab().presenting else most
+
+
+def at_scale(width: int) -> int:
+    """The width in pixels of a table's column, which does not grow with the letters by itself."""
+    return round(LARGER * width) if tab().presenting else width
+
+
 def show_presenter_style() -> None:
-    """Make everything large if this tab presents."""
+    """What is large while this tab presents.
+
+    Tables take their letters' size when they appear; what stands before the page in the presenter view alone makes them appear anew.
+    """
+    st.html(STYLE)
     if tab().presenting:
-        st.html(STYLE)
+        st.empty()
 
 
 def show_presenter_switch() -> None:
-    """The switch between the two views, with the keys where they hold."""
+    """The switch between the two views (Alt+P), with the keys where they hold."""
 
     def turn() -> None:
-        tab().presenting = not tab().presenting
+        tab().presenting = bool(st.session_state["presenter"]["turned"]["on"])
 
-    presenting = tab().presenting
-    with st.container(horizontal=True, vertical_alignment="center"):
-        title = "Leave the presenter view" if presenting else "Presenter view"
-        st.button(title, icon=":material/present_to_all:", key="presenter", type="tertiary", on_click=turn, shortcut=KEYS["switch"])
-        if presenting:
-            st.caption("Keys: " + ", ".join(f"{action} {key}" for action, key in KEYS.items() if action != "switch"))
+    keys = "Keys: " + ", ".join(f"{action} {key}" for action, key in KEYS.items())
+    _switch(key="presenter", data={"presenting": tab().presenting, "keys": keys}, on_turned_change=turn)
 
 
 def end_page() -> NoReturn:

@@ -61,7 +61,7 @@ def run_bar(
     where there is nothing to run. `otherwise` is called where it is not, `again` to have a run made whose result was taken from those
     that are kept. What asks for a run is forgotten only here, so that a script that is broken off before loses nothing.
     """
-    buttons, status = st.columns([1, 3], vertical_alignment="center")
+    buttons, status = st.columns([2 if tab().presenting else 1, 3], vertical_alignment="center")
     with buttons, st.container(horizontal=True):
         clicked = st.button(
             "Run", type="primary", icon=":material/play_arrow:", key=f"{page}_run", disabled=start is None, shortcut=key_for("run")

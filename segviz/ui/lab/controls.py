@@ -12,7 +12,7 @@ from segviz.fields import parameters
 from segviz.models.zoo import model_entry
 from segviz.settings import FIELDS, Settings
 from segviz.ui.kit.attacks import eps_slider
-from segviz.ui.kit.charts import pixel_weights
+from segviz.ui.kit.charts import pixel_weights, show_chart
 from segviz.ui.kit.fields import choice, marks, number, other_controls, switch, text_line
 from segviz.ui.kit.links import LINK, link_of, open_link, write_link
 from segviz.ui.kit.state import tab
@@ -124,7 +124,7 @@ def expert_controls(settings: Settings) -> Settings:
 def q_control() -> float | None:
     """The q of TsallisPGD, None while it rises over the run, above what a pixel weighs at it."""
     q: float | None = number(FIELDS["q"], placeholder="rises from -2 to 1")
-    st.plotly_chart(pixel_weights(q), key="pixel_weights", alt="What a pixel weighs over the probability of its label")
+    show_chart(pixel_weights(q), key="pixel_weights", alt="What a pixel weighs over the probability of its label")
     return q
 
 

@@ -15,7 +15,7 @@ from segviz.history import History, KeptRun, is_token, new_token
 from segviz.records import Trajectory
 from segviz.settings import FIELDS
 from segviz.types import UserError
-from segviz.ui.kit.charts import QUANTITIES, comparison_curves
+from segviz.ui.kit.charts import QUANTITIES, comparison_curves, show_chart
 from segviz.ui.kit.export import File, download_buttons
 from segviz.ui.kit.handover import show_in_lab
 from segviz.ui.kit.layers import label_set_of
@@ -158,7 +158,7 @@ def show_side_by_side(ticked: Sequence[KeptRun]) -> None:
     runs = {name: (run.trajectory, COLOURS[number % len(COLOURS)]) for number, (name, run) in enumerate(zip(names, ticked, strict=True))}
     quantity = st.segmented_control("Curves of", QUANTITIES, default=next(iter(QUANTITIES)), required=True, key="history_quantity")
     budget = max(run.trajectory.curve[-1].gradients for run in ticked)
-    st.plotly_chart(comparison_curves(runs, quantity, max(budget, 1)), key="history_curves", alt=f"{quantity} of the ticked runs")
+    show_chart(comparison_curves(runs, quantity, max(budget, 1)), key="history_curves", alt=f"{quantity} of the ticked runs")
     maps = {}
     for name, run in zip(names, ticked, strict=True):
         maps[f"{name}: clean"] = map_of(run.trajectory, run.trajectory.frames[0].prediction)

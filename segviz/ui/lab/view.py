@@ -25,11 +25,12 @@ from segviz.results import attack_result, curve_csv
 from segviz.settings import Settings
 from segviz.types import THRESHOLDS, UserError
 from segviz.ui.kit.beside import show_warnings
-from segviz.ui.kit.charts import run_curves
+from segviz.ui.kit.charts import run_curves, show_chart
 from segviz.ui.kit.export import File, download_buttons, page_address, report_file
 from segviz.ui.kit.layers import SIX, label_set_of, layer_title, layers_of, read_out
 from segviz.ui.kit.look import choose_look
 from segviz.ui.kit.pictures import data_url
+from segviz.ui.kit.presenter import at_scale
 from segviz.ui.kit.session import first_trajectory
 from segviz.ui.kit.state import tab
 from segviz.ui.kit.status import problem_of_job
@@ -310,7 +311,7 @@ def legend(label_set: LabelSet, look: MapLook, before: Column = None, after: Col
         "IoU after": after or empty,
         "pixels": shares or empty,
     }
-    percent = {name: st.column_config.NumberColumn(format="%.1f %%", width=66) for name in ("IoU before", "IoU after", "pixels")}
+    percent = {name: st.column_config.NumberColumn(format="%.1f %%", width=at_scale(66)) for name in ("IoU before", "IoU after", "pixels")}
     chosen = st.dataframe(
         table,
         hide_index=True,
@@ -318,7 +319,7 @@ def legend(label_set: LabelSet, look: MapLook, before: Column = None, after: Col
         key="legend",
         on_select="rerun",
         selection_mode="multi-row",
-        column_config={"": st.column_config.ImageColumn(width=30), "class": st.column_config.TextColumn(width=84), **percent},
+        column_config={"": st.column_config.ImageColumn(width=30), "class": st.column_config.TextColumn(width=at_scale(84)), **percent},
         alt="Classes with their colours, IoU before and after the attack, and share of pixels",
     )
     return set(chosen["selection"]["rows"]) or None
@@ -370,7 +371,7 @@ def show_pictures(
 
 def show_run_curves(trajectory: Trajectory, cursor: int | None) -> None:
     """Curves of the run so far."""
-    st.plotly_chart(
+    show_chart(
         run_curves(trajectory, iterations_of(trajectory.settings), cursor),
         key="curves",
         config={"displayModeBar": False},

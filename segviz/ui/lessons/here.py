@@ -6,6 +6,7 @@ import streamlit as st
 
 from segviz.classroom.lessons import Lesson, LessonRun, LessonStep
 from segviz.classroom.make import evidence_of_runs
+from segviz.ui.kit.presenter import key_for
 from segviz.ui.kit.running import follow
 from segviz.ui.kit.session import queue
 from segviz.ui.kit.status import show_job
@@ -33,11 +34,11 @@ def show_run_here(lesson: Lesson, step: LessonStep, state: LessonsState) -> None
         st.rerun()
     active = job is not None and job.active
     with st.container(horizontal=True, vertical_alignment="center"):
-        if st.button("Run it here", icon=":material/play_arrow:", key="run_here", disabled=active):
+        if st.button("Run it here", icon=":material/play_arrow:", key="run_here", disabled=active, shortcut=key_for("run")):
             state.running, state.job = lesson.key, queue(evidence_of_runs, tuple(runs), beside="lesson")
             st.rerun()
         if active and job is not None:
-            st.button("Stop", icon=":material/stop:", key="stop_here", on_click=job.stop)
+            st.button("Stop", icon=":material/stop:", key="stop_here", on_click=job.stop, shortcut=key_for("stop"))
         link = lab_link(lesson.runs[step.lab]) if step.lab else None
         if link is not None:
             st.page_link("pages/attack_lab.py", label="Open in the lab", icon=":material/science:", query_params=link)

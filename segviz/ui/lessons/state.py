@@ -9,9 +9,11 @@ from segviz.engine.jobs import Job
 
 @dataclass
 class LessonsState:
-    """`answers` by lesson and step; `ran`, by lesson and run, what was run here; `job` runs those of the lesson `running`."""
+    """`answers` by lesson and step, None where what was measured was revealed without a guess; `ran`, by lesson and run, what was run here;
+    `job` runs those of the lesson `running`.
+    """
 
-    answers: dict[tuple[str, int], Answer] = field(default_factory=dict)
+    answers: dict[tuple[str, int], Answer | None] = field(default_factory=dict)
     ran: dict[tuple[str, str], Evidence] = field(default_factory=dict)
     running: str = ""
     job: Job[dict[str, Evidence]] | None = None

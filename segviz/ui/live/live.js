@@ -61,8 +61,9 @@ const PARTS = {
     if (!series?.length || !width) return;
     const panels = new Map();
     for (const one of series) panels.set(one.panel, [...(panels.get(one.panel) ?? []), one]);
-    const share = data.height / (panels.size + 1);
-    const drawn = [...panels.entries()].map(([name, group], i) => panel(name, group, width, i ? share : data.height - share * (panels.size - 1)));
+    const height = data.height * scale();
+    const share = height / (panels.size + 1);
+    const drawn = [...panels.entries()].map(([name, group], i) => panel(name, group, width, i ? share : height - share * (panels.size - 1)));
     const keys = series.map(({ name, colour }) => make("span", {}, make("i", { style: `background:${colour}` }), name));
     root.replaceChildren(make("div", { class: "keys" }, ...keys), ...drawn);
   },
@@ -128,9 +129,14 @@ function ticks(low, high, count) {
   return found;
 }
 
+/** How large type is on this page, 1 being usual. */
+function scale() {
+  return parseFloat(getComputedStyle(document.documentElement).fontSize) / 16;
+}
+
 /** One chart with the curves of a group. */
 function panel(name, group, width, height) {
-  const box = { left: 46, right: width - 8, top: 8, bottom: height - 24 };
+  const box = { left: 46 * scale(), right: width - 8, top: 8, bottom: height - 24 * scale() };
   const values = group.flatMap(({ y }) => y.filter((value) => value !== null && Number.isFinite(value)));
   const percent = group.every((one) => one.percent);
   let [low, high] = percent ? [0, 1] : [Math.min(...values), Math.max(...values)];

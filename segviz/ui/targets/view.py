@@ -18,6 +18,7 @@ from segviz.results import targets_result
 from segviz.studies.target_maps import Painted
 from segviz.studies.targets import PASSED, Victim, mean_now
 from segviz.ui.kit.beside import show_warnings
+from segviz.ui.kit.charts import show_chart
 from segviz.ui.kit.export import File, download_buttons
 from segviz.ui.kit.layers import PERTURBATION
 from segviz.ui.kit.look import choose_look
@@ -245,7 +246,7 @@ def sizes(victim: Victim, size: tuple[int, int] | None) -> str:
 def show_morph_curves(shown: MorphShown) -> None:
     """The curves of all pictures."""
     titles = {victim.picture.name: photo_title(victim.picture.name) for victim in shown.victims}
-    st.plotly_chart(
+    show_chart(
         target_curves(shown.victims, victim_colours(shown.victims), titles, iterations_of(shown.wish.settings)),
         key="targets_curves",
         config={"displayModeBar": False},

@@ -35,10 +35,8 @@ def show_lesson_pictures(shown: Sequence[LessonFigure], step: LessonStep, eviden
             st.image(picture_url(evidence[one.run].pictures[one.name], step.crop), caption=caption, width="stretch", alt=caption)
 
 
-def show_step(
-    lesson: Lesson, number: int, evidence: Mapping[str, Evidence], answer: Answer | None, answered: Callable[[Answer], None] | None
-) -> None:
-    """A step: text, figure, question; with an `answer` also the guess beside what was measured. `answered` gets the answer."""
+def show_figure(lesson: Lesson, number: int, evidence: Mapping[str, Evidence]) -> None:
+    """What a step shows at once: its text, pictures and curves; all of them where it asks nothing."""
     step = lesson.steps[number]
     st.markdown(f"### {step.title}")
     st.markdown(step.text)
@@ -48,11 +46,6 @@ def show_step(
         draw_curve(x, ("steps", one.caption or one.name), None, key=f"curve-{lesson.key}-{number}-{one.run}-{one.name}", measured=y)
     if step.asked is None:
         show_lesson_pictures(step.revealed, step, evidence)
-        return
-    if answer is None:
-        ask(lesson, number, evidence, answered)
-    else:
-        reveal(lesson, number, evidence, [answer])
 
 
 def ask(lesson: Lesson, number: int, evidence: Mapping[str, Evidence], answered: Callable[[Answer], None] | None) -> None:

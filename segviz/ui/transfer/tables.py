@@ -12,6 +12,7 @@ from segviz.report.kinds import transfer_document
 from segviz.results import transfer_csv
 from segviz.studies import arnab
 from segviz.studies.transfer import SCALES, Transfer, TransferCell
+from segviz.ui.kit.charts import show_chart
 from segviz.ui.kit.export import File, download_buttons, page_link, report_file
 from segviz.ui.kit.words import PASSES_HELP
 from segviz.ui.transfer.charts import heat_table, transfer_curves
@@ -61,7 +62,7 @@ def row_names(study: Transfer, view: str) -> list[str]:
 
 def show_table(values: Sequence[Sequence[float | None]], columns: Sequence[str], rows: Sequence[str], title: str, key: str) -> None:
     """One heat table."""
-    st.plotly_chart(
+    show_chart(
         heat_table(values, columns, rows, title),
         key=f"transfer-{key}",
         config={"displayModeBar": False},
@@ -83,7 +84,7 @@ def show_published() -> None:
 def show_iterations(study: Transfer) -> None:
     """Source and victims over the iterations."""
     names = [f"{key} (source)" if key == study.plan.runs[0].settings.model else key for key in study.plan.victims]
-    st.plotly_chart(
+    show_chart(
         transfer_curves(study, names, miou_name(study)),
         key="transfer-curves",
         config={"displayModeBar": False},
