@@ -74,7 +74,7 @@ else:
         st.switch_page(wanted[0], query_params=wanted[1])
     show_presenter_style()
     if navigation.url_path not in ("room", "classroom"):
-        show_banner()
+        show_banner(navigation.url_path)
     with st.container():
         try:
             navigation.run()

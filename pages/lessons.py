@@ -73,7 +73,7 @@ if step.asked is None or (key, number) in state.answers:
     here.show_run_here(lesson, step, state)
     if number == count:
         st.divider()
-        view.show_end(lesson)
+        view.show_end(lesson, evidence)
 with st.container(horizontal=True):
     st.button(
         "Back",

@@ -2,16 +2,17 @@
 
 import io
 import json
+import re
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TypeAlias
+from typing import NoReturn, TypeAlias
 
 import numpy as np
 from PIL import Image
 
-from segviz.classroom.lessons import FOLDER, Lesson, LessonFigure
+from segviz.classroom.lessons import FOLDER, BrokenLessonError, Lesson, LessonFigure, read_lesson
 from segviz.classroom.questions import Answer, ChoiceQuestion, CurveQuestion, NumberQuestion, PlaceQuestion
 from segviz.types import UserError
 
@@ -96,6 +97,38 @@ def is_right(lesson: Lesson, step: int, answer: Answer, evidence: Mapping[str, E
     return None
 
 
+FIGURE = re.compile(r"\{([\w-]+)\.([^{}:]+)(?::([^{}]+))?\}")
+"""A figure in a text, "{RUN.FIGURE}" or "{RUN.FIGURE:FORMAT}"; the format is that of Python, without one whole per cent."""
+
+
+def with_figures(text: str, evidence: Mapping[str, Evidence]) -> str:
+    """A text with the figures that it names."""
+    return FIGURE.sub(lambda named: format(evidence[named[1]].figures[named[2]], named[3] or ".0%").replace("%", " %"), text)
+
+
+def check_named(lesson: Lesson, evidence: Mapping[str, Evidence], file: Path) -> None:
+    """Raises BrokenLessonError, with the line in the lesson's `file`, for what it names and no run has shown."""
+    named = [(run, name, "pictures") for run, names in shown_by(lesson).items() for name in sorted(names)]
+    named += [(one.run, one.name, "curves") for step in lesson.steps for one in step.curves]
+    named += [(run, name, "figures") for run, name, _ in FIGURE.findall(lesson.ours)]
+    for run, name, kind in named:
+        if run not in evidence or name not in getattr(evidence[run], kind):
+            known = ", ".join(sorted(getattr(evidence[run], kind))) if run in evidence else "none, as there is no such run"
+            refuse_line(file, f"{run}.{name}", f"no run has shown '{run}.{name}'. {kind.capitalize()}: {known}")
+    for number, step in enumerate(lesson.steps):
+        if step.asked is not None:
+            try:
+                measured_answer(lesson, number, evidence)
+            except UserError:
+                refuse_line(file, step.asked.measured, f"no run has shown '{step.asked.measured}'")
+
+
+def refuse_line(file: Path, words: str, why: str) -> NoReturn:
+    """Raises BrokenLessonError with the first line of a file in which the words stand."""
+    lines = file.read_text(encoding="utf-8").splitlines()
+    raise BrokenLessonError(f"{file.name}:{next((number for number, line in enumerate(lines, 1) if words in line), 1)}: {why}.")
+
+
 def save(lesson: Lesson, evidence: Mapping[str, Evidence], file: Path) -> None:
     """Write what a lesson shows of its runs; pictures lossless, and only those that it shows."""
     facts = {}
@@ -125,5 +158,11 @@ def load(file: Path) -> dict[str, Evidence]:
 
 
 def stored_evidence(key: str, folder: Path = FOLDER) -> dict[str, Evidence]:
-    """What ships with a lesson."""
-    return load(folder / f"{key}.zip")
+    """What ships with a lesson. Raises BrokenLessonError where it is missing, or does not have what the lesson shows."""
+    file = folder / f"{key}.toml"
+    try:
+        evidence = load(folder / f"{key}.zip")
+    except (OSError, zipfile.BadZipFile, KeyError, ValueError):
+        refuse_line(file, "[runs", f"what its runs show is not stored. Make it: python -m segviz.classroom.make {key}")
+    check_named(read_lesson(file), evidence, file)
+    return evidence

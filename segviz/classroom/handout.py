@@ -8,7 +8,7 @@ from html import escape
 import numpy as np
 from PIL import Image
 
-from segviz.classroom.evidence import Evidence, measured_answer
+from segviz.classroom.evidence import Evidence, measured_answer, with_figures
 from segviz.classroom.lessons import AskedStep, Lesson, LessonFigure, LessonStep
 from segviz.classroom.questions import ChoiceQuestion, CurveQuestion, NumberQuestion
 
@@ -46,7 +46,7 @@ def handout(lesson: Lesson, evidence: Mapping[str, Evidence]) -> str:
 <h1>{escape(lesson.title)}</h1><p>{escape(lesson.about)} {lesson.minutes} minutes.</p>
 <div class="steps">{steps}</div>
 <footer><div><h2>What the papers say</h2><p>{escape(lesson.claim)}</p><ul>{papers}</ul></div>
-<div><h2>What was measured here</h2><p>{escape(lesson.ours)}</p></div>
+<div><h2>What was measured here</h2><p>{escape(with_figures(lesson.ours, evidence))}</p></div>
 <div><h2>Usual wrong answers</h2><ul>{wrong}</ul></div><div><h2>For the discussion</h2><ol>{discussion}</ol></div></footer>
 </body></html>
 """

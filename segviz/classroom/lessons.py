@@ -76,7 +76,9 @@ class LessonStep:
 
 @dataclass(frozen=True)
 class Lesson:
-    """A lesson. `claim` is what the papers say, in their numbers; `ours` what was measured here, and where it differs."""
+    """A lesson. `claim` is what the papers say, in their numbers; `ours` what was measured here, and where it differs; it names
+    figures of runs as "{RUN.FIGURE}", see `segviz.classroom.evidence`.
+    """
 
     key: str
     title: str

@@ -12,7 +12,7 @@ import numpy as np
 
 from segviz import draw
 from segviz.attacks.catalog import published
-from segviz.classroom.evidence import Evidence, measured_answer, save
+from segviz.classroom.evidence import Evidence, check_named, measured_answer, save
 from segviz.classroom.lessons import FOLDER, LessonRun, lesson_keys, read_lesson
 from segviz.data.label_sets import LabelSet
 from segviz.data.samples import samples
@@ -250,6 +250,7 @@ def main() -> None:
     for key in parser.parse_args().lessons or lesson_keys():
         lesson = read_lesson(FOLDER / f"{key}.toml")
         *_, evidence = evidence_of_runs(tuple(lesson.runs.values()))
+        check_named(lesson, evidence, FOLDER / f"{key}.toml")
         for number, step in enumerate(lesson.steps):
             if step.asked is not None:
                 answer = measured_answer(lesson, number, evidence)

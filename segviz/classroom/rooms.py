@@ -11,6 +11,7 @@ import secrets
 import sqlite3
 import sys
 import time
+import unicodedata
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,6 +27,8 @@ LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ"
 
 MAX_SEATS = 200
 MAX_NAME = 40
+JOINERS = "\u200c\u200d"
+"""Invisible, but part of how names in some scripts, and some emojis, are written."""
 KEPT_SECONDS = 24 * 3600.0
 """A room is deleted this long after it was opened."""
 
@@ -146,7 +149,7 @@ class Rooms:
 
         `key` comes with the room's link. Who types the code alone has none, and may be wrong only so often (`GUESSES_PER_ADDRESS`).
         `name` is kept in rooms with names alone, cut to `MAX_NAME` characters, and is plain text: whoever shows it must not take it for
-        HTML. Raises UserError for a wrong code or key, too many tries, or a full room.
+        HTML. Raises UserError for a wrong code or key, too many tries, a name that is missing, or a full room.
         """
         code = code.strip().upper()
         if key is None:
@@ -161,8 +164,10 @@ class Rooms:
             room, _, named = found
             if seats_of(base, room) >= MAX_SEATS:
                 raise UserError(f"The room is full: {MAX_SEATS} have joined.")
+            kept = shown_name(name) if named else ""
+            if named and not kept:
+                raise UserError("This room asks for a name. Type one that others can read.")
             token = secrets.token_urlsafe(24)
-            kept = " ".join(name.split())[:MAX_NAME] if named else ""
             base.execute("INSERT INTO seats (room, token, name) VALUES (?, ?, ?)", (room, hashed(token), kept))
         return token
 
@@ -334,6 +339,12 @@ class Rooms:
 def new_code() -> str:
     """Four random letters."""
     return "".join(secrets.choice(LETTERS) for _ in range(4))
+
+
+def shown_name(name: str) -> str:
+    """A name on one line, of at most MAX_NAME characters, without those that turn the text around; empty if nothing of it can be seen."""
+    letters = " ".join("".join(one for one in name if unicodedata.category(one)[0] != "C" or one in JOINERS or one.isspace()).split())
+    return letters[:MAX_NAME].strip() if any(unicodedata.category(one)[0] in "LNPS" for one in letters) else ""
 
 
 def hashed(secret: str) -> bytes:

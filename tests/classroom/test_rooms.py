@@ -94,6 +94,33 @@ def test_a_student_cannot_act_as_the_teacher(rooms, act):
         rooms.seen_by_student(room.secret)
 
 
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("  Ann \n Bo\t", "Ann Bo"),
+        ("\u202eevE\u2066", "evE"),
+        ("na\u200bme\x00\x07", "name"),
+        ("می\u200cخواهم", "می\u200cخواهم"),
+        ("👩\u200d🔬", "👩\u200d🔬"),
+        ("x" * 100, "x" * MAX_NAME),
+    ],
+)
+def test_a_name_is_shown_without_what_cannot_be_seen(rooms, given, shown):
+    room = rooms.open(named=True)
+    rooms.answer(rooms.join(room.code, room.key, "a", given), rooms.push(room.secret, "v").number, 1)
+    assert [one.name for one in rooms.answers(room.secret)] == [shown]
+
+
+@pytest.mark.parametrize("nothing", ["", "   ", "\u200b\u2060", "\u200d", "\u0301"])
+def test_a_room_with_names_takes_nobody_without(rooms, nothing):
+    room = rooms.open(named=True)
+    for key in (room.key, None):
+        with pytest.raises(UserError, match="name"):
+            rooms.join(room.code, key, "a", nothing)
+    assert rooms.seen_by_teacher(room.secret).seats == 0
+    assert rooms.join(room.code, room.key, "a", "Ann")
+
+
 def test_another_rooms_teacher_sees_nothing_of_it(rooms):
     mine, other = rooms.open(), rooms.open()
     push = rooms.push(mine.secret, "v")

@@ -4,9 +4,12 @@ import re
 
 import pytest
 import streamlit as st
-from app_page import button, control, metric, open_page, press, text
+from app_page import button, control, go_to, metric, open_page, press, text
 
 from segviz.classroom.rooms import Rooms
+from segviz.ui.classroom.news import Member
+
+LINK = "Or any view of the app: paste its link, or go there and press **Show this page to the class**"
 
 
 @pytest.fixture(autouse=True)
@@ -68,7 +71,7 @@ def test_the_teacher_pushes_steps_one_after_another():
 def test_any_view_can_be_pushed_by_its_link_and_nothing_else():
     teacher, secret = opened()
     for link in ("https://elsewhere.example/unknown?x=1", "javascript:alert(1)", "javascript:compare", "http://host/classroom?teacher=x"):
-        control(teacher, "Or any view of the app: paste its link").set_value(link).run()
+        control(teacher, LINK).set_value(link).run()
         press(teacher, "Push this link")
         assert "no link to a page of the app" in text(teacher)
         assert Rooms().seen_by_teacher(secret).push is None
@@ -77,7 +80,7 @@ def test_any_view_can_be_pushed_by_its_link_and_nothing_else():
         ("http://host:8501/?image=dog&eps=2", "?image=dog&eps=2"),
         ("http://host:8501", ""),
     ):
-        control(teacher, "Or any view of the app: paste its link").set_value(link).run()
+        control(teacher, LINK).set_value(link).run()
         press(teacher, "Push this link")
         assert Rooms().seen_by_teacher(secret).push.view == view
 
@@ -126,3 +129,56 @@ def test_a_closed_room_tells_its_students():
     assert "over" in text(student)
     with pytest.raises(Exception, match="over"):
         Rooms().seen_by_teacher(secret)
+
+
+def test_a_tab_remembers_its_room_on_other_pages_and_shows_them_to_the_class():
+    teacher, secret = opened()
+    go_to(teacher, "lessons")
+    assert "Show this page to the class" in [one.label for one in teacher.button]
+    teacher.query_params["lesson"], teacher.query_params["step"] = "02-iterations", "2"
+    press(teacher, "Show this page to the class")
+    assert Rooms().seen_by_teacher(secret).push.view == "lessons?lesson=02-iterations&step=2"
+    go_to(teacher, "classroom")
+    assert parameter(teacher, "teacher") == secret
+    press(teacher, "Close the room and delete its answers")
+    assert "Open a room" in [one.label for one in go_to(teacher, "classroom").button]
+
+
+def test_what_a_browser_kept_is_taken_only_where_it_is_good():
+    room = Rooms().open()
+    seat = Rooms().join(room.code, room.key, "a")
+    for kept, held in (
+        ({"holder": seat, "number": 3, "revealed": True, "opened": 2}, (seat, "", (3, True), 2)),
+        ({"holder": room.secret}, ("", room.secret, (0, False), 0)),
+        ({"holder": seat, "number": "<b>", "revealed": 1, "opened": None}, (seat, "", (0, False), 0)),
+        ({"holder": "forged"}, ("", "", (0, False), 0)),
+        ({"holder": ["x"]}, ("", "", (0, False), 0)),
+        ({}, ("", "", (0, False), 0)),
+    ):
+        one = Member()
+        one.recall(kept)
+        assert (one.seat, one.secret, one.seen, one.opened) == held
+        assert one.settled
+        assert (one.kept() is None) == (held[:2] == ("", ""))
+
+
+def test_a_link_to_another_room_leads_there_and_one_to_the_same_room_takes_no_second_seat():
+    rooms = Rooms()
+    first, second = rooms.open(), rooms.open()
+    student = open_page("room", room=f"{first.code}-{first.key}")
+    seat = parameter(student, "seat")
+    for room, same in ((first, True), (second, False)):
+        student.query_params.clear()
+        student.query_params["room"] = f"{room.code}-{room.key}"
+        student.run()
+        assert (parameter(student, "seat") == seat) is same
+    assert [rooms.seen_by_teacher(one.secret).seats for one in (first, second)] == [1, 1]
+
+
+def test_a_student_may_leave():
+    teacher, _ = opened()
+    student = open_page("room", room=link_of(teacher))
+    press(student, "Leave")
+    assert "Join your class" in text(student)
+    go_to(student, "about")
+    assert not any(link_of(teacher)[:4] in one for one in text(student).split())

@@ -1,20 +1,22 @@
 """What the teacher's page and the students' share: the rooms of this server, what was pushed, and how answers are drawn."""
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import numpy as np
+import plotly.graph_objects as go
 import streamlit as st
 
-from segviz.classroom.evidence import Evidence, stored_evidence
+from segviz.classroom.evidence import Evidence, measured_answer, stored_evidence
 from segviz.classroom.lessons import FOLDER, Lesson, lesson_keys, read_lesson
-from segviz.classroom.questions import Answer, ChoiceQuestion, CurveQuestion, NumberQuestion
+from segviz.classroom.questions import Answer, ChoiceQuestion, CurveQuestion, NumberQuestion, Question
 from segviz.classroom.rooms import Rooms
 from segviz.places import HOME
 from segviz.types import UserError
+from segviz.ui.kit.charts import show_chart
 from segviz.ui.teaching.predict import click_place, draw_curve
-from segviz.ui.teaching.steps import picture_url
+from segviz.ui.teaching.steps import in_unit, picture_url
 
 APART = ("about", "attack_lab", "classroom", "room")
 """Pages that are not shown to a class, and the lab, whose address has no name."""
@@ -22,6 +24,8 @@ PAGES = {"": "pages/attack_lab.py"} | {
     file.stem: f"pages/{file.name}" for file in sorted((HOME / "pages").glob("*.py")) if file.stem not in APART
 }
 """File of each page that a class can be shown, by the last part of its address."""
+
+MEASURED = "#1971c2"
 
 
 @st.cache_resource
@@ -71,25 +75,72 @@ def view_of_link(link: str, base: str = "") -> str:
     return page + (f"?{urlencode(parse_qsl(parts.query))}" if parts.query else "")
 
 
-def show_answers(lesson: Lesson, number: int, evidence: Mapping[str, Evidence], answers: Sequence[Answer], key: str) -> None:
-    """The answers of a class: a histogram of numbers and choices, curves over each other, clicks on the picture."""
+def show_answers(
+    lesson: Lesson, number: int, evidence: Mapping[str, Evidence], answers: Sequence[Answer], revealed: bool, key: str
+) -> None:
+    """The answers of a class: a histogram of numbers and choices, curves over each other, a heat map of clicks.
+
+    Once it is `revealed`, what was measured is drawn into it. `key` is of the push.
+    """
     asked = lesson.steps[number].asked
     assert asked is not None
     question = asked.question
+    measured = measured_answer(lesson, number, evidence) if revealed else None
+    lists = [one for one in answers if isinstance(one, list)]
     if isinstance(question, NumberQuestion):
-        values = [one for one in answers if isinstance(one, int | float)]
-        counts, edges = np.histogram(values, bins=10, range=(question.low, question.high))
-        names = [f"{low:.0f} – {high:.0f} {question.unit}" for low, high in pairwise(edges)]
-        st.bar_chart({"guess": names, "students": counts.tolist()}, x="guess", y="students", sort=False, height=300)
+        values = [float(one) for one in answers if isinstance(one, int | float)]
+        assert measured is None or isinstance(measured, float)
+        show_chart(number_bars(question, values, measured), key=f"all-{key}", config={"displayModeBar": False}, alt="Guesses of the class")
     elif isinstance(question, ChoiceQuestion):
         chosen = [sum(answer == place for answer in answers) for place in range(len(question.options))]
-        st.bar_chart({"guess": list(question.options), "students": chosen}, x="guess", y="students", sort=False, height=300)
+        assert measured is None or isinstance(measured, int)
+        show_chart(choice_bars(question, chosen, measured), key=f"all-{key}", config={"displayModeBar": False}, alt="Choices of the class")
     elif isinstance(question, CurveQuestion):
-        drawn = [one for one in answers if isinstance(one, list)]
+        assert measured is None or isinstance(measured, list)
         # The first of the curves is drawn as one's own; here there is none.
-        draw_curve(question.at, (question.x_title, question.y_title), None, key=f"all-{key}", guesses=[[], *drawn])
+        draw_curve(question.at, (question.x_title, question.y_title), None, key=f"all-{key}", guesses=[[], *lists], measured=measured)
     else:
         run, _, _ = asked.measured.partition(".")
-        clicked = [one for one in answers if isinstance(one, list)]
         photo = evidence[run].pictures["photo"]
-        click_place(picture_url(photo, None), f"The photo with {len(clicked)} clicks", None, key=f"all-{key}", guesses=clicked)
+        mask = picture_url(measured, None) if isinstance(measured, np.ndarray) else None
+        click_place(picture_url(photo, None), f"The photo with {len(lists)} clicks", None, key=f"all-{key}", guesses=lists, mask=mask)
+
+
+def number_bars(question: NumberQuestion, values: Sequence[float], measured: float | None) -> go.Figure:
+    """How many guessed what, in ten bins of the scale, with a rule at what was measured."""
+    counts, edges = np.histogram(values, bins=10, range=(question.low, question.high))
+    width = (question.high - question.low) / 10
+    figure = bars(edges[:-1] + width / 2, counts)
+    figure.update_traces(width=0.92 * width)
+    figure.update_xaxes(
+        title_text=f"guess, {question.unit}" if question.unit else "guess", range=[question.low, question.high], dtick=width
+    )
+    if measured is not None:
+        text = f"measured {measured:.0f} {question.unit}"
+        figure.add_vline(x=measured, line_width=4, line_color=MEASURED, annotation={"text": text, "font_color": MEASURED})
+    return figure
+
+
+def choice_bars(question: ChoiceQuestion, counts: Sequence[int], measured: int | None) -> go.Figure:
+    """How many chose what, with a word at what was measured."""
+    names = [f"{name} (measured)" if place == measured else name for place, name in enumerate(question.options)]
+    return bars(names, counts)
+
+
+def bars(x: Sequence[Any] | np.ndarray, counts: Sequence[int] | np.ndarray) -> go.Figure:
+    """Numbers of students as bars."""
+    figure = go.Figure(go.Bar(x=x, y=counts, marker_color="#d9480f", hovertemplate="%{y} students<extra></extra>"))
+    figure.update_yaxes(title_text="students", rangemode="tozero", dtick=1 if max(counts, default=0) < 8 else None)
+    figure.update_layout(height=260, margin={"l": 10, "r": 10, "t": 30, "b": 10})
+    return figure
+
+
+def in_words(question: Question, answer: Answer) -> str:
+    """An answer as a line of a table."""
+    if isinstance(question, NumberQuestion):
+        return in_unit(answer, question)
+    if isinstance(question, ChoiceQuestion):
+        assert isinstance(answer, int)
+        return question.options[answer]
+    assert isinstance(answer, list)
+    return ", ".join(f"{part:.0%}" for part in answer)

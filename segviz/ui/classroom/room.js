@@ -1,7 +1,8 @@
-// Hears from the server that something in the room is new, and has the script called. Streamlit calls the default function at the bottom
-// again with each data update; one Ear per root element listens.
+// Hears from the server that something in the room is new, and has the script called; keeps over a reload of the tab whose room it is in.
+// Streamlit calls the default function at the bottom again with each data update; one Ear per root element listens.
 
 const { leaving, stayed } = globalThis.segvizLeaving;
+const KEPT = "segviz.room";
 const RETRY = 1000; // ms
 const AGAIN = 3000; // ms
 const GONE = 4404;
@@ -23,9 +24,10 @@ class Ear {
       addEventListener(type, () => (this.touched = true), { capture: true, signal: this.ended.signal });
   }
 
-  update({ holder, mark, place }, send) {
+  update({ holder, mark, place, kept, settled }, send) {
     this.shown = mark;
     this.send = send;
+    this.keep(kept, settled);
     if (place !== this.place) {
       this.place = place;
       this.touched = false;
@@ -33,10 +35,23 @@ class Ear {
     if (holder !== this.holder) {
       this.holder = holder;
       this.mark = null;
-      this.socket?.close();
-      this.connect();
+      const former = this.socket;
+      this.socket = null;
+      former?.close();
+      if (holder) this.connect();
     }
     this.expect();
+  }
+
+  /** Keep what the script says, or tell it what was kept, again and again until it has settled on that or on nothing. */
+  keep(kept, settled) {
+    clearTimeout(this.reminder);
+    if (kept) return sessionStorage.setItem(KEPT, JSON.stringify(kept));
+    if (settled) return sessionStorage.removeItem(KEPT);
+    const before = sessionStorage.getItem(KEPT);
+    if (before === null) return;
+    if (!leaving()) this.send({ kept: JSON.parse(before) });
+    this.reminder = setTimeout(() => this.keep(kept, settled), AGAIN);
   }
 
   connect() {
@@ -71,6 +86,7 @@ class Ear {
     this.ended.abort();
     clearTimeout(this.timer);
     clearTimeout(this.again);
+    clearTimeout(this.reminder);
     this.socket?.close();
   }
 }
@@ -82,6 +98,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   if (!ears.has(element)) ears.set(element, new Ear());
   const ear = ears.get(element);
   stayed();
+  element.getRootNode().host?.closest(".stElementContainer")?.style.setProperty("position", "absolute"); // takes no room on the page
   ear.update(data, (news) => setTriggerValue("news", news));
   const call = ++ear.calls;
   return () => {

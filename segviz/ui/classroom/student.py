@@ -1,28 +1,14 @@
 """The students' page: join a room, open what the teacher pushes, answer, and see what was measured."""
 
-from dataclasses import dataclass
-
 import streamlit as st
 
 from segviz.classroom.questions import Answer
-from segviz.classroom.rooms import MAX_NAME, RoomState
+from segviz.classroom.rooms import MAX_NAME
 from segviz.types import UserError
 from segviz.ui.classroom.common import PAGES, evidence_for, page_and_query, pushed_step, rooms
+from segviz.ui.classroom.news import Member, news_of
 from segviz.ui.kit.running import open_as_link
-from segviz.ui.teaching.steps import ask, reveal, show_lesson_pictures
-
-
-@dataclass
-class StudentState:
-    """The token of the seat that this tab has; the news that it has seen, and the push whose view it has opened.
-
-    `offered` says that a banner offers what is new, as the tab was in the middle of something.
-    """
-
-    seat: str = ""
-    seen: tuple[int, bool] = (0, False)
-    opened: int = 0
-    offered: bool = False
+from segviz.ui.teaching.steps import ask, reveal, show_figure
 
 
 def join(code: str, key: str | None, name: str) -> None:
@@ -34,6 +20,14 @@ def join(code: str, key: str | None, name: str) -> None:
         return
     st.query_params.from_dict({"seat": seat})
     st.rerun()
+
+
+def seat_for(link: str, one: Member) -> str:
+    """The seat that a tab has already, unless the link `CODE-key` is another room's; empty for none."""
+    try:
+        return one.seat if not link or (one.seat and link.startswith(rooms().seen_by_student(one.seat).code)) else ""
+    except UserError:
+        return ""
 
 
 def show_entrance(link: str) -> None:
@@ -61,26 +55,25 @@ def show_entrance(link: str) -> None:
             join(typed, None, name)
 
 
-def show_room(seat: str, state: StudentState) -> None:
+def show_room(one: Member) -> None:
     """What is pushed now: a lesson's step with its question, or another view of the app, which opens by itself."""
-    room = rooms().seen_by_student(seat)
-    st.caption(f"Room {room.code} · {room.seats} in it")
+    seat, room = one.seat, rooms().seen_by_student(one.seat)
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        st.caption(f"Room {room.code} · {room.seats} in it")
+        st.button("Leave", icon=":material/logout:", type="tertiary", key="leave_room", on_click=leave, args=(one,))
     push = room.push
-    state.seat, state.seen, state.offered = seat, news_of(room), False
+    one.seen, one.offered = news_of(room), False
     if push is None:
         st.markdown("### You are in. Your teacher will show something soon.")
         return
     at = pushed_step(push.view)
     if at is None:
-        open_pushed_view(push.view, push.number, state)
+        open_pushed_view(push.view, push.number, one)
         return
     lesson, number = at
     step, evidence = lesson.steps[number], evidence_for(lesson.key)
-    st.markdown(f"### {step.title}")
-    st.markdown(step.text)
-    show_lesson_pictures(step.pictures, step, evidence)
+    show_figure(lesson, number, evidence)
     if step.asked is None:
-        show_lesson_pictures(step.revealed, step, evidence)
         return
     own = rooms().own_answer(seat, push.number)
     if push.revealed:
@@ -100,15 +93,16 @@ def show_room(seat: str, state: StudentState) -> None:
         ask(lesson, number, evidence, answered)
 
 
-def open_pushed_view(view: str, number: int, state: StudentState) -> None:
+def leave(one: Member) -> None:
+    """Give the room up; what was answered stays."""
+    one.become()
+    st.query_params.clear()
+
+
+def open_pushed_view(view: str, number: int, one: Member) -> None:
     """Open a pushed view of the app once; later a link to it stays."""
     page, query = page_and_query(view)
-    if state.opened != number:
-        state.opened = number
+    if one.opened != number:
+        one.opened = number
         open_as_link(PAGES[page], query)
     st.page_link(PAGES[page], label="Open what your teacher shows", icon=":material/open_in_new:", query_params=query)
-
-
-def news_of(room: RoomState) -> tuple[int, bool]:
-    """What makes a student's page another one: the push, and whether it was revealed."""
-    return (0, False) if room.push is None else (room.push.number, room.push.revealed)

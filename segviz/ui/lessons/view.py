@@ -1,10 +1,11 @@
 """The page Lessons: the list, the papers' claims at the end, what the teacher needs, and links into the lab."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import streamlit as st
 
-from segviz.classroom.lessons import FOLDER, Lesson, LessonRun, lesson_keys, read_lesson
+from segviz.classroom.evidence import Evidence, with_figures
+from segviz.classroom.lessons import FOLDER, BrokenLessonError, Lesson, LessonRun, lesson_keys, read_lesson
 from segviz.settings import Settings
 from segviz.ui.kit.links import link_of
 
@@ -15,20 +16,24 @@ def show_list(open_lesson: Callable[[str], None]) -> None:
     """All lessons as cards."""
     with st.grid(3, min_column_width=280, gap="medium"):
         for key in lesson_keys():
-            lesson = read_lesson(FOLDER / f"{key}.toml")
             with st.container(border=True, height="stretch"):
+                try:
+                    lesson = read_lesson(FOLDER / f"{key}.toml")
+                except BrokenLessonError as error:
+                    st.error(str(error))
+                    continue
                 st.markdown(f"##### {int(key[:2])}. {lesson.title}\n{lesson.about}")
                 st.caption(f"{lesson.minutes} minutes, {sum(step.asked is not None for step in lesson.steps)} questions")
                 st.button("Open", key=f"open-{key}", on_click=open_lesson, args=(key,), icon=":material/school:")
 
 
-def show_end(lesson: Lesson) -> None:
+def show_end(lesson: Lesson, evidence: Mapping[str, Evidence]) -> None:
     """The papers' own claim beside ours."""
     theirs, ours = st.columns(2, gap="large")
     theirs.markdown(f"##### What the papers say\n{lesson.claim}")
     for title, url in lesson.papers:
         theirs.markdown(f"[{title}]({url})")
-    ours.markdown(f"##### What was measured here\n{lesson.ours}")
+    ours.markdown(f"##### What was measured here\n{with_figures(lesson.ours, evidence)}")
 
 
 def show_teacher(lesson: Lesson, base: str = "") -> None:
