@@ -7,8 +7,13 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, NoReturn, TypeAlias
 
+from segviz.attacks.rows import ATTACKS
 from segviz.classroom.questions import ChoiceQuestion, CurveQuestion, NumberQuestion, PlaceQuestion, Question
+from segviz.data.samples import samples
+from segviz.fields import Table, fields_of
 from segviz.places import ASSETS
+from segviz.settings import FIELDS
+from segviz.studies.scaling import ScalingSettings
 from segviz.types import UserError
 
 FOLDER = ASSETS / "lessons"
@@ -93,6 +98,14 @@ class Lesson:
     steps: tuple[LessonStep, ...]
 
 
+TAKEN: Mapping[str, tuple[Any, ...]] = {
+    "attack": (FIELDS, "target_map", "paper"),
+    "defence": (FIELDS, "defence", "budget"),
+    "scaling": (fields_of(ScalingSettings),),
+}
+"""By kind of run the table of its settings, and what else it takes."""
+
+
 class BrokenLessonError(UserError):
     """A lesson's file that says something wrong; the message begins with file and line."""
 
@@ -127,6 +140,7 @@ def lesson_of(read: "Reader", key: str, table: Mapping[str, Any]) -> Lesson:
         if kind not in KINDS:
             read.refuse(("runs", name, "kind"), f"unknown kind of run '{kind}'. Known: {', '.join(KINDS)}")
         runs[name] = LessonRun(name, kind, {field: value for field, value in one.items() if field != "kind"})
+        check_run(read, runs[name])
     steps = tuple(lesson_step(read, ("steps", number), one, runs) for number, one in enumerate(read.value(table, (), "steps", list)))
     if not any(step.asked for step in steps):
         read.refuse(("steps", 0), "no step asks anything; a lesson needs a question")
@@ -147,6 +161,33 @@ def lesson_of(read: "Reader", key: str, table: Mapping[str, Any]) -> Lesson:
         runs=runs,
         steps=steps,
     )
+
+
+def check_run(read: "Reader", run: LessonRun) -> None:
+    """Refuses what the kind of a run does not take."""
+    place: Place = ("runs", run.name)
+    if run.kind == "transfer":
+        for name, made in read.value(run.table, place, "made", dict).items():
+            check_settings(read, (*place, "made", name), made, FIELDS, "paper")
+    else:
+        table, *own = TAKEN[run.kind]
+        check_settings(read, place, run.table, table, *own)
+
+
+def check_settings(read: "Reader", place: Place, values: Mapping[str, Any], table: Table, *own: str) -> None:
+    """Refuses settings that are not in their table, or have a value that they cannot have; those called `own` are the run's affair."""
+    for name, value in values.items():
+        known = ATTACKS if name == "attack" else samples() if name in ("image", "target_map") else None
+        if known is not None and value not in known:
+            read.refuse((*place, name), f"there is no {name} {value!r}. Known: {', '.join(known)}")
+        if name in own:
+            continue
+        if name not in table:
+            read.refuse((*place, name), f"unknown '{name}'. Known here: {', '.join((*own, *table))}")
+        try:
+            table[name].read(value, name)
+        except UserError as error:
+            read.refuse((*place, name), str(error).rstrip("."))
 
 
 def lesson_step(read: "Reader", place: Place, table: Mapping[str, Any], runs: Mapping[str, LessonRun]) -> LessonStep:

@@ -2,8 +2,10 @@
 
 import re
 
+import numpy as np
 import pytest
 
+from segviz.classroom.evidence import Evidence, save, stored_evidence, with_figures
 from segviz.classroom.lessons import FOLDER, MAX_WORDS, BrokenLessonError, lesson_keys, read_lesson
 from segviz.classroom.questions import ChoiceQuestion, CurveQuestion, NumberQuestion, PlaceQuestion, mean_distance
 from segviz.types import UserError
@@ -76,6 +78,10 @@ def test_a_whole_lesson_is_read(tmp_path):
         ('measured = "one.miou"', 'measured = "three.miou"', 35, "names no run"),
         ('lab = "one"', 'lab = "none"', 26, "no run 'none'"),
         ('title = "Second"', 'titel = "Second"', 23, "unknown 'titel'"),
+        ('attack = "fgsm"', 'attack = "fgsn"', 15, "no attack 'fgsn'"),
+        ('attack = "fgsm"', 'attack = "fgsm"\nimage = "unicorn"', 16, "no image 'unicorn'"),
+        ('attack = "fgsm"', 'attack = "fgsm"\neps = "four"', 16, "eps"),
+        ('attack = "fgsm"', 'attack = "fgsm"\nstepz = 4', 16, "unknown 'stepz'"),
         ('about = "What it is about."', 'about = "What"\nauthor = "me"', 3, "unknown 'author'"),
     ],
 )
@@ -120,3 +126,30 @@ def test_answers_out_of_range_are_refused(question, fits, unfit):
 
 def test_distance_of_curves():
     assert mean_distance([0, 0.5, 1], [0.2, 0.5, 0.4]) == pytest.approx(0.8 / 3)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "says"),
+    [
+        ('"one.photo: the photo"', '"one.phto: the photo"', 20, "'one.phto'"),
+        ('measured = "one.miou"', 'measured = "one.miuo"', 35, "'one.miuo'"),
+        ('ours = "We see."', 'ours = "We see {one.miou} and {one.moiu}."', 5, "'one.moiu'"),
+        ("", "", 13, "python -m segviz.classroom.make lesson"),
+    ],
+)
+def test_a_lesson_that_shows_what_no_run_has_is_refused_with_file_and_line(tmp_path, old, new, line, says):
+    lesson = lesson_from(tmp_path, WHOLE)
+    if old:
+        grey = np.zeros((4, 4, 3), np.uint8)
+        save(lesson, {"one": Evidence({"miou": 0.5}, {}, {"photo": grey, "map": grey}, 1.0)}, tmp_path / "lesson.zip")
+        assert stored_evidence("lesson", tmp_path)
+        lesson_from(tmp_path, WHOLE.replace(old, new, 1))
+    with pytest.raises(BrokenLessonError) as caught:
+        stored_evidence("lesson", tmp_path)
+    assert str(caught.value).startswith(f"lesson.toml:{line}: ")
+    assert says in str(caught.value)
+
+
+def test_figures_in_a_text_are_those_of_the_runs():
+    seen = {"a-b": Evidence({"miou": 0.256, "first unsure": 3.0})}
+    assert with_figures("It is {a-b.miou}, {a-b.miou:.1%}, {a-b.first unsure:.0f} {nothing}.", seen) == "It is 26 %, 25.6 %, 3 {nothing}."

@@ -93,6 +93,7 @@ def test_a_class_from_push_to_reveal_over_a_killed_server(browser, server):
     clicks = [one.value for one in rooms.answers(secret)]
     assert sorted(round(x, 1) for x, _ in clicks) == [0.3, 0.5, 0.7]
     expect(teacher.get_by_test_id("segviz-predict-place").locator(".marks i")).to_have_count(3)
+    expect(teacher.get_by_role("button", name="Reveal")).to_be_in_viewport()
     teacher.get_by_role("button", name="Reveal").click()
     for student in students:
         expect(student.get_by_text(re.compile("Your click is (inside|outside)"))).to_be_visible()
@@ -112,6 +113,10 @@ def test_pushed_views_run_and_followers_come_along_while_the_busy_are_asked(brow
     for student in (watching, busy):
         expect(student.get_by_test_id("stMetric").filter(has_text="Gradients")).to_contain_text("1")
         expect(student.get_by_role("combobox", name="Picture")).to_have_value(re.compile("cat", re.IGNORECASE))
+    watching.reload()
+    expect(watching.get_by_role("link", name=f"Room {room.code}")).to_be_visible()
+    assert room.key not in watching.url
+    assert "seat" not in watching.url
     busy.get_by_text("Six pictures", exact=True).click()
     rooms.push(room.secret, "?image=dog&attack=pgd&eps=5&steps=2")
     expect(busy.get_by_text("Your teacher shows something new.")).to_be_visible()
