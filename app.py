@@ -19,8 +19,9 @@ from segviz.live.service import Service
 from segviz.places import ASSETS
 from segviz.settings import Settings
 from segviz.types import UserError
-from segviz.ui.kit.presenter import show_presenter_style, show_presenter_switch
+from segviz.ui.kit.presenter import show_presenter_switch
 from segviz.ui.kit.state import tab
+from segviz.ui.kit.style import show_style
 
 
 @asynccontextmanager
@@ -72,7 +73,7 @@ else:
     if (wanted := tab().wanted) is not None:
         tab().wanted = None
         st.switch_page(wanted[0], query_params=wanted[1])
-    show_presenter_style()
+    show_style()
     if navigation.url_path not in ("room", "classroom"):
         show_banner(navigation.url_path)
     with st.container():

@@ -98,7 +98,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
   if (!ears.has(element)) ears.set(element, new Ear());
   const ear = ears.get(element);
   stayed();
-  element.getRootNode().host?.closest(".stElementContainer")?.style.setProperty("position", "absolute"); // takes no room on the page
+  const frame = element.getRootNode().host?.closest(".stElementContainer");
+  if (frame) Object.assign(frame.style, { position: "absolute", width: 0 }); // takes no room on the page
   ear.update(data, (news) => setTriggerValue("news", news));
   const call = ++ear.calls;
   return () => {

@@ -139,10 +139,10 @@ def show_answer_board(room: RoomState, push: Push, answers: Sequence[GivenAnswer
         return
     lesson, number = at
     step, evidence = lesson.steps[number], evidence_for(lesson.key)
+    st.markdown(f"**{lesson.title}, step {number + 1}: {step.title}.** {step.asked.question.ask if step.asked is not None else ''}")
     if step.asked is None:
         show_figure(lesson, number, evidence)
         return
-    st.markdown(f"**{lesson.title}, step {number + 1}: {step.title}.** {step.asked.question.ask}")
     values: list[Answer] = [given.value for given in answers]
     show_answers(lesson, number, evidence, values, push.revealed, f"{push.number}")
     if push.revealed:

@@ -14,16 +14,6 @@ KEYS = {"run": "Alt+Enter", "stop": "Alt+S", "next": "PageDown", "back": "PageUp
 LARGER = 1.5
 """How much larger type is."""
 
-STYLE = f"""<style>
-:root[data-presenting] {{ font-size: {LARGER:.0%}; }}
-[data-presenting] [data-testid="stSidebar"], [data-presenting] [data-testid="stExpandSidebarButton"] {{ display: none; }}
-[data-presenting] .stMainBlockContainer {{ max-width: 100%; padding: 4rem 2rem 2rem; }}
-[data-presenting] [data-testid="stMetricLabel"] p, [data-presenting] [data-testid="stMetricDelta"] div {{ white-space: normal; }}
-[data-presenting] h1 {{ font-size: 1.75rem; padding: 0; }}
-[data-presenting] h3 {{ font-size: 1.4rem; padding: 0; }}
-[data-presenting] [data-testid="stCaptionContainer"] {{ opacity: 1; font-size: 1rem; }}
-</style>"""
-
 _here = Path(__file__).parent
 _switch = st.components.v2.component(
     "segviz_presenter",
@@ -46,16 +36,6 @@ def side_by_side(most: int) -> int:
 def at_scale(width: int) -> int:
     """The width in pixels of a table's column, which does not grow with the letters by itself."""
     return round(LARGER * width) if tab().presenting else width
-
-
-def show_presenter_style() -> None:
-    """What is large while this tab presents.
-
-    Tables take their letters' size when they appear; what stands before the page in the presenter view alone makes them appear anew.
-    """
-    st.html(STYLE)
-    if tab().presenting:
-        st.empty()
 
 
 def show_presenter_switch() -> None:

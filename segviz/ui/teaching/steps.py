@@ -29,7 +29,7 @@ def show_lesson_pictures(shown: Sequence[LessonFigure], step: LessonStep, eviden
     """Pictures side by side, at most three in a row."""
     if not shown:
         return
-    with st.grid(min(max(len(shown), 2), 3), min_column_width=220, gap="small"):
+    with st.grid(min(max(len(shown), 2), 3), min_column_width=140, gap="small"):
         for one in shown:
             caption = one.caption or one.name
             st.image(picture_url(evidence[one.run].pictures[one.name], step.crop), caption=caption, width="stretch", alt=caption)
@@ -132,10 +132,10 @@ def reveal(lesson: Lesson, number: int, evidence: Mapping[str, Evidence], guesse
 
 def reveal_number(question: NumberQuestion, measured: float, guesses: Sequence[Answer]) -> None:
     """The number that was measured beside one's own."""
-    yours, truth = st.columns(2)
     if not guesses:
-        truth.metric("Measured", in_unit(measured, question))
+        st.metric("Measured", in_unit(measured, question))
         return
+    yours, truth = st.columns(2)
     yours.metric("Your guess", in_unit(guesses[0], question))
     off = float(guesses[0]) - measured if isinstance(guesses[0], int | float) else 0.0
     truth.metric(

@@ -1,7 +1,7 @@
 // Axes on which a curve is predicted. Streamlit calls the default function at the bottom again with each data update; the curve under way
 // lives in one Sketch per root element.
 
-const WIDTH = 640;
+const WIDEST = 640;
 const HEIGHT = 320;
 const LEFT = 54;
 const RIGHT = 16;
@@ -9,9 +9,9 @@ const TOP = 14;
 const BOTTOM = 44;
 
 const TEMPLATE = `
-  <svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="group" aria-label="Axes to draw on">
+  <svg role="group" aria-label="Axes to draw on">
     <g class="grid"></g><g class="others"></g><path class="measured"/><path class="guess"/><g class="handles"></g>
-    <text class="title" x="${(LEFT + WIDTH - RIGHT) / 2}" y="${HEIGHT - 6}" text-anchor="middle"></text>
+    <text class="title" y="${HEIGHT - 6}" text-anchor="middle"></text>
     <text class="title" transform="translate(13 ${(TOP + HEIGHT - BOTTOM) / 2}) rotate(-90)" text-anchor="middle"></text>
   </svg>
   <div class="row"><span class="hint" aria-live="polite"></span>
@@ -40,10 +40,18 @@ class Sketch {
     on(this.svg, "keydown", this.onKey);
     on(this.done, "click", () => this.send(this.heights));
     on(this.again, "click", () => this.clear());
+    this.resizing = new ResizeObserver(() => this.data && this.render());
+    this.resizing.observe(root);
+  }
+
+  /** Width of the drawing in its own units, which on a narrow page are pixels, so that letters keep their size. */
+  get width() {
+    return Math.max(2 * (LEFT + RIGHT), Math.min(this.root.clientWidth || WIDEST, WIDEST));
   }
 
   end() {
     this.ended.abort();
+    this.resizing.disconnect();
     sketches.delete(this.root);
   }
 
@@ -60,7 +68,7 @@ class Sketch {
 
   x(at) {
     const [first, end] = [this.data.at[0], this.data.at[this.data.at.length - 1]];
-    return LEFT + ((at - first) / (end - first)) * (WIDTH - LEFT - RIGHT);
+    return LEFT + ((at - first) / (end - first)) * (this.width - LEFT - RIGHT);
   }
 
   y(height) {
@@ -75,7 +83,7 @@ class Sketch {
   /** The nearest place and the height under a pointer. */
   under(event) {
     const { left, top, width, height } = this.svg.getBoundingClientRect();
-    const x = ((event.clientX - left) / width) * WIDTH;
+    const x = ((event.clientX - left) / width) * this.width;
     const y = ((event.clientY - top) / height) * HEIGHT;
     const distances = this.data.at.map((at) => Math.abs(this.x(at) - x));
     return { place: distances.indexOf(Math.min(...distances)), height: clamp(1 - (y - TOP) / (HEIGHT - TOP - BOTTOM), 0, 1) };
@@ -120,10 +128,12 @@ class Sketch {
 
   render() {
     const { at, titles, open, guesses, measured } = this.data;
+    this.svg.setAttribute("viewBox", `0 0 ${this.width} ${HEIGHT}`);
+    this.xTitle.setAttribute("x", (LEFT + this.width - RIGHT) / 2);
     const drawn = open ? this.heights : (guesses[0] ?? []);
     [this.xTitle.textContent, this.yTitle.textContent] = titles;
     const level = (share) =>
-      `<line x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${this.y(share)}" y2="${this.y(share)}"/>` +
+      `<line x1="${LEFT}" x2="${this.width - RIGHT}" y1="${this.y(share)}" y2="${this.y(share)}"/>` +
       `<text x="${LEFT - 6}" y="${this.y(share) + 4}" text-anchor="end">${100 * share} %</text>`;
     const ticks = at.filter((one, i) => i === 0 || this.x(one) - this.x(at[i - 1]) > 24 || i === at.length - 1);
     const tick = (one) => `<text x="${this.x(one)}" y="${HEIGHT - BOTTOM + 17}" text-anchor="middle">${one}</text>`;
