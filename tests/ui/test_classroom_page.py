@@ -7,6 +7,8 @@ import streamlit as st
 from app_page import button, control, go_to, metric, open_page, press, text
 
 from segviz.classroom.rooms import Rooms
+from segviz.types import UserError
+from segviz.ui.classroom.common import view_of_link
 from segviz.ui.classroom.news import Member
 
 LINK = "Or any view of the app: paste its link, or go there and press **Show this page to the class**"
@@ -83,6 +85,16 @@ def test_any_view_can_be_pushed_by_its_link_and_nothing_else():
         control(teacher, LINK).set_value(link).run()
         press(teacher, "Push this link")
         assert Rooms().seen_by_teacher(secret).push.view == view
+
+
+def test_a_link_that_would_lead_a_class_astray_is_not_pushed():
+    for link, says in (
+        ("http://host/lessons?lesson=unicorn&step=1", "no lesson 'unicorn'"),
+        ("http://host/?eps=many", "eps"),
+        ("http://host/?model=unknown", "unknown"),
+    ):
+        with pytest.raises(UserError, match=says):
+            view_of_link(link)
 
 
 def test_an_answer_that_comes_too_late_says_so():

@@ -15,6 +15,7 @@ from segviz.classroom.rooms import Rooms
 from segviz.places import HOME
 from segviz.types import UserError
 from segviz.ui.kit.charts import show_chart
+from segviz.ui.kit.links import read_link
 from segviz.ui.teaching.predict import click_place, draw_curve
 from segviz.ui.teaching.steps import in_unit, picture_url
 
@@ -65,14 +66,19 @@ def page_and_query(view: str) -> tuple[str, dict[str, str]]:
 def view_of_link(link: str, base: str = "") -> str:
     """The view that a link to this app opens, wherever the app is served; `base` is the path of the lab where it is not "/".
 
-    Raises UserError for what is no link to a page of the app.
+    Raises UserError for what is no link to a page of the app, and for one to the lab or to a lesson that asks for something in vain.
     """
     parts = urlsplit(link.strip())
     path = parts.path.strip("/")
     page = "" if path == base.strip("/") else path.rpartition("/")[2]
     if page not in PAGES or parts.scheme not in ("", "http", "https"):
         raise UserError(f"This is no link to a page of the app. Pages: {', '.join(name or 'the lab' for name in PAGES)}.")
-    return page + (f"?{urlencode(parse_qsl(parts.query))}" if parts.query else "")
+    query = dict(parse_qsl(parts.query))
+    if page == "lessons" and query.get("lesson", lesson_keys()[0]) not in lesson_keys():
+        raise UserError(f"There is no lesson {query['lesson']!r}. Lessons: {', '.join(lesson_keys())}.")
+    if not page and (refused := read_link(query).refused):
+        raise UserError("The lab cannot open this link. " + " ".join(refused))
+    return page + (f"?{urlencode(query)}" if query else "")
 
 
 def show_answers(
