@@ -137,7 +137,7 @@ def bars(x: Sequence[Any] | np.ndarray, counts: Sequence[int] | np.ndarray) -> g
     """Numbers of students as bars."""
     figure = go.Figure(go.Bar(x=x, y=counts, marker_color="#d9480f", hovertemplate="%{y} students<extra></extra>"))
     figure.update_yaxes(title_text="students", rangemode="tozero", dtick=1 if max(counts, default=0) < 8 else None)
-    figure.update_layout(height=260, margin={"l": 10, "r": 10, "t": 30, "b": 10})
+    figure.update_layout(height=260, margin={"l": 10, "r": 30, "t": 30, "b": 10})
     return figure
 
 
