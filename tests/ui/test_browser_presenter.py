@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 TEXT = "parseFloat(getComputedStyle(document.querySelector('[data-testid=stMarkdownContainer] p')).fontSize)"
 
 CHART = (
-    "Math.max(0, ...Array.from(document.querySelectorAll('.js-plotly-plot .xtick text'), (one) => "
+    "Math.max(0, ...Array.from(document.querySelectorAll('.js-plotly-plot .ytick text'), (one) => "
     "parseFloat(getComputedStyle(one).fontSize)))"
 )
 TABLE = (
