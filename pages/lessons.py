@@ -11,6 +11,7 @@ from segviz.classroom.questions import Answer
 from segviz.ui.kit.presenter import end_page, key_for
 from segviz.ui.kit.session import through_app
 from segviz.ui.kit.state import page_state, tab
+from segviz.ui.kit.words import unformatted
 from segviz.ui.lessons import here, view
 from segviz.ui.lessons.state import LessonsState
 from segviz.ui.teaching.steps import ask, reveal, show_figure
@@ -30,7 +31,7 @@ key = query.get("lesson", "")
 if key not in lesson_keys():
     st.title("Lessons")
     if key:
-        st.warning(f"There is no lesson {key!r}. These are the lessons:")
+        st.warning(unformatted(f"There is no lesson {key!r}. These are the lessons:"))
     st.markdown(view.INTRODUCTION)
     view.show_list(open_lesson)
     end_page()
@@ -57,7 +58,7 @@ def answered(answer: Answer) -> None:
 st.button("All lessons", icon=":material/arrow_back:", key="all_lessons", type="tertiary", on_click=query.clear)
 st.title(lesson.title)
 if str(number) != asked_for:
-    st.warning(f"This lesson has no step {asked_for!r}. Its steps are 1 to {count}, and this is step {number}.")
+    st.warning(unformatted(f"This lesson has no step {asked_for!r}. Its steps are 1 to {count}, and this is step {number}."))
 st.progress(number / count, f"Step {number} of {count}")
 evidence = stored(key) | {run: seen for (of, run), seen in state.ran.items() if of == key}
 show_figure(lesson, number - 1, evidence)

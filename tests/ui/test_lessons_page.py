@@ -69,6 +69,7 @@ def test_the_last_step_has_the_papers_claim_and_ours():
 
 def test_a_link_to_no_lesson_says_so_and_a_step_out_of_range_is_brought_back():
     assert "no lesson 'unicorn'" in text(open_page("lessons", lesson="unicorn"))
+    assert "![" not in text(open_page("lessons", lesson="![x](https://example.org/x.png)"))
     for step, shown in (("99", "Step 4 of 4"), ("abc", "Step 1 of 4"), ("0", "Step 1 of 4")):
         app = open_page("lessons", lesson="01-what-changes", step=step)
         assert app.get("progress")[0].proto.text == shown

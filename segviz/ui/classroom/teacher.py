@@ -15,6 +15,7 @@ from segviz.types import UserError
 from segviz.ui.classroom.common import evidence_for, in_words, pushed_step, rooms, show_answers, view_of_link
 from segviz.ui.classroom.news import member
 from segviz.ui.kit.presenter import at_scale, key_for
+from segviz.ui.kit.words import unformatted
 from segviz.ui.teaching.steps import in_unit, show_figure, show_lesson_pictures
 
 MAX_LINK = 2000
@@ -116,7 +117,7 @@ def show_push(secret: str) -> None:
         try:
             rooms().push(secret, view_of_link(link, urlsplit(address_of_lab()).path))
         except UserError as error:
-            st.error(str(error))
+            st.error(unformatted(str(error)))
         else:
             st.rerun()
 

@@ -1,6 +1,5 @@
 """Links: one codec between the parameters of a URL and the values of a page's table of fields, and what a link asks for in vain."""
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from difflib import get_close_matches
@@ -19,7 +18,7 @@ from segviz.settings import FIELDS, Settings
 from segviz.types import UserError
 from segviz.ui.kit.fields import OTHERS
 from segviz.ui.kit.state import page_state
-from segviz.ui.kit.words import REGIONS, image_keys
+from segviz.ui.kit.words import REGIONS, image_keys, unformatted
 
 SHARED = ("model", "wrapper", "image", "goal", "target", "other", "against", "norm", "eps", "seed", *OTHERS)
 """Settings that mean the same whatever is attacked how; pages carry them over to one another."""
@@ -195,7 +194,7 @@ def open_link(page: str, table: Table, check: Check | None = None) -> dict[str, 
     kept.place = st.empty()
     if kept.lines:
         # What stands in a link is shown as it is, not as Markdown.
-        kept.place.warning(re.sub(r"[\[*`$~]", r"\\\g<0>", "  \n".join(kept.lines)))
+        kept.place.warning(unformatted("  \n".join(kept.lines)))
     return dict(link.values)
 
 

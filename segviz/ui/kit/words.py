@@ -1,5 +1,6 @@
 """Words that several pages use: titles of choices, pictures, regions, figures."""
 
+import re
 from collections.abc import Sequence
 
 from segviz.data.samples import samples
@@ -28,6 +29,11 @@ LABEL_TITLES = {"truth": "Labels", "prediction": "Prediction"}
 
 MADE_BEFORE = " Made beforehand with the bundled models; **Run** makes it live."
 """Of what is on screen before anything has been run."""
+
+
+def unformatted(text: str) -> str:
+    """What somebody wrote, such as in a link, so that it is shown as it is and not as Markdown."""
+    return re.sub(r"[\[*`$~]", r"\\\g<0>", text)
 
 
 def image_keys() -> list[str]:
