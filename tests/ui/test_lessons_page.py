@@ -43,6 +43,14 @@ def test_a_choice_is_told_right_or_wrong_and_shows_what_was_kept_back():
     assert len(pictures(app)) == before + 2
 
 
+def test_pictures_are_described_by_what_they_show():
+    app = open_page("lessons", lesson="02-iterations", step="2")
+    told = [image.alt for element in app.get("image") for image in element.proto.imgs]
+    figures = stored_evidence("02-iterations")["one"].figures
+    assert f"cat {figures['share of cat']:.0%}" in told[0]
+    assert "2 of 255" in told[1]
+
+
 def test_run_it_here_makes_the_figures_anew():
     app = open_page("lessons", lesson="02-iterations", step="2")
     press(app, "This is my guess")

@@ -12,6 +12,8 @@ from PIL import Image
 from segviz.classroom.evidence import Evidence, is_right, measured_answer
 from segviz.classroom.lessons import Lesson, LessonFigure, LessonStep
 from segviz.classroom.questions import Answer, ChoiceQuestion, CurveQuestion, NumberQuestion, mean_distance
+from segviz.data.samples import samples
+from segviz.settings import Settings
 from segviz.ui.teaching.predict import click_place, draw_curve
 
 
@@ -32,7 +34,26 @@ def show_lesson_pictures(shown: Sequence[LessonFigure], step: LessonStep, eviden
     with st.grid(min(max(len(shown), 2), 3), min_column_width=140, gap="small"):
         for one in shown:
             caption = one.caption or one.name
-            st.image(picture_url(evidence[one.run].pictures[one.name], step.crop), caption=caption, width="stretch", alt=caption)
+            url, alt = picture_url(evidence[one.run].pictures[one.name], step.crop), described(one, evidence[one.run])
+            st.image(url, caption=caption, width="stretch", alt=alt)
+
+
+def described(shown: LessonFigure, seen: Evidence) -> str:
+    """What a picture shows, for who cannot see it: its caption and, in figures of the run, the classes of a map or the size of a change."""
+    caption = shown.caption or shown.name
+    kinds = ("clean map", "target map", "label map", "map", "first flipped", "flipped", "adversarial", "perturbation")
+    kind = next((one for one in kinds if f" {shown.name}".endswith(f" {one}")), "")
+    figures = {name.removeprefix(of): value for of in [shown.name.removesuffix(kind)] for name, value in seen.figures.items()}
+    if kind == "map":
+        shares = sorted(((value, name) for name, value in figures.items() if name.startswith("share of ") and value >= 0.005), reverse=True)
+        return ": ".join(
+            [caption, *([", ".join(f"{name.removeprefix('share of ')} {value:.0%}" for value, name in shares)] if shares else [])]
+        )
+    if kind == "flipped" and kind in figures:
+        return f"{caption}: {figures[kind]:.0%} of the pixels changed their class"
+    if kind in ("adversarial", "perturbation") and "linf" in figures:
+        return f"{caption}: no colour value changed by more than {figures['linf']:.0f} of 255"
+    return caption
 
 
 def show_figure(lesson: Lesson, number: int, evidence: Mapping[str, Evidence]) -> None:
@@ -84,7 +105,8 @@ def ask(lesson: Lesson, number: int, evidence: Mapping[str, Evidence], answered:
             return
         else:
             run, _, _ = asked.measured.partition(".")
-            click_place(picture_url(evidence[run].pictures["photo"], None), "The photo", answered, key=f"place-{key}")
+            title = samples()[lesson.runs[run].table.get("image", Settings.image)].title
+            click_place(picture_url(evidence[run].pictures["photo"], None), title, answered, key=f"place-{key}")
             return
         if answered is not None:
             # What the widget says at the click: a move just before it may not have been drawn yet.
