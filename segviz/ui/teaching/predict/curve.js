@@ -40,7 +40,7 @@ class Sketch {
     on(this.svg, "keydown", this.onKey);
     on(this.done, "click", () => this.send(this.heights));
     on(this.again, "click", () => this.clear());
-    this.resizing = new ResizeObserver(() => this.data && this.render());
+    this.resizing = new ResizeObserver(() => requestAnimationFrame(() => this.data && this.width !== this.drawn && this.render()));
     this.resizing.observe(root);
   }
 
@@ -128,6 +128,7 @@ class Sketch {
 
   render() {
     const { at, titles, open, guesses, measured } = this.data;
+    this.drawn = this.width;
     this.svg.setAttribute("viewBox", `0 0 ${this.width} ${HEIGHT}`);
     this.xTitle.setAttribute("x", (LEFT + this.width - RIGHT) / 2);
     const drawn = open ? this.heights : (guesses[0] ?? []);
