@@ -13,6 +13,7 @@ from segviz.models.zoo import model_entry
 from segviz.results import certificate_result
 from segviz.studies.certify import Certificate, root_mean_square
 from segviz.ui.kit.beside import show_warnings
+from segviz.ui.kit.charts import show_chart
 from segviz.ui.kit.export import File, download_buttons
 from segviz.ui.kit.models import model_title
 from segviz.ui.kit.pictures import show_row
@@ -91,7 +92,7 @@ def show_radii(found: Certificate) -> None:
     figure.update_xaxes(title_text="radius, L2 norm in grey levels", rangemode="tozero")
     figure.update_yaxes(title_text="certified pixel accuracy", tickformat=".0%", range=[0, 1.03])
     figure.update_layout(height=300, margin={"l": 10, "r": 10, "t": 30, "b": 10}, showlegend=False)
-    st.plotly_chart(figure, key="certificate_radii", config={"displayModeBar": False}, alt="Certified pixel accuracy over the radius")
+    show_chart(figure, key="certificate_radii", config={"displayModeBar": False}, alt="Certified pixel accuracy over the radius")
     st.caption(
         "A lower bound: within the radius no attack, known or unknown, leaves the smoothed network less. Each point asks more looks to "
         "agree (τ from 50 to 95 %) and is a certificate of its own. After Fischer, Baader & Vechev, "
