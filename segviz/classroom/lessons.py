@@ -168,13 +168,13 @@ def check_run(read: "Reader", run: LessonRun) -> None:
     place: Place = ("runs", run.name)
     if run.kind == "transfer":
         for name, made in read.value(run.table, place, "made", dict).items():
-            check_settings(read, (*place, "made", name), made, FIELDS, "paper")
+            check_run_settings(read, (*place, "made", name), made, FIELDS, "paper")
     else:
         table, *own = TAKEN[run.kind]
-        check_settings(read, place, run.table, table, *own)
+        check_run_settings(read, place, run.table, table, *own)
 
 
-def check_settings(read: "Reader", place: Place, values: Mapping[str, Any], table: Table, *own: str) -> None:
+def check_run_settings(read: "Reader", place: Place, values: Mapping[str, Any], table: Table, *own: str) -> None:
     """Refuses settings that are not in their table, or have a value that they cannot have; those called `own` are the run's affair."""
     for name, value in values.items():
         known = ATTACKS if name == "attack" else samples() if name in ("image", "target_map") else None

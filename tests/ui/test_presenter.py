@@ -2,14 +2,14 @@
 
 from app_page import button, open_page, press, record
 
-from segviz.ui.kit.charts import comparison_curves, enlarged
+from segviz.ui.kit.charts import comparison_curves, for_the_last_row
 from segviz.ui.kit.session import first_trajectory
 from segviz.ui.kit.state import Tab
 
 
 def test_a_chart_for_the_last_row_is_a_larger_copy():
     figure = comparison_curves({"PGD": (first_trajectory(), "#ff0000")}, "pixel accuracy", 20)
-    large = enlarged(figure)
+    large = for_the_last_row(figure)
     assert (large.layout.font.size, large.layout.xaxis.tickfont.size, large.layout.legend.font.size) == (20, 20, 20)
     assert large.layout.height > figure.layout.height
     assert figure.layout.font.size is None

@@ -141,7 +141,7 @@ def bars(x: Sequence[Any] | np.ndarray, counts: Sequence[int] | np.ndarray) -> g
     return figure
 
 
-def in_words(question: Question, answer: Answer) -> str:
+def answer_in_words(question: Question, answer: Answer) -> str:
     """An answer as a line of a table."""
     if isinstance(question, NumberQuestion):
         return in_unit(answer, question)

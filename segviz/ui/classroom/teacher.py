@@ -12,9 +12,9 @@ from segviz.classroom.lessons import FOLDER, Lesson, lesson_keys, read_lesson
 from segviz.classroom.questions import Answer, ChoiceQuestion, NumberQuestion, PlaceQuestion
 from segviz.classroom.rooms import MAX_SEATS, GivenAnswer, Push, RoomState
 from segviz.types import UserError
-from segviz.ui.classroom.common import evidence_for, in_words, pushed_step, rooms, show_answers, view_of_link
+from segviz.ui.classroom.common import answer_in_words, evidence_for, pushed_step, rooms, show_answers, view_of_link
 from segviz.ui.classroom.news import member
-from segviz.ui.kit.presenter import at_scale, key_for
+from segviz.ui.kit.presenter import in_pixels, key_for
 from segviz.ui.kit.words import unformatted
 from segviz.ui.teaching.steps import in_unit, show_figure, show_lesson_pictures
 
@@ -91,7 +91,7 @@ def show_door(room: RoomState) -> None:
     code.code(address, language=None, wrap_lines=True)
     picture.image(
         segno.make(address, error="m").svg_data_uri(scale=8, border=2),
-        width=at_scale(320),
+        width=in_pixels(320),
         alt="QR code of the link with which students join",
     )
 
@@ -154,7 +154,7 @@ def show_answer_board(room: RoomState, push: Push, answers: Sequence[GivenAnswer
             show_lesson_pictures((*step.pictures, *step.asked.choices), step, evidence)
     if room.named and answers:
         with st.expander("Who answered what"):
-            said = [in_words(step.asked.question, value) for value in values]
+            said = [answer_in_words(step.asked.question, value) for value in values]
             st.dataframe({"name": [given.name for given in answers], "answer": said}, hide_index=True)
 
 

@@ -155,10 +155,10 @@ def comparison_curves(runs: Mapping[str, tuple[Trajectory, str]], quantity: str,
 
 def show_chart(figure: go.Figure, **options: Any) -> None:
     """A chart on screen, with the options of Streamlit; for the last row in the presenter view."""
-    st.plotly_chart(enlarged(figure) if tab().presenting else figure, **options)
+    st.plotly_chart(for_the_last_row(figure) if tab().presenting else figure, **options)
 
 
-def enlarged(figure: go.Figure) -> go.Figure:
+def for_the_last_row(figure: go.Figure) -> go.Figure:
     """A copy of a chart with letters, lines and marks that are seen from afar."""
     large = go.Figure(figure)
     height = large.layout.height or 450

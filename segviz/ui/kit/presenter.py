@@ -33,8 +33,8 @@ def side_by_side(most: int) -> int:
     return ceil(most / 2) if tab().presenting else most
 
 
-def at_scale(width: int) -> int:
-    """The width in pixels of a table's column, which does not grow with the letters by itself."""
+def in_pixels(width: int) -> int:
+    """A width in pixels, as of a table's column, which does not grow with the letters by itself."""
     return round(LARGER * width) if tab().presenting else width
 
 

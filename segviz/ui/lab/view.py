@@ -30,7 +30,7 @@ from segviz.ui.kit.export import File, download_buttons, page_address, report_fi
 from segviz.ui.kit.layers import SIX, label_set_of, layer_title, layers_of, read_out
 from segviz.ui.kit.look import choose_look
 from segviz.ui.kit.pictures import data_url
-from segviz.ui.kit.presenter import at_scale
+from segviz.ui.kit.presenter import in_pixels
 from segviz.ui.kit.session import first_trajectory
 from segviz.ui.kit.state import tab
 from segviz.ui.kit.status import problem_of_job
@@ -311,7 +311,7 @@ def legend(label_set: LabelSet, look: MapLook, before: Column = None, after: Col
         "IoU after": after or empty,
         "pixels": shares or empty,
     }
-    percent = {name: st.column_config.NumberColumn(format="%.1f %%", width=at_scale(66)) for name in ("IoU before", "IoU after", "pixels")}
+    percent = {name: st.column_config.NumberColumn(format="%.1f %%", width=in_pixels(66)) for name in ("IoU before", "IoU after", "pixels")}
     chosen = st.dataframe(
         table,
         hide_index=True,
@@ -319,7 +319,7 @@ def legend(label_set: LabelSet, look: MapLook, before: Column = None, after: Col
         key="legend",
         on_select="rerun",
         selection_mode="multi-row",
-        column_config={"": st.column_config.ImageColumn(width=30), "class": st.column_config.TextColumn(width=at_scale(84)), **percent},
+        column_config={"": st.column_config.ImageColumn(width=30), "class": st.column_config.TextColumn(width=in_pixels(84)), **percent},
         alt="Classes with their colours, IoU before and after the attack, and share of pixels",
     )
     return set(chosen["selection"]["rows"]) or None

@@ -13,7 +13,7 @@ from segviz.studies.grid import SAMPLES, Study, points
 from segviz.studies.leaderboard import RANKED, Standing, places, published_models
 from segviz.studies.lines import line_name
 from segviz.ui.kit.export import File, download_buttons
-from segviz.ui.kit.presenter import at_scale
+from segviz.ui.kit.presenter import in_pixels
 from segviz.ui.study.page import show_errors
 from segviz.ui.study.state import Shown
 
@@ -40,17 +40,17 @@ def show_board(shown: Shown, active: bool) -> None:
     attacks = attacks_in_words(shown.study)
     rows = our_rows(standings, attacks, figure) + (their_rows(shown.study.eps, figure) if theirs else [])
     radii = [eps_name(eps) for eps in shown.study.eps]
-    columns: dict[str, Any] = {name: st.column_config.NumberColumn(format="%.1f %%", width=at_scale(72)) for name in ("clean", *radii)}
+    columns: dict[str, Any] = {name: st.column_config.NumberColumn(format="%.1f %%", width=in_pixels(72)) for name in ("clean", *radii)}
     columns["whose"] = st.column_config.TextColumn(
-        width=at_scale(60), help="Ours: measured on this server. Theirs: as the paper prints it."
+        width=in_pixels(60), help="Ours: measured on this server. Theirs: as the paper prints it."
     )
-    columns["place"] = st.column_config.TextColumn(width=at_scale(60), help="Models whose 95 % bands overlap have no order.")
+    columns["place"] = st.column_config.TextColumn(width=in_pixels(60), help="Models whose 95 % bands overlap have no order.")
     columns["band"] = st.column_config.TextColumn(
-        width=at_scale(100), help="95 % bootstrap band over photos of the mean over ε, in per cent."
+        width=in_pixels(100), help="95 % bootstrap band over photos of the mean over ε, in per cent."
     )
-    columns["classes"] = st.column_config.NumberColumn(width=at_scale(60), help="mIoU over other numbers of classes is not comparable.")
-    columns["data"] = st.column_config.TextColumn(width=at_scale(90))
-    columns["source"] = st.column_config.LinkColumn(width=at_scale(60), display_text="paper", help="Where the paper is; ours have none.")
+    columns["classes"] = st.column_config.NumberColumn(width=in_pixels(60), help="mIoU over other numbers of classes is not comparable.")
+    columns["data"] = st.column_config.TextColumn(width=in_pixels(90))
+    columns["source"] = st.column_config.LinkColumn(width=in_pixels(60), display_text="paper", help="Where the paper is; ours have none.")
     alt = f"{figure} of every model, clean and in the worst case"
     st.dataframe(rows, hide_index=True, column_config=columns, placeholder="–", height="content", alt=alt)
     st.caption(" ".join([board_note(figure), still_falling(standings), *(shown.class_notes if figure != "pixel accuracy" else ())]))
