@@ -49,7 +49,7 @@ def check_network(model: Segmenter, key: str) -> tuple[str, ...]:
     x, scores = x.detach(), scores.detach()
     notices += [*of_gradient(model, x, scores, torch.cat(gradients)), *of_flat_picture(model, key)]
     # Scores that differ by themselves say nothing of where the gradient leads.
-    notices += list(of_repetition(model, x)) or of_direction(model, gradients)
+    notices += list(of_repetition(model, x, scores)) or of_direction(model, gradients)
     if isinstance(model, AdaptedSegmenter):
         with torch.no_grad():
             choose_layer(model, x, key)
@@ -232,8 +232,11 @@ def of_flat_picture(model: Segmenter, key: str) -> Iterator[str]:
 
 
 @torch.no_grad()
-def of_repetition(model: Segmenter, x: Tensor) -> Iterator[str]:
-    """What is to be said where the same picture gets other scores a second or third time, or beside another picture."""
+def of_repetition(model: Segmenter, x: Tensor, scores: Tensor) -> Iterator[str]:
+    """What is to be said where the same picture gets other scores a second or third time, or beside another picture.
+
+    `scores` are those that it got while gradients were kept.
+    """
     calls = [scores_of_trial(model, x) for _ in range(3)]
     if any(differ(calls[0], again) for again in calls[1:]):
         yield (
@@ -241,6 +244,11 @@ def of_repetition(model: Segmenter, x: Tensor) -> Iterator[str]:
             "that it keeps); figures depend on that."
         )
         return
+    if differ(scores, calls[0]):
+        yield (
+            "The network gives other scores while gradients are taken than without (it asks for is_grad_enabled or requires_grad): attacks "
+            "see another network than the one that figures are of."
+        )
     try:
         pair = scores_of_trial(model, torch.cat([x, noise(*PICTURE, seed=1).to(x)]))
     except UserError as error:

@@ -212,6 +212,10 @@ def test_a_network_that_turns_gradients_off_during_an_attack_is_told_so():
     assert "turns gradients for the whole process" in model.notices[-1]
 
 
+def test_another_network_for_attacks_than_for_figures():
+    assert "other scores while gradients are taken" in said(Net(lambda scores: scores if torch.is_grad_enabled() else -scores))
+
+
 def with_gradient_of(scale: float):
     def hooked(scores: Tensor) -> Tensor:
         scores.register_hook(lambda gradient: scale * gradient) if scores.requires_grad else None
