@@ -387,10 +387,13 @@ def test_transfer(small_data, tmp_path, monkeypatch, capsys):
     assert "no label set in common" in capsys.readouterr().err
 
 
-def test_defences_prints_a_table(small_data, capsys):
-    assert main(["defences", "--attack", "fgsm", "--budget", "4", "--defence", "median=5", "--data", str(small_data), "--limit", "2"]) == 0
+def test_defences_prints_a_table(small_data, tmp_path, capsys):
+    report = tmp_path / "report.html"
+    command = ["defences", "--attack", "fgsm", "--budget", "4", "--defence", "median=5", "--data", str(small_data), "--limit", "2"]
+    assert main([*command, "--report", str(report)]) == 0
     head, *rows = capsys.readouterr().out.splitlines()
     assert head.startswith("defence,views,pictures,clean,naive,adaptive")
     assert [row.split(",")[:3] for row in rows] == [["", "1", "2"], ["median=5", "1", "2"]]
+    assert f"<td>{float(rows[1].split(',')[4]):.1%}</td>" in report.read_text()
     assert main(["defences", "--attack", "fgsm", "--defence", "magic"]) == 2
     assert "Unknown defence 'magic'" in capsys.readouterr().err

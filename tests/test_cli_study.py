@@ -27,8 +27,11 @@ def test_a_study_leaves_a_table_and_goes_on_from_its_store(small_data, tmp_path,
     assert "Plotly.newPlot" in (out / "curves.html").read_text()
     # The same grid with one image more computes that one alone.
     file.write_text(file.read_text().replace("limit = 2", "limit = 3"))
-    assert main(["study", str(file), "--out", str(out), "--store", str(store)]) == 0
+    report = tmp_path / "elsewhere" / "report.html"
+    assert main(["study", str(file), "--out", str(out), "--store", str(store), "--report", str(report)]) == 0
     assert "1 runs computed, 2 were stored" in capsys.readouterr().err
+    (row,) = json.loads((out / "table.json").read_text())
+    assert f"{row['adversarial']['miou']:.1%}" in report.read_text()
 
 
 def test_mistakes_are_one_line(tmp_path, capsys):
