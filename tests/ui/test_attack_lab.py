@@ -82,7 +82,7 @@ def test_the_run_on_screen_is_animated_as_chosen(files):
     control(app, "Length, in seconds").set_value(1.0).run()
     with Image.open(io.BytesIO(files["run.webp"]())) as webp:
         assert webp.n_frames == 8
-    control(app, "Side by side").set_value([]).run()
+    control(app, "Shown, side by side").set_value([]).run()
     assert "shows one or more of" in text(app)
 
 

@@ -13,7 +13,7 @@ def show_film(trajectory: Trajectory, label_set: LabelSet) -> None:
     """The choices, folded away, and the file that they make."""
     with st.expander("Animation", icon=":material/movie:", key="film"):
         parts = st.multiselect(
-            "Side by side", PARTS, ["picture", "map"], format_func=PARTS.__getitem__, key="film_parts", persist_state="session"
+            "Shown, side by side", PARTS, ["picture", "map"], format_func=PARTS.__getitem__, key="film_parts", persist_state="session"
         )
         row = st.columns(3, vertical_alignment="bottom")
         fps = row[0].selectbox("Frames per second", SPEEDS, index=SPEEDS.index(Film().fps), key="film_fps", persist_state="session")
