@@ -110,13 +110,13 @@ def layer_title(layer: str, settings: Settings) -> str:
     if layer == FLIPPED:
         return f"{layer}: orange where the class is not that of the clean map"
     if layer == FLIP_TIME:
-        return f"{layer}: dark at the first iterations … yellow at the last; grey photo: never"
+        return f"{layer}: dark early … yellow late"
     if layer == SPECTRUM:
-        return f"{layer}: low frequencies in the middle, log scale, yellow strongest"
+        return "Spectrum: low frequencies centred, log"
     if layer.endswith(ENTROPY):
-        return f"{layer}: dark sure … yellow as unsure as possible"
+        return f"{layer}: dark sure … yellow not"
     if layer.endswith(MARGIN_OF_CLASS):
-        return f"{layer}: dark 0 … yellow 1, first class less second"
+        return f"{layer}: dark 0 … yellow 1"
     if layer == PERTURBATION_RGB:
         return f"{layer}: ×{127.5 / scale:.3g} about grey"
     return layer
