@@ -16,6 +16,7 @@ FAMILIES = {
     "bounded": "Bounded: as strong as possible within eps",
     "smallest": "Smallest perturbation",
     "suite": "Suites: the worst of several attacks",
+    "gradient-free": "Without gradients: a search by forward passes alone",
     "noise": "Not an attack: what the strength of one is compared with",
 }
 

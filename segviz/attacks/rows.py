@@ -15,12 +15,12 @@ from segviz.deferred import deferred
 from segviz.settings import MAX_STEPS, Settings
 
 if TYPE_CHECKING:
-    from segviz.attacks import alma_prox, dag, erosion, internal, losses, noise, pdpgd, rules
+    from segviz.attacks import alma_prox, dag, erosion, internal, losses, noise, pdpgd, rules, square
     from segviz.attacks.loop import Attack
     from segviz.attacks.plans import Blueprint
 else:
-    modules = ("alma_prox", "dag", "erosion", "internal", "losses", "noise", "pdpgd", "rules")
-    alma_prox, dag, erosion, internal, losses, noise, pdpgd, rules = (deferred(f"segviz.attacks.{module}") for module in modules)
+    modules = ("alma_prox", "dag", "erosion", "internal", "losses", "noise", "pdpgd", "rules", "square")
+    alma_prox, dag, erosion, internal, losses, noise, pdpgd, rules, square = (deferred(f"segviz.attacks.{module}") for module in modules)
 
 SEA_PAPER = "Croce, Singh & Hein, Towards Reliable Evaluation and Fast Training of Robust Semantic Segmentation Models, ECCV 2024"
 APGD_PAPER = "Croce & Hein, Reliable Evaluation of Adversarial Robustness with an Ensemble of Diverse Parameter-free Attacks, ICML 2020"
@@ -607,6 +607,27 @@ SMALLEST = (
     ),
 )
 
+GRADIENT_FREE = (
+    AttackEntry(
+        key="square",
+        title="Square",
+        summary="Random squares of plus or minus epsilon, kept where they fool no fewer pixels: it sees maps alone and no gradient, which "
+        "could mislead it.",
+        formula=r"x_{t+1} = \arg\max_{x' \in \{x_t,\ x_t + s_t\}} \tfrac{1}{HW}\sum_j \mathbf{1}[\arg\max f_j(x') \ne y_j]",
+        paper="Andriushchenko, Croce, Flammarion & Hein, Square Attack: a Query-efficient Black-box Adversarial Attack via Random Search,"
+        " ECCV 2020",
+        url="https://arxiv.org/abs/1912.00049",
+        build=lambda plan: square.Square(plan.constraint, plan.alpha, plan.steps, seed=plan.settings.seed),
+        auto_alpha=whole_radius,
+        family="gradient-free",
+        takes_transforms=False,
+        norms=("linf",),
+        cost=lambda variant: 0,
+        ours="The paper's attack is on classifiers and searches by their margin; here it is the share of pixels as the goal wants them."
+        " Its steps are forward passes; where attacks get one budget, it gets as many of them as others get gradients.",
+    ),
+)
+
 NO_ATTACKS = (
     AttackEntry(
         key="noise",
@@ -629,4 +650,4 @@ NO_ATTACKS = (
     ),
 )
 
-ATTACKS = {entry.key: entry for entry in ROWS + SMALLEST + SUITES + NO_ATTACKS}
+ATTACKS = {entry.key: entry for entry in ROWS + SMALLEST + SUITES + GRADIENT_FREE + NO_ATTACKS}

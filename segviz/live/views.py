@@ -5,18 +5,18 @@ from itertools import pairwise
 from typing import Any
 
 from segviz import draw
-from segviz.attacks.catalog import iterations_of
+from segviz.attacks.catalog import gradients_of, iterations_of
 from segviz.classroom.evidence import Evidence
 from segviz.classroom.lessons import LessonRun
 from segviz.classroom.make import evidence_of_runs
-from segviz.defences.catalog import evaluations_of
+from segviz.defences.catalog import evaluations_of, passes_of_key
 from segviz.engine.view import LivePicture, LiveView, Series
 from segviz.models.zoo import model_entry
 from segviz.records import Point, Trajectory
 from segviz.settings import Settings
 from segviz.studies import runs
 from segviz.studies.certify import Certificate, CertifySettings
-from segviz.studies.compare import Entrant
+from segviz.studies.compare import Entrant, budget_of, spent_at
 from segviz.studies.defences import Ladder, Survey, Trial
 from segviz.studies.gallery import NoView, PhotoView
 from segviz.studies.ledger import Progress
@@ -103,7 +103,7 @@ PALETTE = ("#d9480f", "#1971c2", "#2f9e44", "#9c36b5", "#e8590c", "#0c8599", "#c
 
 def spent_curve(name: str, number: int, run: Trajectory, budget: float, value: Callable[[Point], float]) -> Series:
     """A curve of an attack over the gradient evaluations that it has spent."""
-    x = tuple(float(point.gradients) for point in run.curve)
+    x = tuple(float(spent_at(point)) for point in run.curve)
     return Series(name, PALETTE[number % len(PALETTE)], x, tuple(value(point) for point in run.curve), to=max(budget, 1.0))
 
 
@@ -118,13 +118,14 @@ def sides(name: str, run: Trajectory, picture: str = "photo") -> dict[str, LiveP
 
 def comparison_view(entrants: tuple[Entrant, ...], *asked: Any) -> LiveView:
     """Attacks side by side: pixels won over the gradient evaluations, the newest maps."""
-    budget = sum(evaluations_of(entrant.settings) for entrant in entrants)
+    budgets = [budget_of(entrant.settings) * passes_of_key(entrant.settings.model) for entrant in entrants]
+    budget = sum(budgets)
     spent = sum(max(entrant.spent, 0) for entrant in entrants)
     names = [entrant.settings.attack for entrant in entrants]
     names = [name if names.count(name) == 1 else f"{name} {number + 1}" for number, name in enumerate(names)]
     rows = [("attack", "gradients", "pixels won", "mIoU of this image")]
     series, pictures = list[Series](), dict[str, LivePicture]()
-    longest = max(evaluations_of(entrant.settings) for entrant in entrants)
+    longest = max(budgets)
     for number, (name, entrant) in enumerate(zip(names, entrants, strict=True)):
         run = entrant.trajectory
         if run is None:
@@ -136,13 +137,8 @@ def comparison_view(entrants: tuple[Entrant, ...], *asked: Any) -> LiveView:
         series.append(spent_curve(name, number, run, longest, lambda point: point.success))
         pictures |= sides(name, run)
         rows.append((name, str(entrant.spent), as_percent(entrant.success), as_percent(run.curve[-1].miou)))
-    doing = f"{spent} of {budget} gradient evaluations"
-    if budget == 0:
-        # Noise alone takes no gradient: how far it is, its draws tell.
-        spent = sum(entrant.trajectory.curve[-1].index for entrant in entrants if entrant.trajectory is not None)
-        budget = sum(iterations_of(entrant.settings) for entrant in entrants)
-        doing = f"{spent} of {budget} looks"
-    return LiveView(spent, budget, doing, (), tuple(series), pictures, tuple(rows))
+    unit = "gradient evaluations" if any(gradients_of(entrant.settings) for entrant in entrants) else "looks"
+    return LiveView(spent, budget, f"{spent} of {budget} {unit}", (), tuple(series), pictures, tuple(rows))
 
 
 def morph_view(victims: tuple[Victim, ...], settings: Settings, *asked: Any) -> LiveView:
@@ -226,7 +222,7 @@ def trial_view(trial: Trial, *asked: Any) -> LiveView:
         if run is None:
             continue
         point = run.curve[-1]
-        spent = max(spent, point.gradients)
+        spent = max(spent, spent_at(point))
         figures.append((f"mIoU, {name}", as_percent(point.miou), as_points(point.miou - run.clean.miou)))
         series.append(spent_curve(name, number, run, trial.budget, lambda point: point.miou))
         pictures.setdefault("photo", LivePicture(run.picture.pixels, caption="Input"))

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from segviz.attacks.catalog import attack_entry, gradients_of
+from segviz.attacks.catalog import attack_entry, gradients_of, iterations_of
 from segviz.defences.catalog import passes_of_key
 from segviz.lab import attack_picture
-from segviz.records import Picture, Trajectory
+from segviz.records import Picture, Point, Trajectory
 from segviz.settings import MAX_STEPS, Settings
 from segviz.types import UserError
 
@@ -31,8 +31,8 @@ class Entrant:
 
     @property
     def spent(self) -> int:
-        """Gradient evaluations so far; -1 before the first look."""
-        return -1 if self.trajectory is None else self.trajectory.curve[-1].gradients
+        """Gradient evaluations so far, of what takes none its looks; -1 before the first look."""
+        return -1 if self.trajectory is None else spent_at(self.trajectory.curve[-1])
 
     @property
     def ended(self) -> bool:
@@ -48,15 +48,26 @@ class Entrant:
         return self.trajectory.curve[-1].success if report is None else report.success
 
 
+def spent_at(point: Point) -> int:
+    """What a run has spent of its budget: gradient evaluations, or looks where it takes no gradients."""
+    return point.gradients or point.index
+
+
+def budget_of(settings: Settings) -> int:
+    """What a whole run takes of a budget, per pass of a look."""
+    return gradients_of(settings) or iterations_of(settings)
+
+
 def within_budget(settings: Settings, budget: int, passes: int | None = None) -> Settings:
-    """The settings with as many steps as `budget` gradient evaluations allow; the attacks of a suite share them.
+    """The settings with as many steps as `budget` gradient evaluations allow; the attacks of a suite share them. Of an attack that takes
+    no gradients, a step counts as one.
 
     One look at the model takes `passes` of them, by default what its key says. A one-step attack takes its one step. Raises UserError
     where even one step costs more.
     """
     entry = attack_entry(settings.attack)
     each = passes_of_key(settings.model) if passes is None else passes
-    least = each * gradients_of(replace(settings, steps=1))
+    least = each * budget_of(replace(settings, steps=1))
     if least > budget:
         raise UserError(
             f"{entry.title} needs at least {least} gradient evaluations, the budget is {budget}. Raise the budget or leave it out."
@@ -65,7 +76,7 @@ def within_budget(settings: Settings, budget: int, passes: int | None = None) ->
         return replace(settings, steps=1)
     # Not simply budget // least: the attacks of a suite may have rounded shares of the steps.
     steps = 1
-    while steps < MAX_STEPS and each * gradients_of(replace(settings, steps=steps + 1)) <= budget:
+    while steps < MAX_STEPS and each * budget_of(replace(settings, steps=steps + 1)) <= budget:
         steps += 1
     return replace(settings, steps=steps)
 

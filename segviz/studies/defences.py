@@ -18,7 +18,7 @@ from segviz.deferred import deferred, torch
 from segviz.lab import Task, attack_picture, figures_of, judges_of, nothing_left, prepare, to_tensor
 from segviz.records import MARGIN, Frame, LeftOut, Picture, Trajectory, gathered, lost_again, still_loss
 from segviz.settings import Settings
-from segviz.studies.compare import within_budget
+from segviz.studies.compare import spent_at, within_budget
 from segviz.types import Goal, UserError
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ def waits(trajectory: Trajectory | None) -> bool:
 
 def spent(trajectory: Trajectory | None) -> int:
     """Gradient evaluations so far; -1 before the first look."""
-    return -1 if trajectory is None else trajectory.curve[-1].gradients
+    return -1 if trajectory is None else spent_at(trajectory.curve[-1])
 
 
 def transferred(reached: Trajectory, before: Trajectory | None, defended: Segmenter, key: str) -> Trajectory:

@@ -6,13 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from segviz.attacks.catalog import gradients_of
 from segviz.attacks.rows import ATTACKS
 from segviz.defences.catalog import wrap
 from segviz.lab import attack_picture, sample_picture
 from segviz.models.zoo import MODELS
 from segviz.settings import Settings
-from segviz.studies.compare import by_strength, compare, within_budget
+from segviz.studies.compare import budget_of, by_strength, compare, within_budget
 from segviz.types import UserError
 
 
@@ -26,11 +25,11 @@ def picture():
 @pytest.mark.parametrize("key", ATTACKS)
 def test_every_attack_spends_as_much_of_the_budget_as_it_can(key):
     settings = within_budget(Settings(attack=key), 50)
-    assert gradients_of(settings) <= 50
+    assert budget_of(settings) <= 50
     if ATTACKS[key].one_step:
         assert settings.steps == 1
     else:
-        assert gradients_of(replace(settings, steps=settings.steps + 1)) > 50
+        assert budget_of(replace(settings, steps=settings.steps + 1)) > 50
 
 
 def test_suites_share_the_budget_and_steps_may_cost_more():

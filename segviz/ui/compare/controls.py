@@ -99,6 +99,8 @@ def entrants_of(wish: ComparisonWish) -> tuple[Settings, ...]:
         cost = evaluations_of(settings)
         if ATTACKS[settings.attack].one_step:
             notes.append(f"**{attack_title(settings)}** takes one step, whatever the budget.")
+        elif cost == 0:
+            notes.append(f"**{attack_title(settings)}** takes no gradients: {settings.steps} forward passes.")
         elif cost < wish.budget or cost != iterations_of(settings):
             members = len(members_of(settings))
             steps = f"{settings.steps} step{'s' if settings.steps > 1 else ''}" + (f" of each of {members} attacks" if members > 1 else "")

@@ -11,6 +11,7 @@ from plotly.subplots import make_subplots
 
 from segviz.live.views import with_gaps
 from segviz.records import Point, Report, Trajectory
+from segviz.studies.compare import spent_at
 from segviz.ui.kit.state import tab
 
 QUANTITY_COLOURS = {"mIoU of this image": "#d9480f", "pixel accuracy": "#1971c2", "target reached": "#2f9e44", "loss": "#868e96"}
@@ -118,7 +119,7 @@ def comparison_curves(runs: Mapping[str, tuple[Trajectory, str]], quantity: str,
     of_point, of_result = QUANTITIES[quantity]
     figure = go.Figure()
     for name, (trajectory, colour) in runs.items():
-        spent = [point.gradients for point in trajectory.curve]
+        spent = [spent_at(point) for point in trajectory.curve]
         mode = "lines+markers" if len(spent) <= 60 else "lines"
         figure.add_scatter(
             x=spent,
@@ -132,7 +133,7 @@ def comparison_curves(runs: Mapping[str, tuple[Trajectory, str]], quantity: str,
         )
         if trajectory.report is not None:
             figure.add_scatter(
-                x=[trajectory.report.gradient_evaluations],
+                x=spent[-1:],
                 y=[of_result(trajectory)],
                 name=f"{name}, 8-bit result",
                 mode="markers",
@@ -141,7 +142,7 @@ def comparison_curves(runs: Mapping[str, tuple[Trajectory, str]], quantity: str,
                 showlegend=False,
                 hovertemplate="%{y:.1%}",
             )
-    figure.update_xaxes(title_text="gradient evaluations", range=[-0.02 * budget, 1.04 * budget])
+    figure.update_xaxes(title_text="gradient evaluations (without gradients: looks)", range=[-0.02 * budget, 1.04 * budget])
     figure.update_yaxes(title_text=quantity, range=[-0.03, 1.03], tickformat=".0%")
     figure.update_layout(
         height=400,
