@@ -14,6 +14,9 @@ from segviz.ui.classroom.common import PAGES, mark_of_room, rooms
 from segviz.ui.kit.state import page_state
 from segviz.ui.live import LEAVING
 
+SECRETS = ("seat", "teacher")
+"""Parameters of a room's own pages. The browser's way back brings them along to others, whose links everybody may have."""
+
 _ear = st.components.v2.component(
     "segviz_room",
     html='<div class="room" data-testid="segviz-room"></div>',
@@ -88,8 +91,7 @@ def hear(holder: str = "", mark: str = "", place: str = "") -> bool:
 def show_banner(page: str) -> None:
     """On a page that is not the room's, for who is in one: the way back, and what can be pushed or what the teacher shows now."""
     one = member()
-    for name in ("seat", "teacher"):
-        # The browser's way back brings the room's address along, which would tell it to whom the page's link is given.
+    for name in SECRETS:
         st.query_params.pop(name, None)
     try:
         if one.secret:
@@ -106,7 +108,7 @@ def show_teachers_banner(secret: str, page: str) -> None:
     """The way back to one's own room, and a button that shows the page with its settings to the class."""
 
     def push() -> None:
-        query = urlencode(st.query_params.to_dict())
+        query = urlencode({name: value for name, value in st.query_params.to_dict().items() if name not in SECRETS})
         rooms().push(secret, page + (f"?{query}" if query else ""))
         st.toast("The class sees this page now.", icon=":material/send:")
 
