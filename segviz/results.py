@@ -18,6 +18,7 @@ from segviz.studies.evaluate import Evaluation, SetFigures
 from segviz.studies.scaling import Prevented, ScalerCell, ScalingSettings, ScalingStudy, agreement
 from segviz.studies.targets import RATES, Victim, mean_now
 from segviz.studies.transfer import Transfer
+from segviz.studies.why import Reason
 
 
 def attack_result(trajectory: Trajectory, label_set: LabelSet) -> dict[str, Any]:
@@ -114,6 +115,23 @@ def certificate_result(certificate: Certificate, label_set: LabelSet) -> dict[st
         "abstained": certificate.abstained,
         "accuracy_by_radius": [{"radius": radius, "accuracy": accuracy} for radius, accuracy in certificate.accuracy_by_radius()],
         "warnings": list(certificate.warnings),
+    }
+
+
+def reason_result(reason: Reason, label_set: LabelSet) -> dict[str, Any]:
+    """Why a pixel has its class: the class, how far the gradient reaches, what integrated gradients add up to."""
+    height, width = reason.gradient.shape
+    return {
+        "x": reason.x,
+        "y": reason.y,
+        "width": width,
+        "height": height,
+        "class": label_set.classes[reason.label],
+        "confidence": reason.confidence,
+        "reach": {str(share): reason.reach(share) for share in (0.5, 0.9)},
+        "pixels_that_count": reason.touched,
+        "rise": reason.rise,
+        "integrated": float(reason.integrated.sum()),
     }
 
 

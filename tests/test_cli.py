@@ -234,6 +234,25 @@ def test_certify_writes_json_and_pictures(small_photo, tmp_path, capsys):
     assert (pictures["certified_map"] == pictures["noisy_map"])[~white].all()
 
 
+def test_why_writes_json_and_pictures(small_photo, tmp_path):
+    out, folder = tmp_path / "out.json", tmp_path / "pictures"
+    assert main(["why", "--image", small_photo, "--at", "40,20", "--json", str(out), "--save", str(folder)]) == 0
+    result = json.loads(out.read_text())
+    assert (result["x"], result["y"], result["width"], result["height"], result["class"]) == (40, 20, 96, 64, "cat")
+    assert 0 < result["reach"]["0.5"] <= result["reach"]["0.9"] <= 56
+    assert {file.name: Image.open(file).size for file in folder.iterdir()} == {"gradient.png": (96, 64), "integrated.png": (96, 64)}
+
+
+@pytest.mark.parametrize(("at", "said"), [("96,0", "x goes from 0 to 95"), ("1;2", "no pixel"), ("-1,2", "")])
+def test_why_wants_a_pixel_of_the_picture(small_photo, capsys, at, said):
+    try:
+        code = main(["why", "--image", small_photo, "--at", at])
+    except SystemExit as ended:
+        code = ended.code
+    assert code == 2
+    assert said in capsys.readouterr().err
+
+
 def test_certify_adds_up_a_data_set(small_data, tmp_path, monkeypatch, capsys):
     monkeypatch.delenv("SEGVIZ_DATA", raising=False)
     data = shutil.copytree(small_data, tmp_path / "data")

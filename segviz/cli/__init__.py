@@ -7,11 +7,11 @@ import sys
 import torch
 
 from segviz import __version__
-from segviz.cli import app, certify, defences, listings, pictures, runtime, scale, study, transfer
+from segviz.cli import app, certify, defences, listings, pictures, runtime, scale, study, transfer, why
 from segviz.cli.options import OneLineParser
 from segviz.types import UserError
 
-GROUPS = (app, pictures, study, transfer, defences, certify, scale, runtime, listings)
+GROUPS = (app, pictures, study, transfer, defences, certify, why, scale, runtime, listings)
 
 
 def main(arguments: list[str] | None = None) -> int:
