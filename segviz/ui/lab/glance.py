@@ -11,6 +11,7 @@ from segviz.engine.jobs import Job
 from segviz.records import Frame, Trajectory
 from segviz.ui.kit.layers import label_set_of
 from segviz.ui.kit.pictures import data_url
+from segviz.ui.kit.state import tab
 from segviz.ui.live import live_layers
 
 PURPOSE = "A network says of every pixel what it shows. Change the picture less than you can see, and the network says something else."
@@ -25,30 +26,39 @@ def show_purpose() -> None:
 
 
 def place_for_pairs(picture: np.ndarray, key: str = "glance") -> DeltaGenerator:
-    """A place for two rows of two pictures of this shape, as large as a window lets them be seen at once."""
+    """A place for two rows of two pictures of this shape, as large as a window shows at once; for a projector as wide as the window."""
     rows, columns = picture.shape[:2]
     place = st.container(key=key, gap="xsmall")
+    if tab().presenting:
+        return place
     place.html(f"<style>.st-key-{key} {{ max-width: clamp(640px, (100vh - 530px) * {columns / rows:.3f}, 1200px); }}</style>")
     return place
+
+
+def places_of_pairs(picture: np.ndarray) -> dict[str, DeltaGenerator]:
+    """By question the place of its pair of pictures: below one another, for a projector beside one another."""
+    place = place_for_pairs(picture)
+    return dict(zip(PAIRS, place.columns(2) if tab().presenting else (place, place), strict=True))
 
 
 def show_glance(trajectory: Trajectory, frame: Frame, found: Mapping[str, Callable[[], np.ndarray]]) -> None:
     """The verdict, the two photos and the two maps of the iteration `frame`, drawn by the functions of `found`."""
     headline, told = verdict(trajectory, frame)
     st.markdown(f"**{headline}.** {told}")
-    with place_for_pairs(frame.pixels):
-        for question, names in PAIRS.items():
+    for question, place in places_of_pairs(frame.pixels).items():
+        with place:
             st.markdown(f"**{question}**")
             with st.grid(2, min_column_width=150, gap="small"):
-                for name in names:
+                for name in PAIRS[question]:
                     st.image(data_url(found[name]()), caption=name, width="stretch", alt=name)
 
 
 def show_glance_live(job: Job[Any], photo: np.ndarray, look: Mapping[str, Any]) -> None:
     """As `show_glance`, of a run under way with the photo (H,W,3) uint8; the verdict comes with its result."""
     st.markdown("**The attack is under way.** Watch the second map; what came of it is told at the end.")
-    with place_for_pairs(photo):
-        for question, names in PAIRS.items():
+    for question, place in places_of_pairs(photo).items():
+        names = PAIRS[question]
+        with place:
             st.markdown(f"**{question}**")
             titles = {name: f"{name} (preview)" if name == "Adversarial" else name for name in names}
             live_layers(job, f"lab_{names[0]}", titles, {**look, "preview": True}, columns=2)
