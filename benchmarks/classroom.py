@@ -160,6 +160,12 @@ def server(port: int, log: Path) -> Iterator[int]:
             process.wait(20)
 
 
+def cpu_seconds(pid: int) -> float:
+    """Time that a process has had of the processors, which other programs on the machine do not change much."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def memory_mb(pid: int) -> float:
     """Resident memory of a process."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
@@ -215,9 +221,9 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     sessions = [Session(number) for number in range(options.users)]
     with server(port, options.log) as pid:
         time.sleep(options.settle)
-        before = memory_mb(pid)
+        before, spent = memory_mb(pid), cpu_seconds(pid)
         asyncio.run(hold(options, port, sessions))
-        after = memory_mb(pid)
+        after, spent = memory_mb(pid), cpu_seconds(pid) - spent
     finished = [session.done for session in sessions if session.done is not None]
     frames = [session.first_frame for session in sessions if session.first_frame is not None]
     events = [size for session in sessions for size in session.events]
@@ -236,6 +242,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         "kb_per_event": round(statistics.median(events) / 1000, 1) if events else None,
         "sent_mb": round(sum(session.sent for session in sessions) / 1e6, 1),
         "script_median_s": round(statistics.median(scripts), 3) if scripts else None,
+        "web_cpu_s_per_session": round(spent / options.users, 3),
         "mb_per_session": round((after - before) / options.users, 2),
         "errors": [f"session {session.number}: {session.error}" for session in sessions if session.error],
         "unfinished": sum(session.done is None for session in sessions),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -66,7 +67,12 @@ def sample_picture(key: str, entry: ModelEntry) -> Picture:
     """A sample photo with its label map if the model's classes can be read from it; raises UserError for an unknown key."""
     if key not in samples():
         raise UserError(f"Unknown sample '{key}'. Known: {', '.join(samples())}.")
-    sample = samples()[key]
+    return opened_sample(key, samples()[key], entry)
+
+
+@functools.lru_cache(maxsize=64)
+def opened_sample(key: str, sample: Sample, entry: ModelEntry) -> Picture:
+    """A sample photo as `sample_picture`, read once for all who ask: every run of a page's script does."""
     return open_picture(key, sample.photo, labels_of_sample(sample, entry), entry)
 
 

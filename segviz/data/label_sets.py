@@ -31,11 +31,11 @@ class LabelSet:
     name: str
     classes: tuple[str, ...]
     palette: tuple[Colour, ...]
-    stored_ids: Sequence[int]
-    index_of: dict[int, int]
+    stored_ids: Sequence[int] = field(hash=False)
+    index_of: dict[int, int] = field(hash=False)
     vocabulary: str = ""
     training_pixels: tuple[float, ...] | None = None
-    painted: Mapping[int, tuple[Colour, ...]] = field(default_factory=dict)
+    painted: Mapping[int, tuple[Colour, ...]] = field(default_factory=dict, hash=False)
     reading: Reading = UNSAID
 
     @property

@@ -34,6 +34,8 @@ class Process:
     def __init__(self, hear: Hear, device: int | None = None):
         environment = dict(os.environ)
         environment["PYTHONPATH"] = os.pathsep.join([str(CODE), *filter(None, [environment.get("PYTHONPATH")])])
+        # A thread that waits for the others sleeps, in place of keeping a core from whoever has work for it, as the pages have.
+        environment.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         if device is not None:
             visible = [name for name in environment.get("CUDA_VISIBLE_DEVICES", "").split(",") if name]
             environment["CUDA_VISIBLE_DEVICES"] = visible[device] if device < len(visible) else str(device)
