@@ -7,6 +7,7 @@ import numpy as np
 import streamlit as st
 
 from segviz import draw
+from segviz.engine.kept import content_of
 
 COLOURS = ("#d9480f", "#1971c2", "#2f9e44", "#9c36b5", "#e8a200", "#0b7285", "#c2255c", "#5c4033")
 
@@ -36,4 +37,15 @@ def show_row(pictures: dict[str, Callable[[], np.ndarray]], identity: tuple[Hash
 
 def data_url(picture: np.ndarray) -> str:
     """A picture (H,W,3) uint8 as a lossless data URL: nothing on the way encodes it again, and nothing expires while it is shown."""
-    return "data:image/png;base64," + base64.b64encode(draw.png(picture)).decode()
+    return "data:image/png;base64," + base64.b64encode(png(picture)).decode()
+
+
+def png(picture: np.ndarray) -> bytes:
+    """As `draw.png`, once for all sessions that show the same pixels."""
+    return packed(content_of(picture), picture)
+
+
+@st.cache_resource(max_entries=128, show_spinner=False)
+def packed(content: tuple[Hashable, ...], _picture: np.ndarray) -> bytes:
+    """The PNG of a picture of that content."""
+    return draw.png(_picture)

@@ -29,7 +29,7 @@ from segviz.ui.kit.charts import run_curves, show_chart
 from segviz.ui.kit.export import File, download_buttons, page_address, report_file
 from segviz.ui.kit.layers import SIX, label_set_of, layer_title, layers_of, read_out
 from segviz.ui.kit.look import choose_look
-from segviz.ui.kit.pictures import data_url
+from segviz.ui.kit.pictures import data_url, png
 from segviz.ui.kit.presenter import in_pixels
 from segviz.ui.kit.session import first_trajectory
 from segviz.ui.kit.state import tab
@@ -303,13 +303,11 @@ Column = Sequence[float | None] | None
 
 def legend(label_set: LabelSet, look: MapLook, before: Column = None, after: Column = None, shares: Column = None) -> set[int] | None:
     """The table of classes, with figures in percent as far as there are any; returns the classes chosen in it, None for all of them."""
-    empty = [None] * len(label_set.classes)
+    figures = {"IoU before": before, "IoU after": after, "pixels": shares}
     table = {
         "": [data_url(np.full((16, 16, 3), colour, np.uint8)) for colour in look.palette(label_set)],
         "class": label_set.classes,
-        "IoU before": before or empty,
-        "IoU after": after or empty,
-        "pixels": shares or empty,
+        **{name: column for name, column in figures.items() if column is not None},
     }
     percent = {name: st.column_config.NumberColumn(format="%.1f %%", width=in_pixels(66)) for name in ("IoU before", "IoU after", "pixels")}
     chosen = st.dataframe(
@@ -356,8 +354,8 @@ def show_pictures(
                 column.image(data_url(found[name]()), caption=layer_title(name, trajectory.settings), width="stretch", alt=name)
         return
     viewer(
-        Layer(layer_title(left, trajectory.settings), draw.png(found[left]())),
-        Layer(layer_title(right, trajectory.settings), draw.png(found[right]())),
+        Layer(layer_title(left, trajectory.settings), png(found[left]())),
+        Layer(layer_title(right, trajectory.settings), png(found[right]())),
         read_out(trajectory.frames[0]),
         read_out(frame),
         label_set.classes,
