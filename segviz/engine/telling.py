@@ -55,7 +55,7 @@ class Teller:
         pictures = {}
         for name, picture in view.pictures.items():
             before = self._shown.get(name)
-            if before is not None and (before[0] is picture.pixels or not (due or picture.often)):
+            if before is not None and (same(before[0], picture.pixels) or not (due or picture.often)):
                 pictures[name] = before[1]
                 continue
             file, fact = encode(picture, view)
@@ -69,6 +69,11 @@ class Teller:
                 self._next_pictures = self._clock() + PICTURE_SECONDS
         news["pictures"] = pictures
         return news, files
+
+
+def same(before: np.ndarray, now: np.ndarray) -> bool:
+    """Whether a picture is still what it was."""
+    return before is now or np.array_equal(before, now)
 
 
 def encode(picture: LivePicture, view: LiveView) -> tuple[bytes, dict[str, Any]]:

@@ -4,15 +4,18 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
+
 from segviz import draw
 from segviz.attacks.catalog import gradients_of, iterations_of
+from segviz.attacks.regions import pixels_of_region
 from segviz.classroom.evidence import Evidence
 from segviz.classroom.lessons import LessonRun
 from segviz.classroom.make import evidence_of_runs
 from segviz.defences.catalog import evaluations_of, passes_of_key
 from segviz.engine.view import LivePicture, LiveView, Series
 from segviz.models.zoo import model_entry
-from segviz.records import Point, Trajectory
+from segviz.records import Point, Trajectory, figures_of_frame
 from segviz.settings import Settings
 from segviz.studies import runs
 from segviz.studies.certify import Certificate, CertifySettings
@@ -57,8 +60,25 @@ def attack_view(run: Trajectory, *asked: Any) -> LiveView:
         pictures["labels"] = LivePicture(run.reference, often=True)
     if run.target is not None:
         pictures["target"] = LivePicture(run.target, often=True)
+    label_set = model_entry(settings.model).label_set
+    for name, region in (("region", settings.region), ("region to break", settings.break_region)):
+        if region:
+            pictures[name] = LivePicture(draw.within(pixels_of_region(region, run.whole_reference, label_set), run.picture.pixels))
     at_work = f", {point.member}" if point.member else ""
-    return LiveView(point.index, total, f"Iteration {point.index} of {total}{at_work}", tuple(figures), curves_of(run, total), pictures)
+    doing = f"Iteration {point.index} of {total}{at_work}"
+    return LiveView(point.index, total, doing, tuple(figures), curves_of(run, total), pictures, classes_of_frame(run, label_set.classes))
+
+
+def classes_of_frame(run: Trajectory, classes: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+    """A table of the classes in the labels or in a map: IoU before and at the newest stored iteration, and share of the pixels there."""
+    frame = run.frames[-1]
+    after = figures_of_frame(frame, run.reference, len(classes)).iou
+    shares = np.bincount(frame.prediction.ravel(), minlength=len(classes)) / frame.prediction.size
+    rows: list[tuple[str, ...]] = [("class", "IoU before", f"IoU, iteration {frame.index}", "pixels")]
+    for name, old, new, share in zip(classes, run.clean.iou, after, shares[: len(classes)], strict=True):
+        if old is not None or new is not None or share:
+            rows.append((name, *("–" if iou is None else as_percent(iou) for iou in (old, new)), as_percent(share)))
+    return tuple(rows)
 
 
 def curves_of(run: Trajectory, total: int) -> tuple[Series, ...]:

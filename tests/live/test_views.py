@@ -6,10 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from segviz.attacks.regions import pixels_of_region
 from segviz.engine.telling import Teller
 from segviz.lab import attack_picture
 from segviz.live.views import VIEWS, attack_view, certificate_view, comparison_view, morph_view, with_gaps
-from segviz.records import Picture, Point
+from segviz.models.zoo import model_entry
+from segviz.records import Picture, Point, figures_of_frame
 from segviz.settings import Settings
 from segviz.studies import first_views, runs
 from segviz.studies.certify import CertifySettings, certify
@@ -50,6 +52,27 @@ def test_first_view_shows_labels_and_frames():
     pictures = attack_view(run).pictures
     assert np.array_equal(pictures["labels"].pixels, run.reference)
     assert np.array_equal(pictures["adversarial"].pixels, run.frames[-1].pixels)
+
+
+def test_classes_and_regions_are_shown_as_they_are_at_the_newest_stored_iteration():
+    run = first_views.load("lab")
+    label_set = model_entry(run.settings.model).label_set
+    run = replace(run, settings=replace(run.settings, region="outside:background"))
+    for frames in (run.frames[:1], run.frames):
+        view, frame = attack_view(replace(run, frames=frames)), frames[-1]
+        titles, *rows = view.table
+        assert titles[2] == f"IoU, iteration {frame.index}"
+        found = figures_of_frame(frame, run.reference, len(label_set.classes)).iou
+        told = {name: iou for name, iou in zip(label_set.classes, found, strict=True) if iou is not None}
+        assert {row[0]: row[2] for row in rows if row[2] != "–"} == {name: f"{iou:.1%}" for name, iou in told.items()}
+    inside = pixels_of_region("outside:background", run.whole_reference, label_set)
+    assert np.array_equal((view.pictures["region"].pixels == run.picture.pixels).all(2) | ~inside, np.ones_like(inside))
+    teller = Teller()
+    first, files = teller.tell(attack_view(run))
+    again, others = teller.tell(attack_view(run), last=True)
+    assert first["pictures"]["region"]["src"] in files
+    assert again["pictures"]["region"] == first["pictures"]["region"]
+    assert not others
 
 
 def test_curves_break_where_an_attack_begins_anew():

@@ -12,7 +12,7 @@ from segviz.ui.kit.state import tab
 from segviz.ui.lab.glance import show_glance_live
 from segviz.ui.lab.second import show_second
 from segviz.ui.lab.view import choose_view, legend
-from segviz.ui.live import live_curves, live_figures, live_layers
+from segviz.ui.live import live_curves, live_figures, live_layers, live_table
 from segviz.ui.viewer import layer_look, live_viewer
 
 
@@ -31,11 +31,16 @@ def show_running(job: Job[Trajectory], settings: Settings, picture: Picture) -> 
     with side:
         live_curves(job, "lab")
         shown = legend(label_set, tab().look)
-        st.caption("Tick classes to see only those in the maps. The IoU of each class comes with the result.")
+        st.caption("Tick classes to see only those in the maps.")
+        live_table(job, "lab")
     with pictures:
         names = list(BASIC)
         if picture.labels is not None and settings.against == "truth":
             names.append("Label map")
+        if settings.region:
+            names.append("Region")
+        if settings.break_region:
+            names.append("Region to break")
         if settings.goal not in ("break", "class"):
             names.append("Target map")
         six, left, right, chosen = choose_view(names)

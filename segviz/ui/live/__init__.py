@@ -66,6 +66,11 @@ def map_look(look: MapLook, label_set: LabelSet | None) -> dict[str, Any]:
     }
 
 
+def live_table(job: Job[Any], key: str) -> None:
+    """The table of a run."""
+    _part(job, "table", key)
+
+
 def live_run(job: Job[Any], key: str, label_set: LabelSet | None = None, columns: int = 4) -> None:
     """Figures, table, curves and pictures of a run, as far as it has them; maps look as chosen, but without the photo."""
     look = map_look(replace(tab().look, on_photo=False), label_set)

@@ -21,6 +21,8 @@ globalThis.segvizLayers ??= (() => {
     "Adversarial confidence": ["confidence"],
     "Label map": ["photo", "labels"],
     "Target map": ["photo", "target"],
+    Region: ["region"],
+    "Region to break": ["region to break"],
   };
 
   const single = Math.fround; // as numpy computes here, so that halves fall alike
@@ -116,6 +118,8 @@ globalThis.segvizLayers ??= (() => {
   const DRAWN = {
     Input: plain,
     Adversarial: plain,
+    Region: plain,
+    "Region to break": plain,
     Perturbation: perturbation,
     "Perturbation RGB": perChannel,
     "Flipped pixels": flipped,
