@@ -15,7 +15,7 @@ from segviz.draw import MapLook
 from segviz.models.zoo import model_entry
 from segviz.records import Frame, Trajectory
 from segviz.settings import Settings
-from segviz.ui.kit.pictures import png
+from segviz.ui.kit.pictures import png_of
 
 PERTURBATION, PERTURBATION_RGB, FLIPPED = "Perturbation", "Perturbation RGB", "Flipped pixels"
 SIX = ("Input", "Adversarial", PERTURBATION, "Clean map", "Adversarial map", FLIPPED)
@@ -125,7 +125,7 @@ def layer_title(layer: str, settings: Settings) -> str:
 
 def read_out(frame: Frame) -> bytes:
     """Class and confidence of every pixel as the PNG that the viewer reads: R is the class, G the confidence."""
-    return png(cv2.merge([frame.prediction, frame.confidence, np.zeros_like(frame.prediction)]))
+    return png_of(cv2.merge([frame.prediction, frame.confidence, np.zeros_like(frame.prediction)]))
 
 
 def label_set_of(trajectory: Trajectory) -> LabelSet:

@@ -37,15 +37,15 @@ def show_row(pictures: dict[str, Callable[[], np.ndarray]], identity: tuple[Hash
 
 def data_url(picture: np.ndarray) -> str:
     """A picture (H,W,3) uint8 as a lossless data URL: nothing on the way encodes it again, and nothing expires while it is shown."""
-    return "data:image/png;base64," + base64.b64encode(png(picture)).decode()
+    return "data:image/png;base64," + base64.b64encode(png_of(picture)).decode()
 
 
-def png(picture: np.ndarray) -> bytes:
+def png_of(picture: np.ndarray) -> bytes:
     """As `draw.png`, once for all sessions that show the same pixels."""
-    return packed(content_of(picture), picture)
+    return png_of_content(content_of(picture), picture)
 
 
 @st.cache_resource(max_entries=128, show_spinner=False)
-def packed(content: tuple[Hashable, ...], _picture: np.ndarray) -> bytes:
+def png_of_content(content: tuple[Hashable, ...], _picture: np.ndarray) -> bytes:
     """The PNG of a picture of that content."""
     return draw.png(_picture)

@@ -29,7 +29,7 @@ from segviz.ui.kit.charts import run_curves, show_chart
 from segviz.ui.kit.export import File, download_buttons, page_address, report_file
 from segviz.ui.kit.layers import SIX, label_set_of, layer_title, layers_of, read_out
 from segviz.ui.kit.look import choose_look
-from segviz.ui.kit.pictures import data_url, png
+from segviz.ui.kit.pictures import data_url, png_of
 from segviz.ui.kit.presenter import in_pixels
 from segviz.ui.kit.session import first_trajectory
 from segviz.ui.kit.state import tab
@@ -354,8 +354,8 @@ def show_pictures(
                 column.image(data_url(found[name]()), caption=layer_title(name, trajectory.settings), width="stretch", alt=name)
         return
     viewer(
-        Layer(layer_title(left, trajectory.settings), png(found[left]())),
-        Layer(layer_title(right, trajectory.settings), png(found[right]())),
+        Layer(layer_title(left, trajectory.settings), png_of(found[left]())),
+        Layer(layer_title(right, trajectory.settings), png_of(found[right]())),
         read_out(trajectory.frames[0]),
         read_out(frame),
         label_set.classes,
