@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -137,13 +138,14 @@ def made_entry(key: str, path: Path, name: str, changed: tuple[int, ...]) -> Mod
 
 def described_entry(key: str, path: Path, name: str, made: OwnModel) -> ModelEntry:
     """Entry of a model with what its factory says of it; raises UserError for label files and statements that cannot be used."""
+    stated: dict[str, Any] = {}
     for field in STATEMENTS:
         value = getattr(made, field)
-        if value == getattr(OwnModel, field):
+        if (value is None and field == "input_size") or (isinstance(value, str) and not value):
             continue
         read, wanted = FIELDS[field]
         try:
-            read(list(value) if isinstance(value, tuple) else value)
+            stated[field] = read(value if isinstance(value, str | int | float) else list(value))
         except (TypeError, ValueError):
             raise UserError(f"{field} = {value!r} of {path}:{name} is not {wanted}.") from None
     return ModelEntry(
@@ -151,17 +153,9 @@ def described_entry(key: str, path: Path, name: str, made: OwnModel) -> ModelEnt
         title=f"{path.stem}:{name}",
         build=partial(plain_module, path, name),
         label_set=made.labels if isinstance(made.labels, LabelSet) else read_label_file(str(made.labels), path.parent),
-        working_size=made.working_size,
-        mean=made.mean,
-        std=made.std,
-        input_size=made.input_size,
-        multiple=made.multiple,
-        channels=made.channels,
-        input_range=made.input_range,
-        output=made.output,
-        outputs=made.outputs,
         data="the user's own",
         licence="the user's own",
+        **stated,
     )
 
 

@@ -237,7 +237,7 @@ def test_a_gradient_that_leads_elsewhere():
         {"input_size": (0, 0)},
         {"input_size": (96,)},
         {"multiple": 0},
-        {"working_size": 0.5},
+        {"working_size": None},
         {"input_range": -1},
         {"input_range": "255"},
         {"mean": (0.5,)},
@@ -252,6 +252,8 @@ def test_a_gradient_that_leads_elsewhere():
 )
 def test_what_a_factory_states_is_checked(stated):
     ((field, value),) = stated.items()
+    # Numbers of any kind will do.
+    assert described_entry("net", Path("net.py"), "net", OwnModel(Net(), THREE, torch.full((3,), 0.5))).mean == (0.5, 0.5, 0.5)
     with pytest.raises(UserError, match=re.escape(f"{field} = {value!r} of net.py:net is not ")):
         described_entry("net", Path("net.py"), "net", OwnModel(Net(), THREE, **stated))
 
