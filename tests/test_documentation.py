@@ -112,6 +112,9 @@ def test_commits_are_checked_as_in_ci():
 def test_the_readme_is_short_and_keeps_its_commands():
     text = (HOME / "README.md").read_text()
     assert len(text.split("\n")) <= 90
-    for command in ("pip install -r requirements.txt && streamlit run app.py", "pip install -r tests/requirements.txt && pytest"):
+    for command in (
+        "pip install -r requirements.txt && streamlit run app.py",
+        "pip install -r tests/requirements.txt && pytest -n 2 --dist loadfile",
+    ):
         assert f"\n{command}\n" in text
     assert "dynamic" in tomllib.loads((HOME / "pyproject.toml").read_text())["project"]
