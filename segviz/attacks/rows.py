@@ -15,12 +15,14 @@ from segviz.deferred import deferred
 from segviz.settings import MAX_STEPS, Settings
 
 if TYPE_CHECKING:
-    from segviz.attacks import alma_prox, dag, erosion, internal, losses, noise, pdpgd, rules, square
+    from segviz.attacks import alma_prox, dag, erosion, internal, losses, noise, pdpgd, rules, similarity, square
     from segviz.attacks.loop import Attack
     from segviz.attacks.plans import Blueprint
 else:
-    modules = ("alma_prox", "dag", "erosion", "internal", "losses", "noise", "pdpgd", "rules", "square")
-    alma_prox, dag, erosion, internal, losses, noise, pdpgd, rules, square = (deferred(f"segviz.attacks.{module}") for module in modules)
+    modules = ("alma_prox", "dag", "erosion", "internal", "losses", "noise", "pdpgd", "rules", "similarity", "square")
+    alma_prox, dag, erosion, internal, losses, noise, pdpgd, rules, similarity, square = (
+        deferred(f"segviz.attacks.{module}") for module in modules
+    )
 
 SEA_PAPER = "Croce, Singh & Hein, Towards Reliable Evaluation and Fast Training of Robust Semantic Segmentation Models, ECCV 2024"
 APGD_PAPER = "Croce & Hein, Reliable Evaluation of Adversarial Robustness with an Ensemble of Diverse Parameter-free Attacks, ICML 2020"
@@ -198,6 +200,11 @@ def cira(plan: Blueprint, with_labels: bool, default: str) -> Attack:
     """CIRA or CIRA+ in the settings' variant, on the settings' layer."""
     objective = internal.Internal(plan.settings.variant or default, with_labels, plan.settings.layer)
     return plan.bounded(objective, rules.uncorrected_adam)
+
+
+def fspgd_settings(eps: float) -> Mapping[str, Any]:
+    """20 iterations with a step of 0.01 on the [0,1] scale, L-inf (2502.01262)."""
+    return {"norm": "linf", "alpha": 2.55, "steps": 20}
 
 
 EROSIONS = {
@@ -468,6 +475,25 @@ ROWS = (
         cost=lambda variant: 1 if variant == "sum" else 2,
         published={"Halmosi & Jelasity, 2023": lambda eps: {"norm": "linf", "steps": 120, "alpha": None, "against": "truth"}},
         ours=CIRA_OURS,
+    ),
+    AttackEntry(
+        key="fspgd",
+        title="FSPGD",
+        summary="Makes features in the middle of the network unlike those of the clean picture, and unlike one another where they were "
+        "alike: made to transfer to other networks. It needs no labels.",
+        formula=r"\max_{x'}\ -\lambda_t\, \tfrac1P \sum_j \cos(f_j, g_j) - \frac{1-\lambda_t}{2|W|} \sum_{(i,j) \in W} g_i \cdot g_j,"
+        r"\quad \lambda_t = \tfrac{t-1}{T}",
+        paper="FSPGD: Rethinking Black-box Attacks on Semantic Segmentation, 2025",
+        url="https://arxiv.org/abs/2502.01262",
+        build=lambda plan: plan.bounded(similarity.Similarity(plan.settings.layer), random_start=True),
+        auto_alpha=madry_step,
+        random_start=True,
+        takes_target=False,
+        takes_layer=True,
+        takes_transforms=False,
+        published={"FSPGD, 2025": fspgd_settings},
+        ours="The layer, where none is named: the last but one level of the encoder; the published one lies in the third of four stages of"
+        " a ResNet. As everywhere, the result is the iterate with most pixels as the goal wants them.",
     ),
 )
 
