@@ -6,10 +6,12 @@ Start it with `streamlit run app.py`.
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib import import_module
+from pkgutil import walk_packages
 
 import streamlit as st
 from starlette.middleware import Middleware
 
+import segviz.ui
 from segviz.engine.jobs import engine
 from segviz.live.deep_links import deep_link_routes
 from segviz.live.password import PasswordGate, chosen_password
@@ -17,25 +19,34 @@ from segviz.live.rooms import LiveRooms
 from segviz.live.routes import Live
 from segviz.live.service import Service
 from segviz.places import ASSETS
-from segviz.settings import Settings
 from segviz.types import UserError
+from segviz.ui.kit.later import have_code_of_pictures
 from segviz.ui.kit.presenter import show_presenter_switch
+from segviz.ui.kit.ready import ready
+from segviz.ui.kit.session import first_trajectory
 from segviz.ui.kit.state import tab
 from segviz.ui.kit.style import show_style
+
+# How long what is not needed for a first view waits for a visitor, and then for his browser to draw it.
+NOBODY_SECONDS, SHOWN_SECONDS = 10.0, 1.0
 
 
 @asynccontextmanager
 async def lifespan(app: st.App) -> AsyncIterator[None]:
-    """Have the engine ready before the first visitor, and end it with the server."""
-    engine().start(warm=Settings().model)
+    """Have what pages need ready before the first visitor, and soon what they need next; end the engine with the server."""
+    # Modules of the ui register components, for which Streamlit has to run.
+    for module in walk_packages(segviz.ui.__path__, "segviz.ui."):
+        import_module(module.name)
+    first_trajectory()
+    ready.within(NOBODY_SECONDS)
     yield
     engine().close()
 
 
 if __name__ != "__main__":
     # What pages import is there before the first visitor is; Plotly, besides, trips over a pandas that another visitor's script is only
-    # half through importing. Modules of the ui register components, for which Streamlit has to run first.
-    for module in ("pandas", "plotly.graph_objects", "cv2", "segviz.live.views", "segviz.results", "segviz.studies.plot"):
+    # half through importing.
+    for module in ("pandas", "plotly.graph_objects", "segviz.live.views", "segviz.results", "segviz.studies.plot"):
         import_module(module)
     base = st.get_option("server.baseUrlPath")
     live = Live()
@@ -76,10 +87,13 @@ else:
     show_style()
     if navigation.url_path not in ("room", "classroom"):
         show_banner(navigation.url_path)
-    with st.container():
+    page = st.container()
+    have_code_of_pictures()
+    with page:
         try:
             navigation.run()
         except UserError as error:
             # As when the model of what is on screen was taken out of segviz.toml.
             st.error(str(error))
     show_presenter_switch()
+    ready.sooner(SHOWN_SECONDS)

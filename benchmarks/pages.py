@@ -1,23 +1,27 @@
 """How soon a page is there: beside a bare Streamlit page on the same machine, in the same run, as ratios.
 
 `python -m benchmarks.pages` starts a server of the app and one of a page with a line of text, a picture and a chart, each anew for every
-round, opens them in Chromium and prints a Markdown table. Cold: the first page that a server which has just answered is asked for, when its
-picture is there. Warm: the same in a new tab of the same server. Script: the second run of the page's script in a session, without a
-browser. Memory: of the server's process after all pages have been open. Nothing leaves this machine.
+round, opens them in Chromium and prints Markdown tables; of all rounds the least counts, as other programs only ever slow things down.
+Cold: the first page that a server which has just answered is asked for, when its picture is there. Warm: the same in a new tab of the
+same server. From page to page: from a click in the navigation of a tab to a picture that was not there before. Run: from the click to the
+first iteration on screen, its model loaded, and what one more iteration takes. Script: the second run of the page's script in a session,
+without a browser; update: what the server spends on telling one watcher the news of a live run. Memory: of the server's process after all
+pages have been open. Nothing leaves this machine.
 """
 
 import argparse
+import math
 import os
 import shutil
 import socket
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
@@ -41,6 +45,25 @@ FIRST_TEXT = """() => document.querySelector('[data-testid="stMain"] [data-testi
 LIMIT = 60_000
 """Milliseconds after which a page is taken for broken."""
 
+NEW_PICTURE = """() => [...document.querySelectorAll('[data-testid="stMain"] img, [data-testid="stMain"] canvas, .js-plotly-plot svg')]
+    .some(one => one.getBoundingClientRect().width > 100 && (one.complete ?? true) && !window.before.has(one.src || one))"""
+NOTE_PICTURES = """() => { window.before = new Set([...document.querySelectorAll('img, canvas, svg')].map(one => one.src || one)); }"""
+TITLES = {
+    "compare": "Compare",
+    "targets": "Target maps",
+    "transfer": "Transfer",
+    "image_scaling": "Image scaling",
+    "defences": "Defences",
+    "attack_lab": "Attack lab",
+}
+"""Pages of the navigation's first row, in the order in which a tab goes through them."""
+
+LIVE = "?steps=300&image=dog"
+ITERATION = """least => {
+    const told = document.querySelector('[data-testid=segviz-live][data-part=status]')?.innerText.match(/Iteration (\\d+) of/);
+    return told && Number(told[1]) >= least ? Number(told[1]) : 0;
+}"""
+
 SCRIPT = """
 import sys, time
 from streamlit.testing.v1 import AppTest
@@ -61,7 +84,33 @@ for _ in range(5):
     began = time.perf_counter()
     app.run()
     taken.append(time.perf_counter() - began)
-print(sorted(taken)[2])
+print(min(taken))
+"""
+
+UPDATE = """
+import json, sys, time
+from streamlit.testing.v1 import AppTest
+from segviz.engine.jobs import engine
+from segviz.live.routes import run_news
+
+app = AppTest.from_file(sys.argv[1], default_timeout=120)
+for name, value in (("steps", "300"), ("image", "dog")):
+    app.query_params[name] = value
+app.run()
+(run,) = engine().runs()
+while len(run.news.get("series", [{"x": ()}])[0]["x"]) < 20:
+    time.sleep(0.1)
+told, scripts = [], []
+for _ in range(20):
+    began = time.perf_counter()
+    json.dumps(run_news(run, {}))
+    told.append(time.perf_counter() - began)
+for _ in range(3):
+    began = time.perf_counter()
+    app.run()
+    scripts.append(time.perf_counter() - began)
+print(min(told), min(scripts))
+engine().close()
 """
 
 
@@ -109,52 +158,121 @@ def memory_of(pid: int) -> float:
         return float("nan")
 
 
-def script_seconds(script: Path, page: str = "") -> float:
-    """Seconds of one more run of a page's script in a session, the median of five."""
-    command = [sys.executable, "-c", SCRIPT, str(script), page]
-    told = subprocess.run(command, cwd=APP.parent, capture_output=True, text=True, check=True, env={**os.environ, "SEGVIZ_RUNS_MB": "0"})
-    return float(told.stdout.split()[-1])
+def from_page_to_page(browser: Browser, address: str) -> dict[str, float]:
+    """Seconds from a click in the navigation to a new picture, by page, of one tab that began in the lab."""
+    context = browser.new_context(viewport={"width": 1400, "height": 1100})
+    page = context.new_page()
+    page.goto(address)
+    page.wait_for_function(FIRST_PICTURE, timeout=LIMIT)
+    page.wait_for_timeout(2000)
+    taken = {}
+    for name, title in TITLES.items():
+        page.evaluate(NOTE_PICTURES)
+        began = time.perf_counter()
+        page.get_by_role("link", name=title, exact=True).click()
+        page.wait_for_function(NEW_PICTURE, timeout=LIMIT)
+        taken[name] = time.perf_counter() - began
+        page.wait_for_timeout(1000)
+    context.close()
+    return taken
 
 
-def measured(browser: Browser, script: Path, pages: tuple[str, ...], rounds: int) -> tuple[list[float], dict[str, list[float]], float]:
-    """Of a server: seconds to the first picture when it is cold, of every page when it is warm, and megabytes in the end."""
-    cold, warm = [], {page: list[float]() for page in pages}
-    memory = 0.0
-    for _ in range(rounds):
-        with served(script) as (address, pid):
-            cold.append(opened(browser, f"{address}/{pages[0]}".rstrip("/"))[1])
-            for page in pages:
-                warm[page].append(opened(browser, f"{address}/{page}".rstrip("/"))[1])
-            memory = max(memory, memory_of(pid))
-    return cold, warm, memory
+def from_run_to_iteration(browser: Browser, address: str) -> tuple[float, float]:
+    """Seconds from a click on Run to the first iteration on screen, and from one iteration to the next; the model is loaded before."""
+    context = browser.new_context(viewport={"width": 1400, "height": 1100})
+    page = context.new_page()
+    page.goto(f"{address}/{LIVE}")
+    page.wait_for_function(ITERATION, arg=1, timeout=LIMIT)
+    page.get_by_role("button", name="Stop", exact=True).click()
+    page.wait_for_function(FIRST_PICTURE, timeout=LIMIT)
+    page.wait_for_timeout(2000)
+    began = time.perf_counter()
+    page.get_by_role("button", name="Run", exact=True).click()
+    first = page.wait_for_function(ITERATION, arg=1, timeout=LIMIT).json_value()
+    there = time.perf_counter()
+    last = page.wait_for_function(ITERATION, arg=first + 20, timeout=LIMIT).json_value()
+    step = (time.perf_counter() - there) / (last - first)
+    page.get_by_role("button", name="Stop", exact=True).click()
+    context.close()
+    return there - began, step
+
+
+def told_by(code: str, *arguments: str) -> list[float]:
+    """The numbers that a program prints; results are not kept, so that every run is one."""
+    command, environment = [sys.executable, "-c", code, *arguments], {**os.environ, "SEGVIZ_RUNS_MB": "0"}
+    told = subprocess.run(command, cwd=APP.parent, capture_output=True, text=True, check=True, env=environment)
+    return [float(word) for word in told.stdout.split()]
+
+
+@dataclass
+class Least:
+    """The least of all rounds, in seconds, by what it is; and the most megabytes of a server's process."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    memory: float = 0.0
+
+    def note(self, what: str, seconds: float) -> None:
+        """One more measurement."""
+        self.seconds[what] = min(seconds, self.seconds.get(what, math.inf))
+
+
+def measure(browser: Browser, script: Path, pages: Sequence[str], least: Least) -> None:
+    """One round on a server of its own: its start, its first page cold, then all of them warm; of the app also what moves."""
+    began = time.perf_counter()
+    with served(script) as (address, pid):
+        least.note("start", time.perf_counter() - began)
+        least.note("cold", opened(browser, address_of(address, pages[0]))[1])
+        for page in pages:
+            least.note(page, opened(browser, address_of(address, page))[1])
+        if script == APP:
+            for name, seconds in from_page_to_page(browser, address).items():
+                least.note(f"to {name}", seconds)
+            run, step = from_run_to_iteration(browser, address)
+            least.note("run", run)
+            least.note("step", step)
+        least.memory = max(least.memory, memory_of(pid))
+
+
+def address_of(server: str, page: str) -> str:
+    """Where a page is: the lab is the default page, at the address of the server itself."""
+    return f"{server}/{page}".removesuffix("attack_lab").rstrip("/")
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3, help="servers of each kind; medians are printed")
+    parser.add_argument("--rounds", type=int, default=3, help="servers of each kind, in turns; of each figure the least is printed")
     parser.add_argument("--pages", nargs="+", default=list(PAGES), choices=PAGES)
     options = parser.parse_args()
     chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        bare = Path(folder) / "bare.py"
-        bare.write_text(BARE)
+        script = Path(folder) / "bare.py"
+        script.write_text(BARE)
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
-        # The lab is the default page, at the address of the server itself.
-        pages = tuple("" if page == "attack_lab" else page for page in options.pages)
-        bare_cold, bare_warm, bare_memory = measured(browser, bare, ("",), options.rounds)
-        cold, warm, memory = measured(browser, APP, pages, options.rounds)
+        bare, app = Least(), Least()
+        for _ in range(options.rounds):
+            measure(browser, script, [""], bare)
+            measure(browser, APP, options.pages, app)
         browser.close()
-        bare_script = script_seconds(bare)
-        first, usual = statistics.median(bare_cold), statistics.median(bare_warm[""])
-        print("| | first picture, s | over the bare page | script, s |\n| --- | ---: | ---: | ---: |")
-        print(f"| bare page, cold | {first:.2f} | 1.00 | |\n| bare page, warm | {usual:.2f} | 1.00 | {bare_script:.3f} |")
-        begun = statistics.median(cold)
-        print(f"| {options.pages[0]}, cold | {begun:.2f} | {begun / first:.2f} | |")
-        for name, page in zip(options.pages, pages, strict=True):
-            seconds = statistics.median(warm[page])
-            print(f"| {name}, warm | {seconds:.2f} | {seconds / usual:.2f} | {script_seconds(APP, name):.3f} |")
-        print(f"\nMemory of the server's process: {memory:.0f} MB, {memory / bare_memory:.2f} times the bare page's.")
+        scripts = {name: told_by(SCRIPT, str(APP), name)[0] for name in options.pages}
+        (bare_script,) = told_by(SCRIPT, str(script), "")
+    told, live = told_by(UPDATE, str(APP))
+    cold, warm = bare.seconds["cold"], bare.seconds[""]
+    print("| | first picture, s | over the bare page | script, s |\n| --- | ---: | ---: | ---: |")
+    print(f"| bare page, cold | {cold:.2f} | 1.00 | |\n| bare page, warm | {warm:.2f} | 1.00 | {bare_script:.3f} |")
+    print(f"| {options.pages[0]}, cold | {app.seconds['cold']:.2f} | {app.seconds['cold'] / cold:.2f} | |")
+    for name in options.pages:
+        print(f"| {name}, warm | {app.seconds[name]:.2f} | {app.seconds[name] / warm:.2f} | {scripts[name]:.3f} |")
+    print("\n| in one tab, to | new picture, s | over the bare page, warm |\n| --- | ---: | ---: |")
+    for name in TITLES:
+        print(f"| {name} | {app.seconds[f'to {name}']:.2f} | {app.seconds[f'to {name}'] / warm:.2f} |")
+    run, step = app.seconds["run"], app.seconds["step"]
+    print(f"\nClick on Run to the first iteration on screen: {run:.2f} s; one iteration takes {step:.2f} s.")
+    print(f"An update of a live run: {1000 * told:.1f} ms; the page's script, which it does not run: {1000 * live:.0f} ms.")
+    print(
+        f"Server started to its first answer: {app.seconds['start']:.2f} s, {app.seconds['start'] / bare.seconds['start']:.2f} times bare."
+    )
+    print(f"Memory of the server's process: {app.memory:.0f} MB, {app.memory / bare.memory:.2f} times the bare page's.")
 
 
 if __name__ == "__main__":

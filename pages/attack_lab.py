@@ -7,6 +7,7 @@ import streamlit as st
 from segviz.models.zoo import model_entry
 from segviz.types import UserError
 from segviz.ui.kit.attacks import show_attack
+from segviz.ui.kit.later import pictures_are_drawn
 from segviz.ui.kit.layers import label_set_of
 from segviz.ui.kit.models import is_here
 from segviz.ui.kit.running import follow, run_bar
@@ -61,20 +62,19 @@ def show() -> None:
     view.show_run_figures(trajectory, frame, cursor)
     view.show_outcomes(trajectory)
     pictures, side = st.columns([3, 2], gap="medium")
-    with side:
-        view.choose_frame(trajectory, state.run_name)
-        curves = st.container()
-        shown = view.show_legend(trajectory, frame, label_set)
-    # The picture first: charts take the browser longest.
+    # The pictures first: tables and charts take the browser longest.
     with pictures:
-        view.show_pictures(trajectory, frame, label_set, shown, glance, state.run_name)
+        view.show_pictures(trajectory, frame, label_set, view.classes_ticked(), glance, state.run_name)
         view.show_run_files(trajectory)
     with second:
         show_second(trajectory)
     with lens:
         show_lens(trajectory, frame)
-    with curves:
+    with side:
+        view.choose_frame(trajectory, state.run_name)
         view.show_run_curves(trajectory, cursor)
+        if pictures_are_drawn("legend"):
+            view.show_legend(trajectory, frame, label_set)
     remember_run(state, trajectory)
     show_run_strip()
 

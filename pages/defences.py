@@ -66,6 +66,8 @@ def show() -> None:
     state.update()
     with progress:
         show_problem(state.job)
+        if wish is not None and state.tried != (wish.settings, wish.defence, wish.budget):
+            st.caption("On screen is another trial than the one on the left. Press **Run** to see that one.")
     look = choose_look("defence_on_photo")
     view.show_trial(state.trial, look, state.trial_run)
     view.show_trial_report(state.trial)

@@ -3,8 +3,10 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from io import BytesIO
 
 import numpy as np
+from PIL import Image
 
 from segviz.data.eye import Colour
 from segviz.data.label_sets import LabelSet
@@ -14,6 +16,8 @@ from segviz.types import VOID
 VOID_COLOUR = (150, 150, 150)
 FLIP_COLOUR = (255, 140, 0)
 BLUE, RED = (33, 102, 172), (178, 24, 43)
+LUMA = np.array([4899, 9617, 1868])
+"""Red, green and blue in grey, of 2^14: ITU-R BT.601."""
 WALL = np.array([(120, 180, 230), (30, 70, 130)])
 
 
@@ -59,7 +63,7 @@ def seen_map(labels: np.ndarray, label_set: LabelSet, photo: np.ndarray, look: M
     if look.patterns:
         picture[stripes(labels)] //= 2
     if look.on_photo:
-        picture = cv2.addWeighted(picture, look.opacity, photo, 1 - look.opacity, 0)
+        picture = (look.opacity * picture + (1 - look.opacity) * photo).round().astype(np.uint8)
     if look.outlines:
         outline(picture, labels)
     return picture
@@ -83,7 +87,8 @@ def outline(picture: np.ndarray, labels: np.ndarray) -> None:
 
 def grey(photo: np.ndarray) -> np.ndarray:
     """The photo without colour, (H,W,3) uint8."""
-    return cv2.cvtColor(cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+    luma = (photo @ LUMA + 2**13) >> 14
+    return np.repeat(luma.astype(np.uint8)[..., None], 3, axis=2)
 
 
 def full_scale(eps: float, norm: str) -> int:
@@ -184,10 +189,9 @@ def marked(picture: np.ndarray, x: int, y: int) -> np.ndarray:
 
 def png(picture: np.ndarray) -> bytes:
     """Lossless PNG of a picture (H,W,3) RGB or (H,W) grey, uint8."""
-    channels = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR) if picture.ndim == 3 else picture
-    done, data = cv2.imencode(".png", channels, [cv2.IMWRITE_PNG_COMPRESSION, 1])
-    assert done
-    return data.tobytes()
+    file = BytesIO()
+    Image.fromarray(picture).save(file, "PNG", compress_level=1)
+    return file.getvalue()
 
 
 def preview(picture: np.ndarray) -> bytes:

@@ -12,7 +12,6 @@ from PIL import Image
 from segviz.data.eye import Colour
 from segviz.data.images import TURNS, Photo, decode, moving, naming, orientation_of, upright
 from segviz.data.label_sets import CITYSCAPES19, LABEL_SETS, VOC_SPREAD, LabelSet
-from segviz.deferred import cv2
 from segviz.types import VOID, UserError
 
 
@@ -323,19 +322,26 @@ def thin_rims(ids: np.ndarray) -> np.ndarray:
     An id that has no 3x3 block of its own is thin. One that lies between lower and higher neighbours nearly everywhere is such a rim; and
     so are all thin ids once there are three, and as many as there are others.
     """
-    square = np.ones((3, 3), np.uint8)
-    low, high = cv2.erode(ids, square), cv2.dilate(ids, square)
+    low, high = least_around(ids, 1), 255 - least_around(255 - ids, 1)
     present = np.bincount(ids.ravel(), minlength=256)
     present[VOID] = 0
     solid = np.bincount(ids[low == high], minlength=256)
     # Rims are up to two pixels wide. What lies beside void is not between two classes.
-    wide = np.ones((5, 5), np.uint8)
-    low, high = cv2.erode(ids, wide), cv2.dilate(np.where(ids == VOID, 0, ids).astype(np.uint8), wide)
+    classes = np.where(ids == VOID, 0, ids).astype(np.uint8)
+    low, high = least_around(ids, 2), 255 - least_around(255 - classes, 2)
     between = np.bincount(ids[(low < ids) & (ids < high)], minlength=256)
     thin = (present > 0) & (solid < 0.02 * present)
     if thin.sum() >= 3 and 2 * thin.sum() >= (present > 0).sum():
         return np.flatnonzero(thin)
     return np.flatnonzero(thin & (present >= 4) & (between >= 0.9 * present))
+
+
+def least_around(ids: np.ndarray, reach: int) -> np.ndarray:
+    """The least value of a map (H,W) in the square of `reach` pixels around each."""
+    for axis in (0, 1):
+        padded = np.pad(ids, [(reach, reach) if axis == along else (0, 0) for along in (0, 1)], mode="edge")
+        ids = np.minimum.reduce([np.take(padded, range(at, at + ids.shape[axis]), axis) for at in range(2 * reach + 1)])
+    return ids
 
 
 # Shares of the pixels of Cityscapes, in ten thousandths, by trainId and by labelId; ids that are absent are rarer than 1.

@@ -24,6 +24,7 @@ from segviz.engine import kept
 from segviz.engine.channel import Channel, Hear, Process
 from segviz.engine.messages import Assign, Ended, Fetch, Fetched, FromWorker, Hello, Memory, Start, State, Stop, Told, Turn, Warm
 from segviz.engine.view import LiveView, plain
+from segviz.engine.waits import Waits
 
 __all__ = ["Engine", "Job", "SharedRun", "State", "engine"]
 
@@ -81,6 +82,10 @@ class SharedRun:
         self.pictures: OrderedDict[str, bytes] = OrderedDict()
         self.listeners: set[Callable[[], None]] = set()
         self.device: Device | None = None
+        self.given = self.began = 0.0
+        """When a device got it, and when its first turn came."""
+        self.first_news = 0.0, 0.0
+        """When they came, and how much was done by then."""
         self._result: tuple[bytes, Any] = (b"", None)
         self._fetched: tuple[int, Any] = (-1, None)
 
@@ -125,6 +130,14 @@ class SharedRun:
                 self._fetched = version, pickle.loads(found)
         return self._fetched[1]
 
+    def seconds_to_go(self) -> float | None:
+        """How long it will take still, if it goes on as it has; None as long as nobody knows."""
+        since, begun = self.first_news
+        done, total = self.news.get("done", 0), self.news.get("total", 0)
+        if self.state is not State.RUNNING or not begun < done < total:
+            return None
+        return (time.monotonic() - since) * (total - done) / float(done - begun)
+
     def touch(self) -> None:
         """There is something to tell."""
         self.version += 1
@@ -133,6 +146,8 @@ class SharedRun:
 
     def tell(self, told: Told) -> None:
         """Put the engine's news to those before."""
+        if not self.news:
+            self.first_news = time.monotonic(), told.view["done"]
         series = {f"{one['panel']}/{one['name']}": one for one in self.news.get("series", ())}
         grown = []
         for new in told.view["series"]:
@@ -248,6 +263,8 @@ class Engine:
         self._warm = ""
         self.ended: Counter[State] = Counter()
         self.steps = StepTimes()
+        self._waits = Waits()
+        self._freed = time.monotonic()
         atexit.register(self.close)
 
     def start(self, warm: str = "") -> None:
@@ -330,15 +347,17 @@ class Engine:
             if run.news or not run.active:
                 return ""
             if run.state is State.RUNNING:
-                return "Loading the model …"
+                return f"Loading the model …{self._waits.told('model')}"
             if device is None:
-                return f"Waiting in line: {self.ahead_of(run)} runs are served first."
+                each, place = self._waits.seconds("place"), self._line.index(run) + 1 if run in self._line else 1
+                about = "" if each is None else f", about {max(round(each * place), 1)} s"
+                return f"Waiting in line: {self.ahead_of(run)} runs are served first{about}."
             if not device.ready:
-                return "The engine is starting …"
+                return f"The engine is starting …{self._waits.told('start')}"
             if not device.memory.budget:
-                return "The engine is loading its first model …"
+                return f"The engine is loading its first model …{self._waits.told('model')}"
             others = len(device.runs) - 1
-            return f"Waiting for a turn beside {others} other run{'' if others == 1 else 's'} …"
+            return f"Waiting for a turn beside {others} other run{'' if others == 1 else 's'} …{self._waits.told('turn')}"
 
     def active(self) -> int:
         """Number of runs that wait or run."""
@@ -430,7 +449,7 @@ class Engine:
             owners = [run.owner for one in self._devices for run in one.runs.values()]
             run = min(self._line, key=lambda one: owners.count(one.owner))
             self._line.remove(run)
-            device.runs[run.id], run.device = run, device
+            device.runs[run.id], run.device, run.given = run, device, time.monotonic()
             here = {name: value for name, value in os.environ.items() if name.startswith("SEGVIZ_")}
             device.channel.send(Start(run.id, run.owner, run.work, run.view, run.keep, here, run.uploads))
         self._touch_all()
@@ -443,6 +462,7 @@ class Engine:
     def _on(self, device: Device, message: FromWorker) -> None:
         if isinstance(message, Hello):
             device.ready, self._deaths = True, 0
+            self._waits.took("start", time.monotonic() - device.since)
             self._touch_all()
             if self._number < message.devices and device.number is None:
                 self._number = message.devices
@@ -463,9 +483,14 @@ class Engine:
                 self._count_step(device)
                 device.turn, device.since = run, time.monotonic()
                 if run.state is State.WAITING:
-                    run.state = State.RUNNING
+                    run.state, run.began = State.RUNNING, time.monotonic()
+                    if len(device.runs) > 1:
+                        self._waits.took("turn", run.began - run.given)
                     run.touch()
             elif isinstance(message, Told):
+                # A model that is in memory makes nobody wait.
+                if not run.news and (waited := time.monotonic() - run.began) > 0.5:
+                    self._waits.took("model", waited)
                 run.tell(message)
             else:
                 device.gone = message.spoilt
@@ -481,6 +506,9 @@ class Engine:
             self._count_step(device)
             device.turn = None
         run.finish(state, error, snapshot)
+        if self._line:
+            self._waits.took("place", time.monotonic() - self._freed)
+        self._freed = time.monotonic()
         self._dispatch()
 
     def _count_step(self, device: Device) -> None:

@@ -79,6 +79,7 @@ def run_news(run: SharedRun, sent: dict[str, int]) -> dict[str, Any]:
         "error": run.error,
         "stopping": run.stopping,
         "wait": run.engine.wait_of(run),
+        "left": run.seconds_to_go(),
         "others": max(run.engine.active() - 1, 0),
         "view": run.news | {"series": series} if run.news else None,
     }

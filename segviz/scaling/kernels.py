@@ -15,13 +15,13 @@ from segviz.types import UserError
 LIBRARIES = {"opencv": "OpenCV", "pillow": "Pillow", "torch": "torch"}
 
 OPENCV = {
-    "nearest": cv2.INTER_NEAREST,
-    "nearest-exact": cv2.INTER_NEAREST_EXACT,
-    "linear": cv2.INTER_LINEAR,
-    "linear-exact": cv2.INTER_LINEAR_EXACT,
-    "cubic": cv2.INTER_CUBIC,
-    "lanczos": cv2.INTER_LANCZOS4,
-    "area": cv2.INTER_AREA,
+    "nearest": "INTER_NEAREST",
+    "nearest-exact": "INTER_NEAREST_EXACT",
+    "linear": "INTER_LINEAR",
+    "linear-exact": "INTER_LINEAR_EXACT",
+    "cubic": "INTER_CUBIC",
+    "lanczos": "INTER_LANCZOS4",
+    "area": "INTER_AREA",
 }
 
 PILLOW = {
@@ -81,7 +81,7 @@ class Scaler:
         """The library's own call: 8-bit pictures to 8 bits, float pictures (H,W) to floats."""
         height, width = size
         if self.library == "opencv":
-            return cv2.resize(values, (width, height), interpolation=OPENCV[self.kernel])
+            return cv2.resize(values, (width, height), interpolation=getattr(cv2, OPENCV[self.kernel]))
         if self.library == "pillow":
             picture = Image.fromarray(values if values.dtype == np.uint8 else values.astype(np.float32))
             return np.array(picture.resize((width, height), PILLOW[self.kernel]))

@@ -167,8 +167,9 @@ def test_address_goes_with_the_run(engine):
     wait_until(lambda: engine.run_at(address) is None)
 
 
-def test_a_run_says_what_it_waits_for(monkeypatch):
+def test_a_run_says_what_it_waits_for_and_how_long_that_took_before(monkeypatch, tmp_path):
     monkeypatch.setattr(jobs, "MAX_LIVE", 2)
+    monkeypatch.setenv("SEGVIZ_CACHE", str(tmp_path))
     told = []
 
     class Silent:
@@ -192,4 +193,12 @@ def test_a_run_says_what_it_waits_for(monkeypatch):
     assert engine.wait_of(second) == "Waiting for a turn beside 1 other run …"
     hear(Turn(first.id))
     assert engine.wait_of(first) == "Loading the model …"
+    engine.close()
+    (tmp_path / "waits.json").write_text('{"start": 6.2, "model": 3.1, "place": 5}')
+    engine = Engine(Silent)
+    first, second, third = (submit(engine, owner, 5).run for owner in "abc")
+    assert engine.wait_of(first) == "The engine is starting … (6 s the last time)"
+    assert engine.wait_of(third) == "Waiting in line: 2 runs are served first, about 5 s."
+    told[-1](Hello(1))
+    assert engine.wait_of(first) == "The engine is loading its first model … (3 s the last time)"
     engine.close()

@@ -9,6 +9,10 @@ from segviz.places import APP
 
 PAGES = sorted(page.stem for page in (APP.parent / "pages").glob("*.py") if page.stem != "room")
 SHOWN = "[data-testid=stMain] :is(img, .js-plotly-plot, [data-testid=stDataFrame], [data-testid=stButton])"
+CHARTS = {"attack_lab": 1, "compare": 1, "targets": 1, "transfer": 1, "defences": 2, "curves": 1}
+"""Charts of a first view, which come after its pictures."""
+EMPTY_COLUMNS = """() => [...document.querySelectorAll('[data-testid=stMain] [data-testid=stColumn]')].filter((column) =>
+    !column.innerText.trim() && !column.querySelector('img, canvas, svg, [data-testid^=stBidiComponent]')).length"""
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -17,3 +21,6 @@ def test_a_link_shows_its_page_and_logs_no_error(page, address, name):
     page.goto(f"{address}/{name}".removesuffix("attack_lab"))
     expect(page.locator(SHOWN).first).to_be_visible()
     expect(page.get_by_text(re.compile(r"^Press Run\.$"))).to_have_count(0)
+    expect(page.locator(".js-plotly-plot")).to_have_count(CHARTS.get(name, 0))
+    expect(page.locator("[data-testid=stSkeleton]")).to_have_count(0)
+    assert page.evaluate(EMPTY_COLUMNS) == 0

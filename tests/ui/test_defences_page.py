@@ -59,6 +59,16 @@ def test_links_with_nonsense_do_no_harm(query):
     assert control(app, "Defence").value == DEFAULT_DEFENCE
     assert control(app, BUDGET).value == DEFAULT_BUDGET
     assert button(app, "Stop").disabled
+    assert "Nothing was run" in text(app)
+
+
+def test_a_link_that_is_refused_says_that_what_is_on_screen_is_another_trial():
+    app = open_defences(defence="median=5", eps="nonsense")
+    assert control(app, "Defence").value == "median"
+    assert "Nothing was run" in text(app)
+    assert "On screen is another trial than the one on the left" in text(app)
+    choose(app, Defence=DEFAULT_DEFENCE)
+    assert "another trial" not in text(app)
 
 
 def test_link_and_wish_are_inverse():

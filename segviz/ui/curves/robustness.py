@@ -45,6 +45,7 @@ def show_robustness(shown: Shown) -> go.Figure:
     show_chart(
         figure,
         key="curves_chart",
+        first=True,
         on_select=lambda: note_click(shown, picture),
         selection_mode="points",
         config=PICTURE,

@@ -17,17 +17,22 @@ DEFAULT_DEFENCE = first_views.DEFENCE
 LADDER_EPS = (1.0, 2.0, 4.0, 8.0)
 """Grey levels at which models are attacked side by side."""
 
+Wish = tuple[Settings, str, int]
+
 
 @dataclass
 class Trials(Running[Trial | Survey | Ladder]):
     """On screen are the `trial`, of the run `trial_run`, the `survey` and the `ladder`, of the run `ladder_run`, if there are such.
 
-    `survey_of` are attack and budget of the survey, `survey_asked` those of
-    the newest one. `text` says what to look at in a preset. `ladder_asked` says whether a ladder is asked for.
+    `tried` are settings, defence and budget of that trial, `wanted` those of the newest that was asked for, `survey_of` attack and budget
+    of the survey, `survey_asked` those of the newest one. `text` says what to look at in a preset. `ladder_asked` says whether a ladder is
+    asked for.
     """
 
     trial: Trial = field(default_factory=lambda: first_view("defences"))
     trial_run: str = "precomputed"
+    tried: Wish = (Settings(), first_views.DEFENCE, first_views.BUDGET)
+    wanted: Wish | None = None
     survey: Survey | None = None
     survey_of: tuple[Settings, int] | None = None
     survey_asked: tuple[Settings, int] | None = None
@@ -43,6 +48,7 @@ class Trials(Running[Trial | Survey | Ladder]):
         latest = self.job.latest
         if isinstance(latest, Trial):
             self.trial, self.trial_run = latest, self.job.id
+            self.tried = self.wanted or self.tried
         elif isinstance(latest, Survey):
             self.survey, self.survey_of = latest, self.survey_asked
         elif isinstance(latest, Ladder):
@@ -58,7 +64,7 @@ def try_defence(state: Trials, settings: Settings, defence: str, picture: Pictur
     """Queue a trial; what a preset says stays only if it was a preset that asked for it."""
     if not state.asked:
         state.text = ""
-    state.job = queue(run_trial, settings, defence, picture, budget)
+    state.job, state.wanted = queue(run_trial, settings, defence, picture, budget), (settings, defence, budget)
 
 
 def fill_table(state: Trials, settings: Settings, defences: Sequence[str], budget: int) -> None:

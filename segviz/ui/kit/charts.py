@@ -12,6 +12,7 @@ from plotly.subplots import make_subplots
 from segviz.live.views import with_gaps
 from segviz.records import Point, Report, Trajectory
 from segviz.studies.compare import spent_at
+from segviz.ui.kit.later import pictures_are_drawn
 from segviz.ui.kit.state import tab
 
 QUANTITY_COLOURS = {"mIoU of this image": "#d9480f", "pixel accuracy": "#1971c2", "target reached": "#2f9e44", "loss": "#868e96"}
@@ -154,9 +155,15 @@ def comparison_curves(runs: Mapping[str, tuple[Trajectory, str]], quantity: str,
     return figure
 
 
-def show_chart(figure: go.Figure, **options: Any) -> None:
-    """A chart on screen, with the options of Streamlit; for the last row in the presenter view."""
-    st.plotly_chart(for_the_last_row(figure) if tab().presenting else figure, **options)
+def show_chart(figure: go.Figure, *, key: str, first: bool = False, **options: Any) -> None:
+    """A chart on screen, with the options of Streamlit; for the last row in the presenter view.
+
+    It waits for the pictures unless it is the `first` thing to see on its page.
+    """
+    if first or pictures_are_drawn(key):
+        st.plotly_chart(for_the_last_row(figure) if tab().presenting else figure, key=key, **options)
+    else:
+        st.skeleton(height=int(figure.layout.height or 450))
 
 
 def for_the_last_row(figure: go.Figure) -> go.Figure:

@@ -10,7 +10,6 @@ import numpy as np
 from segviz import draw
 from segviz.attacks.regions import pixels_of_region
 from segviz.data.label_sets import PERSON2, LabelSet
-from segviz.deferred import cv2
 from segviz.draw import MapLook
 from segviz.models.zoo import model_entry
 from segviz.records import Frame, Trajectory
@@ -125,7 +124,7 @@ def layer_title(layer: str, settings: Settings) -> str:
 
 def read_out(frame: Frame) -> bytes:
     """Class and confidence of every pixel as the PNG that the viewer reads: R is the class, G the confidence."""
-    return png_of(cv2.merge([frame.prediction, frame.confidence, np.zeros_like(frame.prediction)]))
+    return png_of(np.dstack([frame.prediction, frame.confidence, np.zeros_like(frame.prediction)]))
 
 
 def label_set_of(trajectory: Trajectory) -> LabelSet:

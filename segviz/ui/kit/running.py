@@ -66,7 +66,8 @@ def run_bar(
         clicked = st.button(
             "Run", type="primary", icon=":material/play_arrow:", key=f"{page}_run", disabled=start is None, shortcut=key_for("run")
         )
-        if start is not None and (clicked or (running.asked and not link_refused())):
+        in_vain = running.asked and link_refused()
+        if start is not None and (clicked or (running.asked and not in_vain)):
             with told_here():
                 check_may_run(running.job)
                 start()
@@ -87,6 +88,8 @@ def run_bar(
             on_click=job.stop if job is not None else None,
             shortcut=key_for("stop"),
         )
+    if in_vain and start is not None:
+        status.info("Nothing was run: the link asks for something that cannot be had, as is said on the left. **Run** takes what is there.")
     return status
 
 

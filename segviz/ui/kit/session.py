@@ -33,6 +33,7 @@ def through_app(page: str) -> None:
         tab().wanted = page, st.query_params.to_dict()
         st.switch_page("app.py")
     tab().entrance = tab().entrance or page
+    tab().asks = ""
 
 
 def session_id() -> str:
@@ -107,7 +108,7 @@ def uploads_of(arguments: tuple[Any, ...]) -> bytes:
     return pickle.dumps({key: uploads.UPLOADED[key] for key in named}) if named else b""
 
 
-@st.cache_resource
+@st.cache_resource(show_spinner=False)
 def first_view(page: str) -> Any:
     """The result that ships with the project for a page, of `segviz.studies.first_views`."""
     return first_views.load(page)

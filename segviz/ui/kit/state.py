@@ -36,7 +36,8 @@ class Tab:
     drawn, by setting, as text of `segviz.attacks.regions`. `subject` are picture and goal that classes were last suggested for. `own` are
     the name and the bytes of one's own photo and its label map, `own_picture` what became of them for the model `own_model`, read as
     `own_reading` says. `shown_in_lab` is a result that the attack lab is to show, `run_in_lab` says that it is to run the settings of its
-    widgets. `presenting` is whether pages are shown for a projector, `look` how maps are drawn.
+    widgets. `presenting` is whether pages are shown for a projector, `look` how maps are drawn. `drawn` is whether the browser has drawn
+    its first pictures, `asks` which part of the page asks it for that.
     """
 
     through_app: bool = False
@@ -53,6 +54,8 @@ class Tab:
     run_in_lab: bool = False
     presenting: bool = False
     look: MapLook = field(default_factory=MapLook)
+    drawn: bool = False
+    asks: str = ""
 
 
 def tab() -> Tab:

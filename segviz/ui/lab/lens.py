@@ -3,7 +3,6 @@
 import numpy as np
 import streamlit as st
 
-from segviz.deferred import cv2
 from segviz.records import Frame, Trajectory
 from segviz.ui.kit.pictures import data_url
 
@@ -15,8 +14,8 @@ SIDE, FACTOR = 48, 8
 def busiest_patch(where: np.ndarray, side: int) -> tuple[slice, slice]:
     """The square of that side, or smaller in a small picture, with most True pixels of a mask (H,W) bool."""
     height, width = min(side, where.shape[0]), min(side, where.shape[1])
-    sums = cv2.boxFilter(where.astype(np.float32), -1, (width, height), anchor=(0, 0), normalize=False, borderType=cv2.BORDER_CONSTANT)
-    inside = sums[: where.shape[0] - height + 1, : where.shape[1] - width + 1]
+    corners = np.pad(where.cumsum(0).cumsum(1), ((1, 0), (1, 0)))
+    inside = corners[height:, width:] - corners[:-height, width:] - corners[height:, :-width] + corners[:-height, :-width]
     top, left = np.unravel_index(int(inside.argmax()), inside.shape)
     return slice(int(top), int(top) + height), slice(int(left), int(left) + width)
 

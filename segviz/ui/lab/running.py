@@ -11,7 +11,7 @@ from segviz.ui.kit.layers import BASIC, SIX, layer_title
 from segviz.ui.kit.state import tab
 from segviz.ui.lab.glance import show_glance_live
 from segviz.ui.lab.second import show_second
-from segviz.ui.lab.view import choose_view, legend
+from segviz.ui.lab.view import choose_view, classes_ticked, legend
 from segviz.ui.live import live_curves, live_figures, live_layers, live_table
 from segviz.ui.viewer import layer_look, live_viewer
 
@@ -30,7 +30,7 @@ def show_running(job: Job[Trajectory], settings: Settings, picture: Picture) -> 
     label_set = model_entry(settings.model).label_set
     with side:
         live_curves(job, "lab")
-        shown = legend(label_set, tab().look)
+        legend(label_set, tab().look)
         st.caption("Tick classes to see only those in the maps.")
         live_table(job, "lab")
     with pictures:
@@ -44,7 +44,7 @@ def show_running(job: Job[Trajectory], settings: Settings, picture: Picture) -> 
         if settings.goal not in ("break", "class"):
             names.append("Target map")
         six, left, right, chosen = choose_view(names)
-        look = layer_look(label_set, shown, chosen, draw.full_scale(settings.eps, settings.norm))
+        look = layer_look(label_set, classes_ticked(), chosen, draw.full_scale(settings.eps, settings.norm))
         with glance:
             show_glance_live(job, picture.pixels, look)
         if six:

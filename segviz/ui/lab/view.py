@@ -287,22 +287,27 @@ def choose_frame(trajectory: Trajectory, run: str) -> None:
     )
 
 
-def show_legend(trajectory: Trajectory, frame: Frame, label_set: LabelSet) -> set[int] | None:
-    """Class table with colour and IoU before and after; returns the classes chosen in it, None for all of them."""
+def show_legend(trajectory: Trajectory, frame: Frame, label_set: LabelSet) -> None:
+    """Class table with colour and IoU before and after."""
     after = figures_of_frame(frame, trajectory.reference, len(label_set.classes)).iou
     shares = [float((frame.prediction == index).mean()) for index in range(len(label_set.classes))]
-    chosen = legend(label_set, tab().look, in_percent(trajectory.clean.iou), in_percent(after), in_percent(shares))
+    legend(label_set, tab().look, in_percent(trajectory.clean.iou), in_percent(after), in_percent(shares))
     st.caption(
         "Tick classes to see only those in the maps. IoU before is that of the clean picture; the rest is of the iteration on screen."
     )
-    return chosen
 
 
 Column = Sequence[float | None] | None
 
 
-def legend(label_set: LabelSet, look: MapLook, before: Column = None, after: Column = None, shares: Column = None) -> set[int] | None:
-    """The table of classes, with figures in percent as far as there are any; returns the classes chosen in it, None for all of them."""
+def classes_ticked() -> set[int] | None:
+    """The classes that are chosen in `legend`, which is drawn after the pictures; None for all of them."""
+    rows = st.session_state["legend"]["selection"]["rows"] if "legend" in st.session_state else ()
+    return set(rows) or None
+
+
+def legend(label_set: LabelSet, look: MapLook, before: Column = None, after: Column = None, shares: Column = None) -> None:
+    """The table of classes, with figures in percent as far as there are any."""
     figures = {"IoU before": before, "IoU after": after, "pixels": shares}
     table = {
         "": [data_url(np.full((16, 16, 3), colour, np.uint8)) for colour in look.palette(label_set)],
@@ -310,7 +315,7 @@ def legend(label_set: LabelSet, look: MapLook, before: Column = None, after: Col
         **{name: column for name, column in figures.items() if column is not None},
     }
     percent = {name: st.column_config.NumberColumn(format="%.1f %%", width=in_pixels(66)) for name in ("IoU before", "IoU after", "pixels")}
-    chosen = st.dataframe(
+    st.dataframe(
         table,
         hide_index=True,
         placeholder="–",
@@ -320,7 +325,6 @@ def legend(label_set: LabelSet, look: MapLook, before: Column = None, after: Col
         column_config={"": st.column_config.ImageColumn(width=30), "class": st.column_config.TextColumn(width=in_pixels(84)), **percent},
         alt="Classes with their colours, IoU before and after the attack, and share of pixels",
     )
-    return set(chosen["selection"]["rows"]) or None
 
 
 def choose_view(names: Sequence[str]) -> tuple[bool, str, str, MapLook]:

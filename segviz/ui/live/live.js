@@ -24,11 +24,12 @@ function draw(name, attributes, text) {
 /** What a run is at, in the words of the pages. */
 function words(news) {
   if (!news) return "Connecting …";
-  const { state, view, wait, others, stopping } = news;
+  const { state, view, wait, left, others, stopping } = news;
   if (state === "gone") return "This run is over.";
   if (!view) return wait || "Connecting …";
   const company = others ? `; ${others} other run${others > 1 ? "s are" : " is"} under way` : "";
-  return `${view.doing}${stopping ? ", stopping …" : ""}${company}`;
+  const rest = left > 1 && !view.doing.includes(" to go") ? `, about ${left < 90 ? `${Math.round(left)} s` : `${Math.round(left / 60)} min`} to go` : "";
+  return `${view.doing}${stopping ? ", stopping …" : rest}${company}`;
 }
 
 const PARTS = {
