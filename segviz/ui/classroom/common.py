@@ -15,7 +15,7 @@ from segviz.classroom.rooms import Rooms
 from segviz.places import HOME
 from segviz.types import UserError
 from segviz.ui.kit.charts import show_chart
-from segviz.ui.kit.links import read_link
+from segviz.ui.kit.links import LAB, read_link
 from segviz.ui.teaching.predict import click_place, draw_curve
 from segviz.ui.teaching.steps import in_unit, picture_url
 
@@ -76,7 +76,7 @@ def view_of_link(link: str, base: str = "") -> str:
     query = dict(parse_qsl(parts.query))
     if page == "lessons" and query.get("lesson", lesson_keys()[0]) not in lesson_keys():
         raise UserError(f"There is no lesson {query['lesson']!r}. Lessons: {', '.join(lesson_keys())}.")
-    if not page and (refused := read_link(query).refused):
+    if not page and (refused := read_link(query, LAB).refused):
         raise UserError("The lab cannot open this link. " + " ".join(refused))
     return page + (f"?{urlencode(query)}" if query else "")
 

@@ -47,6 +47,13 @@ LINK: Table = {
 }
 """The table of settings with what only the catalogues know."""
 
+SECOND: Table = {
+    "second": Field("second", str, "", choices=lambda: ["", *catalogue()]),
+    "alike": Field("alike", bool, False),
+}
+"""What a link of the lab can say of a second network, besides the settings: which one, and whether it is attacked alike."""
+LAB: Table = {**LINK, **SECOND}
+
 
 def page_table(record: type, *names: str) -> Table:
     """The table of a page: the settings of these names, and the fields of the page's own record but those that are records."""

@@ -14,11 +14,11 @@ from segviz.settings import FIELDS, Settings
 from segviz.ui.kit.attacks import eps_slider
 from segviz.ui.kit.charts import pixel_weights, show_chart
 from segviz.ui.kit.fields import choice, marks, number, other_controls, switch, text_line
-from segviz.ui.kit.links import LINK, link_of, open_link, write_link
+from segviz.ui.kit.links import LAB, SECOND, link_of, open_link, write_link
 from segviz.ui.kit.state import tab
 from segviz.ui.kit.subject import open_with, subject_controls
 from segviz.ui.kit.words import LABEL_TITLES, NORM_TITLES, REGION_TITLES, REGIONS
-from segviz.ui.lab.second import SECOND, second_controls
+from segviz.ui.lab.second import second_controls
 
 NOTHING_DRAWN = "polygon:"
 
@@ -29,7 +29,7 @@ def settings_controls() -> Settings:
     Raises UserError where they make no valid settings.
     """
     state = st.session_state
-    open_with(open_link("attack lab", {**LINK, **SECOND}), "attack lab")
+    open_with(open_link("attack lab", LAB), "attack lab")
     settings = subject_controls()
     attack = attack_control(settings.goal)
     row = ATTACKS[attack]

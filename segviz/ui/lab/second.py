@@ -9,8 +9,7 @@ from segviz import draw
 from segviz.defences.catalog import evaluations_of
 from segviz.defences.titles import short_title
 from segviz.engine.jobs import Job
-from segviz.fields import Field, Table
-from segviz.models.zoo import catalogue, model_entry
+from segviz.models.zoo import model_entry
 from segviz.records import Picture, Trajectory
 from segviz.settings import Settings
 from segviz.studies.runs import run_attack, run_seen_by
@@ -27,11 +26,6 @@ from segviz.ui.live import live_curves, live_layers, live_status
 from segviz.ui.viewer import layer_look
 
 NONE = ""
-SECOND: Table = {
-    "second": Field("second", str, NONE, choices=lambda: [NONE, *catalogue()]),
-    "alike": Field("alike", bool, False),
-}
-"""What a link of the lab can say of a second network, besides the settings."""
 MAPS = ("Clean map", "Adversarial map")
 
 
