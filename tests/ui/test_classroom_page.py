@@ -196,3 +196,9 @@ def test_a_student_may_leave():
     assert "Join your class" in text(student)
     go_to(student, "about")
     assert not any(link_of(teacher)[:4] in one for one in text(student).split())
+
+
+def test_a_second_network_of_the_lab_can_be_pushed():
+    assert view_of_link("http://x/?second=voc7-enet&alike=True") == "?second=voc7-enet&alike=True"
+    with pytest.raises(UserError, match="second is 'nothing'"):
+        view_of_link("http://x/?second=nothing")
