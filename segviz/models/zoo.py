@@ -208,6 +208,16 @@ ENTRIES = (
         )
         for name, title, attacked, sha256, measured in VOC7_TWINS
     ),
+    voc7_entry(
+        "lraspp-noise",
+        "LR-ASPP, trained on noise",
+        "LR-ASPP trained on noise",
+        partial(network, VOC7_NETWORK, "lraspp", 0.5),
+        "66354a26df2059da0c133319c73c42d96b8d308eed97f5cb236345bd707a7923",
+        0.306,
+        LRASPP_PARAMETERS,
+        "The network of voc7-lraspp, on pictures at half their size, trained on pictures under Gaussian noise",
+    ),
     ModelEntry(
         key=STREETS,
         title="LR-ASPP, streets (bundled)",
