@@ -23,6 +23,7 @@ from typing import Any, Generic, TypeVar
 from segviz.engine import kept
 from segviz.engine.channel import Channel, Hear, Process
 from segviz.engine.messages import Assign, Ended, Fetch, Fetched, FromWorker, Hello, Memory, Start, State, Stop, Told, Turn, Warm
+from segviz.engine.ray_channel import RayChannel
 from segviz.engine.view import LiveView, plain
 from segviz.engine.waits import Waits
 
@@ -241,7 +242,19 @@ class Device:
 
 
 Connect = Callable[[Hear, int | None], Channel]
-CONNECT: Connect = Process
+ENGINES: dict[str, Connect] = {"": Process, "local": Process, "ray": RayChannel}
+"""How engines are reached, by what SEGVIZ_ENGINE says."""
+
+
+def connect(hear: Hear, device: int | None) -> Channel:
+    """An engine as SEGVIZ_ENGINE says, on this machine unless it says so."""
+    named = os.environ.get("SEGVIZ_ENGINE", "")
+    if named not in ENGINES:
+        logger.error("SEGVIZ_ENGINE=%s is unknown, and engines run on this machine. Known: local, ray.", named)
+    return ENGINES.get(named, Process)(hear, device)
+
+
+CONNECT: Connect = connect
 """How an engine is reached unless another way is given."""
 
 
@@ -443,15 +456,17 @@ class Engine:
     def _dispatch(self) -> None:
         """Hand runs to the devices that have room; who has fewest under way comes first, then who waited longest."""
         while self._line:
-            device = min((one for one in self._devices if not one.gone), key=lambda one: len(one.runs), default=None)
+            here = [one for one in self._devices if not one.gone]
+            # An engine that is only about to start may be long in coming, as one of a machine that was lost.
+            device = min([one for one in here if one.ready] or here, key=lambda one: len(one.runs), default=None)
             if device is None or len(device.runs) >= MAX_LIVE:
                 break
             owners = [run.owner for one in self._devices for run in one.runs.values()]
             run = min(self._line, key=lambda one: owners.count(one.owner))
             self._line.remove(run)
             device.runs[run.id], run.device, run.given = run, device, time.monotonic()
-            here = {name: value for name, value in os.environ.items() if name.startswith("SEGVIZ_")}
-            device.channel.send(Start(run.id, run.owner, run.work, run.view, run.keep, here, run.uploads))
+            said = {name: value for name, value in os.environ.items() if name.startswith("SEGVIZ_")}
+            device.channel.send(Start(run.id, run.owner, run.work, run.view, run.keep, said, run.uploads))
         self._touch_all()
 
     def _touch_all(self) -> None:
@@ -522,11 +537,16 @@ class Engine:
         device.gone = True
         self._devices.remove(device)
         device.channel.end()
+        self._take_back(device)
+        if not self._closed:
+            self._add(device.number)
+
+    def _take_back(self, device: Device) -> None:
+        """Put the runs of a device that is no more back in front of the line."""
         for run in reversed(device.runs.values()):
             run.device, run.state = None, State.WAITING
             self._line.insert(0, run)
-        if not self._closed:
-            self._add(device.number)
+        device.runs.clear()
 
     def _on_end(self, device: Device) -> None:
         """A process has ended: the run at turn is lost with it, and the others begin again, but not for ever."""
@@ -539,15 +559,17 @@ class Engine:
             run.attempts += 1
             if run is device.turn or run.attempts > 2:
                 self._end(device, run, State.FAILED, LOST if run is device.turn else LOST_AGAIN)
-        if self._deaths >= 3:
-            self._devices.remove(device)
-            for run in [*device.runs.values(), *self._line]:
-                run.device = None
+        if self._deaths < 3:
+            self._renew(device)
+            return
+        self._deaths = 0
+        self._devices.remove(device)
+        self._take_back(device)
+        if not self._devices:
+            for run in self._line:
                 run.finish(State.FAILED, NO_ENGINE)
             self._line.clear()
-            self._deaths = 0
-            return
-        self._renew(device)
+        self._dispatch()
 
     def _depart(self, job: Job[Any]) -> None:
         """One of several watchers has gone."""
