@@ -189,7 +189,9 @@ class Worker:
         switches, began = Switches.now(), time.perf_counter()
         ended = (State.ABANDONED, None) if run.abandoned else run.advance()
         changed = switches.changed()
-        switches.restore()
+        if changed:
+            # Not at every step: to set the choice of algorithms alone imports a compiler, which takes seconds.
+            switches.restore()
         spoilt = bool(changed) or (ended is not None and ended[1] == EXITED)
         if changed:
             ended = State.FAILED, SWITCHED.format(changed)
