@@ -190,7 +190,7 @@ class Worker:
         ended = (State.ABANDONED, None) if run.abandoned else run.advance()
         changed = switches.changed()
         if changed:
-            # Not at every step: to set the choice of algorithms alone imports a compiler, which takes seconds.
+            # Not at every step: to set the choice of algorithms alone imports a compiler, which takes a second.
             switches.restore()
         spoilt = bool(changed) or (ended is not None and ended[1] == EXITED)
         if changed:
