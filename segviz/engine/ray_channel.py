@@ -78,6 +78,8 @@ class RayChannel:
 
     def _serve(self) -> None:
         """Have the actor placed, and pass on what it says until it is no more."""
+        # Whatever is asked of Ray while the server ends is not to start another cluster.
+        os.environ.setdefault("RAY_ENABLE_AUTO_CONNECT", "0")
         import ray
 
         with JOINING:

@@ -1,5 +1,6 @@
 """An engine on a machine of a Ray cluster, which is lost in the middle of a run."""
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,8 @@ def on_ray(monkeypatch):
     engine = Engine(RayChannel)
     yield engine
     engine.close()
+    # What still asks Ray for something would start it anew.
+    wait_until(lambda: not any(thread.name == "segviz-ray" for thread in threading.enumerate()))
     ray.shutdown()
 
 
