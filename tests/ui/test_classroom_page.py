@@ -4,12 +4,15 @@ import re
 
 import pytest
 import streamlit as st
-from app_page import button, control, go_to, metric, open_page, press, text
+from app_page import LIMIT, button, control, go_to, metric, open_page, press, text
+from streamlit.testing.v1 import AppTest
 
 from segviz.classroom.rooms import Rooms
+from segviz.places import APP
 from segviz.types import UserError
 from segviz.ui.classroom.common import view_of_link
 from segviz.ui.classroom.news import Member
+from segviz.ui.kit.state import record_key
 
 LINK = "Or any view of the app: paste its link, or go there and press **Show this page to the class**"
 
@@ -144,16 +147,17 @@ def test_a_closed_room_tells_its_students():
 
 
 def test_a_tab_remembers_its_room_on_other_pages_and_shows_them_to_the_class():
-    teacher, secret = opened()
-    go_to(teacher, "lessons")
-    assert "Show this page to the class" in [one.label for one in teacher.button]
-    # As the browser's way back may leave it.
-    teacher.query_params["teacher"] = secret
-    teacher.query_params["lesson"], teacher.query_params["step"] = "02-iterations", "2"
-    press(teacher, "Show this page to the class")
-    assert Rooms().seen_by_teacher(secret).push.view == "lessons?lesson=02-iterations&step=2"
+    room = Rooms().open()
+    teacher = AppTest.from_file(str(APP), default_timeout=LIMIT)
+    teacher.switch_page("pages/lessons.py")
+    teacher.session_state[record_key(Member)] = Member(secret=room.secret, settled=True)
+    # The secret as the browser's way back may leave it.
+    for name, value in {"teacher": room.secret, "lesson": "02-iterations", "step": "2"}.items():
+        teacher.query_params[name] = value
+    press(teacher.run(), "Show this page to the class")
+    assert Rooms().seen_by_teacher(room.secret).push.view == "lessons?lesson=02-iterations&step=2"
     go_to(teacher, "classroom")
-    assert parameter(teacher, "teacher") == secret
+    assert parameter(teacher, "teacher") == room.secret
     press(teacher, "Close the room and delete its answers")
     assert "Open a room" in [one.label for one in go_to(teacher, "classroom").button]
 
