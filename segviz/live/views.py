@@ -27,6 +27,7 @@ from segviz.studies.scaling import DetectionStudy, ScalingStudy
 from segviz.studies.smallest import Search
 from segviz.studies.targets import PASSED, Victim
 from segviz.studies.transfer import Transfer
+from segviz.studies.why import Reason
 
 COLOURS = {"mIoU of this image": "#d9480f", "pixel accuracy": "#1971c2", "target reached": "#2f9e44", "loss": "#868e96"}
 
@@ -326,9 +327,15 @@ def time_in_words(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
+def why_view(reasons: tuple[Reason, ...], key: str, pictures: Sequence[np.ndarray], *asked: Any) -> LiveView:
+    """Why a pixel has its class: how many pictures are explained."""
+    return LiveView(len(reasons), len(pictures), f"{len(reasons)} of {len(pictures)} pictures explained")
+
+
 VIEWS: dict[Callable[..., Any], Callable[..., LiveView]] = {
     runs.run_attack: attack_view,
     runs.run_seen_by: attack_view,
+    runs.run_why: why_view,
     runs.run_comparison: comparison_view,
     runs.run_morph: morph_view,
     runs.run_transfer: transfer_view,
