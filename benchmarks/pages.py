@@ -12,6 +12,7 @@ pages have been open. Nothing leaves this machine.
 import argparse
 import math
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -24,7 +25,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from segviz.places import APP
 
@@ -59,10 +60,7 @@ TITLES = {
 """Pages of the navigation's first row, in the order in which a tab goes through them."""
 
 LIVE = "?steps=300&image=dog"
-ITERATION = """least => {
-    const told = document.querySelector('[data-testid=segviz-live][data-part=status]')?.innerText.match(/Iteration (\\d+) of/);
-    return told && Number(told[1]) >= least ? Number(told[1]) : 0;
-}"""
+STATUS = "[data-testid=segviz-live][data-part=status]"
 
 SCRIPT = """
 import sys, time
@@ -177,20 +175,32 @@ def from_page_to_page(browser: Browser, address: str) -> dict[str, float]:
     return taken
 
 
+def reached(page: Page, least: int) -> int:
+    """Wait until a run shows that iteration or a later one; returns which."""
+    end = time.perf_counter() + LIMIT / 1000
+    while time.perf_counter() < end:
+        told = page.locator(STATUS)
+        found = re.search(r"Iteration (\d+) of", told.first.inner_text()) if told.count() else None
+        if found is not None and int(found[1]) >= least:
+            return int(found[1])
+        time.sleep(0.01)
+    raise TimeoutError(f"the run did not reach iteration {least}")
+
+
 def from_run_to_iteration(browser: Browser, address: str) -> tuple[float, float]:
     """Seconds from a click on Run to the first iteration on screen, and from one iteration to the next; the model is loaded before."""
     context = browser.new_context(viewport={"width": 1400, "height": 1100})
     page = context.new_page()
     page.goto(f"{address}/{LIVE}")
-    page.wait_for_function(ITERATION, arg=1, timeout=LIMIT)
+    reached(page, 1)
     page.get_by_role("button", name="Stop", exact=True).click()
     page.wait_for_function(FIRST_PICTURE, timeout=LIMIT)
     page.wait_for_timeout(2000)
     began = time.perf_counter()
     page.get_by_role("button", name="Run", exact=True).click()
-    first = page.wait_for_function(ITERATION, arg=1, timeout=LIMIT).json_value()
+    first = reached(page, 1)
     there = time.perf_counter()
-    last = page.wait_for_function(ITERATION, arg=first + 20, timeout=LIMIT).json_value()
+    last = reached(page, first + 20)
     step = (time.perf_counter() - there) / (last - first)
     page.get_by_role("button", name="Stop", exact=True).click()
     context.close()
