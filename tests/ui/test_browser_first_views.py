@@ -12,7 +12,9 @@ SHOWN = "[data-testid=stMain] :is(img, .js-plotly-plot, [data-testid=stDataFrame
 CHARTS = {"attack_lab": 1, "compare": 1, "targets": 1, "transfer": 1, "defences": 2, "curves": 1}
 """Charts of a first view, which come after its pictures."""
 EMPTY_COLUMNS = """() => [...document.querySelectorAll('[data-testid=stMain] [data-testid=stColumn]')].filter((column) =>
+    !column.parentElement.querySelector('[data-testid=stButton]') &&
     !column.innerText.trim() && !column.querySelector('img, canvas, svg, [data-testid^=stBidiComponent]')).length"""
+"""Beside buttons is the place of what is to be said of a run, which may be nothing."""
 
 
 @pytest.mark.parametrize("name", PAGES)
