@@ -278,7 +278,7 @@ def main() -> None:
         print(f"| {name} | {app.seconds[f'to {name}']:.2f} | {app.seconds[f'to {name}'] / warm:.2f} |")
     run, step = app.seconds["run"], app.seconds["step"]
     print(f"\nClick on Run to the first iteration on screen: {run:.2f} s; one iteration takes {step:.2f} s.")
-    print(f"An update of a live run: {1000 * told:.1f} ms; the page's script, which it does not run: {1000 * live:.0f} ms.")
+    print(f"An update of a live run: {1000 * told:.2f} ms; the page's script, which it does not run: {1000 * live:.0f} ms.")
     print(
         f"Server started to its first answer: {app.seconds['start']:.2f} s, {app.seconds['start'] / bare.seconds['start']:.2f} times bare."
     )
