@@ -379,9 +379,16 @@ def test_another_goal_suggests_a_class_of_the_picture():
 
 
 def test_an_attack_that_cannot_reach_the_goal_is_replaced_aloud():
-    app = open_page(attack="fgsm-ll", goal="everywhere", target="cat", image="camera", steps="2")
+    app = choose(choose(open_page(), Attack="fgsm-ll"), Goal="everywhere")
     assert any(ATTACKS["fgsm-ll"].title in info.value for info in app.info)
     assert control(app, "Attack").value == "pgd"
+
+
+def test_a_link_to_an_attack_that_cannot_reach_the_goal_starts_nothing():
+    app = open_page(attack="fgsm-ll", goal="everywhere", target="cat", image="camera", steps="2")
+    assert any(ATTACKS["fgsm-ll"].title in warning.value and "Take another attack" in warning.value for warning in app.warning)
+    assert (control(app, "Attack").value, control(app, "Goal").value) == ("fgsm-ll", "break")
+    assert not attacked(app)
 
 
 def test_the_lab_does_not_run_by_itself_when_one_comes_from_another_page():
