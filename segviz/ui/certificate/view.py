@@ -22,7 +22,8 @@ from segviz.ui.kit.words import MADE_BEFORE, OWN, image_title
 INTRODUCTION = (
     "An attack that fails proves nothing: a better one may not. This is a **proof**. The network looks at the picture many times, each "
     "time under other noise; where nearly all looks agree on a class, **no change within the radius can make another class the one that "
-    "most looks see**, whoever makes it. Everywhere else it abstains: those pixels are white."
+    "most looks see**, whoever makes it. Everywhere else it abstains: those pixels are white. Of an ordinary network this noise leaves "
+    "little to certify; choose the one **trained on noise** on the left."
 )
 
 
