@@ -59,11 +59,13 @@ class RayChannel:
         self._kill()
 
     def _kill(self) -> None:
-        if self._actor is not None:
+        # Once: who asks Ray for something after it was shut down starts it anew.
+        actor, self._actor = self._actor, None
+        if actor is not None:
             import ray
 
             with contextlib.suppress(Exception):
-                ray.kill(self._actor)
+                ray.kill(actor)
 
     def _run(self) -> None:
         try:
@@ -94,20 +96,21 @@ class RayChannel:
             "scheduling_strategy": "SPREAD",
             "runtime_env": {"env_vars": {"PYTHONPATH": path}},
         }
-        self._actor = ray.remote(Relay).options(**place).remote()
+        actor: Any = ray.remote(Relay).options(**place).remote()
+        self._actor = actor
         if self._ended:
             self._kill()
-        threading.Thread(target=self._write, name="segviz-ray", daemon=True).start()
-        for told in self._actor.listen.remote():
+        threading.Thread(target=self._write, args=(actor,), name="segviz-ray", daemon=True).start()
+        for told in actor.listen.remote():
             message = ray.get(told)
             if isinstance(message, Hello):
                 message = Hello(gpus or sum(node["Alive"] for node in ray.nodes()))
             self._hear(message)
 
-    def _write(self) -> None:
+    def _write(self, actor: Any) -> None:
         import ray
 
         with contextlib.suppress(Exception):
             while (message := self._outgoing.get()) is not None:
                 # One after the other: Ray promises no order to an actor that also listens.
-                ray.get(self._actor.send.remote(message))
+                ray.get(actor.send.remote(message))
