@@ -388,6 +388,7 @@ def test_a_link_to_an_attack_that_cannot_reach_the_goal_starts_nothing():
     app = open_page(attack="fgsm-ll", goal="everywhere", target="cat", image="camera", steps="2")
     assert any(ATTACKS["fgsm-ll"].title in warning.value and "Take another attack" in warning.value for warning in app.warning)
     assert (control(app, "Attack").value, control(app, "Goal").value) == ("fgsm-ll", "break")
+    finish(app)
     assert not attacked(app)
 
 
