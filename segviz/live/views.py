@@ -13,7 +13,7 @@ from segviz.classroom.evidence import Evidence
 from segviz.classroom.lessons import LessonRun
 from segviz.classroom.make import evidence_of_runs
 from segviz.defences.catalog import evaluations_of, passes_of_key
-from segviz.engine.view import LivePicture, LiveView, Series, plain
+from segviz.engine.view import LivePicture, LiveView, Series
 from segviz.models.zoo import model_entry
 from segviz.records import Point, Trajectory, figures_of_frame
 from segviz.settings import Settings
@@ -348,7 +348,6 @@ VIEWS: dict[Callable[..., Any], Callable[..., LiveView]] = {
     runs.run_study: study_view,
     runs.run_search: search_view,
     runs.run_views: gallery_view,
-    runs.run_why: plain,
     evidence_of_runs: lesson_view,
 }
 """The view of each run; it gets a snapshot and what the run was asked."""
