@@ -116,8 +116,14 @@ def test_the_app_below_a_path_and_behind_a_password(tmp_path):
         for path in ("/lab/", "/lab/metrics", "/lab/_stcore/host-config"):
             assert status(path) == 401
             assert status(path, **entry) == 200
-        with urllib.request.urlopen(urllib.request.Request(f"http://127.0.0.1:{port}/lab/metrics", headers=entry), timeout=30) as answer:
-            figures = dict(line.rsplit(" ", 1) for line in answer.read().decode().split("\n") if line and not line.startswith("#"))
+        figures: dict[str, str] = {}
+        # The engine starts once the server has answered.
+        while "segviz_engine_process_resident_memory_bytes" not in figures:
+            with urllib.request.urlopen(
+                urllib.request.Request(f"http://127.0.0.1:{port}/lab/metrics", headers=entry), timeout=30
+            ) as answer:
+                figures = dict(line.rsplit(" ", 1) for line in answer.read().decode().split("\n") if line and not line.startswith("#"))
+            time.sleep(0.1)
         for process in ("process", "segviz_engine_process"):
             assert float(figures[f"{process}_resident_memory_bytes"]) > 2**20
         address = f"ws://127.0.0.1:{port}/lab/live/none"

@@ -53,7 +53,7 @@ class Square(Attack):
     def stripes(self, x: Tensor, generator: torch.Generator) -> Tensor:
         """Columns of one pixel, each with plus or minus eps in each channel."""
         signs = 2 * torch.randint(0, 2, (3, 1, x.shape[3]), generator=generator) - 1
-        return self.constraint.project(x + self.constraint.eps * signs.to(x), x)
+        return self.constraint.project(x + self.constraint.eps * signs.to(x, non_blocking=True), x)
 
     def with_square(self, best: Tensor, x: Tensor, iteration: int, generator: torch.Generator) -> Tensor:
         """`best` with a square at a random place, in which each channel is plus or minus eps from `x`."""
@@ -63,5 +63,5 @@ class Square(Attack):
         signs = 2 * torch.randint(0, 2, (3, 1, 1), generator=generator) - 1
         square = (..., slice(top, top + side), slice(left, left + side))
         x_adv = best.clone()
-        x_adv[square] = x[square] + self.constraint.eps * signs.to(x)
+        x_adv[square] = x[square] + self.constraint.eps * signs.to(x, non_blocking=True)
         return self.constraint.project(x_adv, x)

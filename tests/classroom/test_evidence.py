@@ -47,7 +47,9 @@ def test_one_lesson_a_day_is_run_anew():
     # Processors round differently, so the iterates drift apart a little; the damage done must be the same.
     assert made.figures["accuracy"] == pytest.approx(stored.figures["accuracy"], abs=0.05)
     if "clean map" in stored.pictures:
-        assert (made.pictures["clean map"] == stored.pictures["clean map"]).mean() > 0.999
+        # Of the same class within a grey level: the stored maps were given the screen's colours where they lay over the photo.
+        apart = np.abs(made.pictures["clean map"].astype(int) - stored.pictures["clean map"]).max(2)
+        assert (apart <= 1).mean() > 0.999
 
 
 def test_evidence_comes_back_as_it_was(tmp_path):
