@@ -620,9 +620,17 @@ class Engine:
                         run.device.channel.send(Stop(run.id, abandon=True))
 
 
-@functools.cache
+_making = threading.Lock()
+
+
 def engine() -> Engine:
-    """The one engine of this server."""
+    """The one engine of this server, also for visitors who come at the same moment."""
+    with _making:
+        return _engine()
+
+
+@functools.cache
+def _engine() -> Engine:
     return Engine()
 
 

@@ -1,7 +1,9 @@
 """The engine: turns, Stop, errors, owners who leave, runs that several watch."""
 
+import functools
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import runs
@@ -202,3 +204,14 @@ def test_a_run_says_what_it_waits_for_and_how_long_that_took_before(monkeypatch,
     told[-1](Hello(1))
     assert engine.wait_of(first) == "The engine is loading its first model … (3 s the last time)"
     engine.close()
+
+
+def test_who_comes_first_at_the_same_moment_gets_the_one_engine(monkeypatch):
+    def slow():
+        time.sleep(0.05)
+        return object()
+
+    monkeypatch.setattr(jobs, "_engine", functools.cache(slow))
+    with ThreadPoolExecutor(8) as threads:
+        engines = list(threads.map(lambda _: jobs.engine(), range(8)))
+    assert len(set(engines)) == 1
