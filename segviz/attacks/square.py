@@ -1,15 +1,13 @@
 """Random search by squares: an attack that looks at maps alone and needs no gradient."""
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from segviz.attacks.loop import Attack, as_attacked, check, passes_of, step_of
-from segviz.attacks.objectives import Problem
-from segviz.types import Goal, Step, StepKind
+from segviz.attacks.looks import ByLooks
+from segviz.types import Step
 
 FIRST_SHARE = 0.8
 """Share of the picture that the first squares cover, as in AutoAttack (Croce & Hein, 2003.01690)."""
@@ -25,30 +23,16 @@ def side_of_square(iteration: int, steps: int, height: int, width: int) -> int:
 
 
 @dataclass(frozen=True)
-class Square(Attack):
+class Square(ByLooks):
     """Square Attack in L-inf (Andriushchenko et al., 1912.00049, Alg. 1 and 2) on the share of pixels as the goal wants them.
 
     It begins with vertical stripes of plus or minus eps; each further iteration gives one square one such colour and keeps the change
     where no fewer pixels are as the goal wants them. All images of a batch get the same squares.
     """
 
-    def run(self, model: nn.Module, x: Tensor, goal: Goal) -> Iterator[Step]:
-        """As in `Runnable`. An iteration costs one forward pass."""
-        check(x, goal)
-        seen_by_attack = as_attacked(model, x)
-        judge, objective = (self.objective(Problem(seer, x, goal, self.seed, self.class_pixels)) for seer in (model, seen_by_attack))
-        generator = torch.Generator().manual_seed(self.seed)
-        passes = passes_of(model)
-        step = replace(step_of(x, judge(x, 1, 1, with_gradient=False), goal, None), kind=StepKind.CLEAN, passes=passes)
-        yield step
-        leader: Step | None = None
-        for index in range(1, self.steps + 1):
-            x_adv = self.stripes(x, generator) if leader is None else self.with_square(leader.best, x, index, generator)
-            leader = step_of(x_adv, objective(x_adv, 1, 1, with_gradient=False), goal, leader)
-            passes += passes_of(seen_by_attack)
-            step = replace(leader, index=index, passes=passes)
-            yield step
-        yield self.conclude(step, model, x, goal)
+    def candidate(self, x: Tensor, leader: Step | None, index: int, generator: torch.Generator) -> Tensor:
+        """Stripes at first, then the best picture with another square."""
+        return self.stripes(x, generator) if leader is None else self.with_square(leader.best, x, index, generator)
 
     def stripes(self, x: Tensor, generator: torch.Generator) -> Tensor:
         """Columns of one pixel, each with plus or minus eps in each channel."""
